@@ -1,0 +1,152 @@
+"""What code and which machine made a result.
+
+Snakemake reruns a job when its script file changed but does not look into imported modules.
+:func:`core_digest` closes that gap: each rule passes it as ``params.code``.
+"""
+
+import ast
+import hashlib
+import json
+import logging
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from masktrack_core.errors import InputError
+
+PACKAGE = "masktrack_core"
+_log = logging.getLogger(__name__)
+
+
+def core_digest(script: str | Path) -> str:
+    """Return a digest of the script and of every core module it imports, directly or not.
+
+    Taken from the syntax trees without comments and docstrings: rewording one changes nothing.
+    Twelve hexadecimal digits.
+    """
+    script = Path(script)
+    modules = sorted(_reachable(imported_modules(script)))
+    digest = hashlib.sha256(_meaning(script).encode())
+    for module in modules:
+        digest.update(f"\n# {module}\n{_meaning(_module_path(module))}".encode())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def imported_modules(path: Path) -> frozenset[str]:
+    """Return the names of the core modules that a file imports anywhere, without the package."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
+            found.add(str(node.module).split(".")[1])
+        elif isinstance(node, ast.Import):
+            names = (alias.name.split(".") for alias in node.names)
+            found.update(parts[1] for parts in names if parts[0] == PACKAGE and len(parts) > 1)
+    return frozenset(name for name in found if _module_path(name).exists())
+
+
+def _module_path(module: str) -> Path:
+    return Path(__file__).parent / f"{module}.py"
+
+
+def _reachable(modules: frozenset[str]) -> set[str]:
+    seen: set[str] = set()
+    waiting = set(modules)
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        waiting |= imported_modules(_module_path(module)) - seen
+    return seen
+
+
+@cache
+def _meaning(path: Path) -> str:
+    """Return the code of a file as one string without comments, docstrings and positions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+@contextmanager
+def job_log(path: str | Path, checkout: str | Path) -> Iterator[None]:
+    """Send log messages, and the error that ends the job, to the job's log file.
+
+    ``checkout`` is a file of the workflow that runs. Raises ``InputError`` when another
+    installed copy of the package hides the one beside it.
+    """
+    expected = Path(checkout).resolve().parents[1]
+    if Path(__file__).resolve().parents[1] != expected:
+        raise InputError(
+            f"{PACKAGE}: expected the copy in {expected}, Python imports {Path(__file__).parent}; "
+            "install this checkout with `pip install -e .`"
+        )
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    except InputError as error:
+        _log.error("%s", error)
+        raise
+    except BaseException:
+        _log.exception("the job failed")
+        raise
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def run_record(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what made a result: versions, machine, commit and the values given, as strings.
+
+    Fits the metadata of a safetensors file. Values that are not strings are written as JSON.
+    """
+    from importlib.metadata import version
+
+    record = {
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "machine": platform.machine(),
+        "command": " ".join(Path(word).name for word in sys.argv[:1]),
+        "commit": _commit(),
+    }
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+        for key, value in values.items()
+    }
+    return record | texts
+
+
+def _commit() -> str:
+    """Return the commit of the checkout, or "unknown" outside one."""
+    try:
+        finished = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return finished.stdout.strip()
