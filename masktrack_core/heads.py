@@ -1,0 +1,133 @@
+"""From a trunk's maps to two scores a cell: DeepLab's heads, and a light decoder."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from masktrack_core.backbones import Backbone, Features
+
+CLASSES = 2
+"""Background and the object."""
+
+
+class Head(nn.Module):
+    """What `masktrack_core.network` may ask of a head."""
+
+    #: Pixels between neighbouring cells of the logits.
+    stride: int
+    #: Names of the children that no published checkpoint has (DeepLab's fc8).
+    fresh: ClassVar[tuple[str, ...]]
+
+    def classifiers(self) -> list[nn.Conv2d]:
+        """Return the last layers, whose filters start at N(0, 0.01) and biases at 0."""
+        raise NotImplementedError
+
+
+class DeepLabHead(Head):
+    """DeepLabv2's parallel branches; their scores are **summed**.
+
+    Branch k: fc6 3×3 with dilation k to 1024, ReLU, dropout 0.5; fc7 1×1 to 1024, ReLU, dropout
+    0.5; fc8 1×1. ``aspp`` has the dilations 6, 12, 18, 24, ``largefov`` one branch of 12.
+    """
+
+    fresh = ("fc8",)
+
+    def __init__(self, backbone: Backbone, *, dilations: Sequence[int], dropout: float) -> None:
+        """Build the head at the stride of the trunk's last map."""
+        super().__init__()
+        width, channels = backbone.branch_width, backbone.channels[-1]
+        self.stride = backbone.stride
+        self.dilations = tuple(dilations)
+        self.fc6 = nn.ModuleList(
+            nn.Conv2d(channels, width, 3, padding=d, dilation=d) for d in self.dilations
+        )
+        self.fc7 = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in self.dilations)
+        self.fc8 = nn.ModuleList(nn.Conv2d(width, CLASSES, 1) for _ in self.dilations)
+        self.relu = nn.ReLU(inplace=True)
+        self.dropout = nn.Dropout(dropout)
+
+    def classifiers(self) -> list[nn.Conv2d]:
+        """Return the fc8 of every branch."""
+        return [layer for layer in self.fc8 if isinstance(layer, nn.Conv2d)]
+
+    def forward(self, features: Features) -> Tensor:
+        """Return the summed scores, ``(B, 2, h, w)``."""
+        scores = []
+        for fc6, fc7, fc8 in zip(self.fc6, self.fc7, self.fc8, strict=True):
+            x = self.dropout(self.relu(fc6(features.deep)))
+            x = self.dropout(self.relu(fc7(x)))
+            scores.append(fc8(x))
+        return sum(scores[1:], scores[0])
+
+
+def _separable(channels: int, width: int) -> nn.Sequential:
+    """Return a depthwise 3×3 and a pointwise convolution with ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels),
+        nn.Conv2d(channels, width, 1),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _enlarge(x: Tensor, like: Tensor) -> Tensor:
+    """Return ``x`` at the size of ``like``: cells stay centred on their pixels."""
+    if x.shape[-2:] == like.shape[-2:]:
+        return x
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=True)
+
+
+class DecoderHead(Head):
+    """Four dilated depthwise branches, then the maps at strides 8 and 4 join; logits at stride 4."""
+
+    # Paper: DeepLab's heads score at stride 8 without skips. This one is ours, for the small trunks:
+    # on real video the finer logits are worth more than the width they cost (docs/reproduction.md).
+
+    fresh = ("reduce", "branches", "mix", "skip8", "join8", "narrow", "skip4", "join4", "score")
+    stride = 4
+
+    def __init__(self, backbone: Backbone) -> None:
+        """Build the head for the widths and dilations that the trunk states."""
+        super().__init__()
+        fine, middle, deep = backbone.channels
+        width, fine_width = backbone.decoder_widths
+        self.reduce = nn.Conv2d(deep, width, 1)
+        self.branches = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=d, dilation=d, groups=width)
+            for d in backbone.decoder_dilations
+        )
+        self.mix = nn.Conv2d(width, width, 1)
+        self.skip8 = nn.Conv2d(middle, width, 1)
+        self.join8 = _separable(width, width)
+        self.narrow = nn.Conv2d(width, fine_width, 1)
+        self.skip4 = nn.Conv2d(fine, fine_width, 1)
+        self.join4 = _separable(fine_width, fine_width)
+        self.score = nn.Conv2d(fine_width, CLASSES, 1)
+
+    def classifiers(self) -> list[nn.Conv2d]:
+        """Return the layer that scores."""
+        return [self.score]
+
+    def forward(self, features: Features) -> Tensor:
+        """Return scores at stride 4, ``(B, 2, h, w)``."""
+        x = torch.relu(self.reduce(features.deep))
+        branches = [branch(x) for branch in self.branches]
+        x = torch.relu(self.mix(torch.relu(sum(branches[1:], branches[0]))))
+        x = torch.relu(_enlarge(x, features.middle) + self.skip8(features.middle))
+        x = self.narrow(self.join8(x))
+        x = torch.relu(_enlarge(x, features.fine) + self.skip4(features.fine))
+        return self.score(self.join4(x))
+
+
+HEADS = ("aspp", "largefov", "decoder")
+"""The heads by the name that ``NetworkSpec.head`` gives them."""
+
+
+def build_head(name: str, backbone: Backbone, *, dropout: float = 0.5) -> DeepLabHead | DecoderHead:
+    """Return the head of that name (one of `HEADS`) on the trunk, with undrawn parameters."""
+    if name == "decoder":
+        return DecoderHead(backbone)
+    dilations = {"aspp": (6, 12, 18, 24), "largefov": (12,)}[name]
+    return DeepLabHead(backbone, dilations=dilations, dropout=dropout)
