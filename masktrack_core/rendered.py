@@ -35,7 +35,11 @@ SHUTTER_SAMPLES = 7
 LENS_BLUR = 0.45
 """Standard deviation of the lens, in pixels."""
 
-DARKEST_STILL, TRIES = 0.02, 6
+STILL_MARGIN = 8
+"""Pixels of backdrop around a still."""
+
+LEAST_VISIBLE, TRIES = 0.02, 6
+"""A still is drawn again where less of the frame shows its object, at most so many times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +87,10 @@ def sample_scene(script: ClipScript, *, rng: Generator) -> Scene:
 
     Raises ``InputError`` for an actor whose kind is not in the zoo.
     """
+    margin = script.size.height // 2 if script.length > 1 else STILL_MARGIN
     return Scene(
         script=script,
-        ground=backdrop_surface(script.backdrop, script.size, rng),
+        ground=backdrop_surface(script.backdrop, script.size, margin, rng),
         cast=tuple(_sample_cast(actor, rng) for actor in script.actors),
         shake_rates=rng.uniform(0.12, 0.42, (3, 2)),
         shake_phases=rng.uniform(0, 2 * np.pi, (3, 2)),
@@ -96,7 +101,8 @@ def _sample_cast(actor: Actor, rng: Generator) -> Cast:
     if actor.kind not in ZOO:
         raise InputError(f"actor kind: expected one of {sorted(ZOO)}, got {actor.kind!r}")
     puppet = ZOO[actor.kind](rng)
-    skins = [skin(actor.look, rng), skin(actor.second or actor.look, rng)]
+    skins = [skin(actor.look, rng)]
+    skins.append(skin(actor.second, rng) if actor.second else skins[0])
     start = float(rng.random())
     return Cast(
         actor=actor,
@@ -244,7 +250,7 @@ def render_still(*, size: Size, rng: Generator) -> tuple[Frame, Mask]:
         scene = sample_scene(sample_still_script(size=size, rng=rng), rng=rng)
         frame, surfaces = _expose(scene, 0, rng)
         mask = _surface_labels(scene)[surfaces] > 0
-        if mask.mean() >= DARKEST_STILL:
+        if mask.mean() >= LEAST_VISIBLE:
             break
     return frame, mask
 

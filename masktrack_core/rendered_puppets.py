@@ -21,8 +21,8 @@ from masktrack_core.rendered_layers import (
     transform,
 )
 
-ATLAS = 96
-"""Texels along the longer side of a part."""
+TEXEL = 0.016
+"""Size of a part's texels in units of the object."""
 
 BORDER = 4
 """Empty texels around a part."""
@@ -113,22 +113,21 @@ def part_surface(part: Part, sheet: np.ndarray, rng: Generator) -> Surface:
     """
     outline = np.concatenate(part.contours)
     low, high = outline.min(axis=0), outline.max(axis=0)
-    texel = float((high - low).max()) / ATLAS
-    shape = np.ceil((high - low) / texel).astype(int) + 2 * BORDER + 1
-    origin = low - BORDER * texel
-    distance = _signed_distance([(c - origin) / texel for c in part.contours], shape) * texel
+    shape = np.ceil((high - low) / TEXEL).astype(int) + 2 * BORDER + 1
+    origin = low - BORDER * TEXEL
+    distance = _signed_distance([(c - origin) / TEXEL for c in part.contours], shape) * TEXEL
     grid = np.stack(np.meshgrid(np.arange(shape[0]), np.arange(shape[1])), axis=-1)
     # One sheet spans 2.4 units of the object.
-    cut = (grid * texel / 2.4 * sheet.shape[0] + rng.uniform(0, sheet.shape[0], 2)).astype(
+    cut = (grid * TEXEL / 2.4 * sheet.shape[0] + rng.uniform(0, sheet.shape[0], 2)).astype(
         np.float32
     )
     tint = cv2.remap(sheet, cut, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    light = part.shade * _cushion(distance, texel, part.rest)
+    light = part.shade * _cushion(distance, part.rest)
     atlas = np.dstack([np.clip(tint * light[..., None], 0, 1), distance]).astype(np.float32)
     return Surface(
         atlas=atlas,
         origin=(float(origin[0]), float(origin[1])),
-        texel=texel,
+        texel=TEXEL,
         outline=outline.astype(np.float32),
     )
 
@@ -143,13 +142,13 @@ def _signed_distance(contours: list[Coordinates], shape: np.ndarray) -> np.ndarr
     return np.asarray(cv2.GaussianBlur(signed, (0, 0), 0.8))
 
 
-def _cushion(distance: np.ndarray, texel: float, rest: float) -> np.ndarray:
+def _cushion(distance: np.ndarray, rest: float) -> np.ndarray:
     """Return the brightness of a swollen shape lit from the upper left, about 0.5 … 1.3."""
     width = max(0.04, min(0.16, 0.8 * float(distance.max())))
     depth = np.clip(distance / width, 0, 1)
     height = np.sqrt(1 - (1 - depth) ** 2) * width
     height = cv2.GaussianBlur(height.astype(np.float32), (0, 0), 1.5)
-    slope_y, slope_x = np.gradient(height, texel)
+    slope_y, slope_x = np.gradient(height, TEXEL)
     turn = np.deg2rad(-125 - rest)
     facing = np.cos(turn) * slope_x + np.sin(turn) * slope_y
     return np.asarray(0.82 + 0.22 * depth - 0.3 * np.clip(facing, -1, 1.5), np.float32)

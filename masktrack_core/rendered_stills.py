@@ -31,6 +31,7 @@ def _sample_backdrop(rng: Generator, hue: float) -> Backdrop:
         ground=replace(ground, saturation=0.75 * ground.saturation),
         stretch=float(rng.choice([0.3, 1.0, 1.0, 4.0])),
         sky=sky if rng.random() < 0.4 else None,
+        horizon=rng.uniform(0.15, 0.5),
         clutter=int(rng.integers(0, 45)),
     )
 

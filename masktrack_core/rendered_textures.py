@@ -43,6 +43,8 @@ class Backdrop:
     stretch: float = 1.0
     #: hue, saturation, value of a sky above the horizon; None for no sky
     sky: tuple[float, float, float] | None = None
+    #: height of the horizon under a sky, in shares of the frame's height from above
+    horizon: float = 0.3
     #: scattered shapes per frame area
     clutter: int = 20
 
@@ -146,43 +148,50 @@ def _scatter(sheet: NDArray[np.float32], look: Look, count: int, rng: Generator)
     height, width = sheet.shape[:2]
     for _ in range(count):
         around = np.linspace(0, 2 * np.pi, int(rng.integers(5, 12)), endpoint=False)
-        reach = rng.uniform(0.5, 1, around.size) * rng.uniform(0.02, 0.075) * height
+        reach = rng.uniform(0.5, 1, around.size) * rng.uniform(2.0, 8.0)
         lean = np.exp(rng.uniform(-0.7, 0.7))
         x = rng.uniform(0, width) + reach * np.cos(around) * lean
         y = rng.uniform(0, height) + reach * np.sin(around) / lean
         tint = colour(
             rng.choice(look.hues) + rng.uniform(-25, 25),
             look.saturation * rng.uniform(0.5, 1.2),
-            rng.uniform(*look.values),
+            rng.uniform(*look.values) * rng.uniform(0.8, 1.1),
         )
         outline = np.stack([x, y], axis=-1) * 8
         cv2.fillPoly(sheet, [outline.astype(np.int32)], tint.tolist(), cv2.LINE_AA, 3)
 
 
-def backdrop_surface(backdrop: Backdrop, size: Size, rng: Generator) -> Surface:
-    """Return the ground behind a clip, one texel a pixel, a frame's height of room around.
+def _add_sky(
+    sheet: NDArray[np.float32], hsv: tuple[float, float, float], ridge: float, rng: Generator
+) -> NDArray[np.float32]:
+    """Return the backdrop with clouds above a hilly horizon at about row ``ridge``."""
+    height, width = sheet.shape[:2]
+    clouds = fractal(rng, Size(height, width), cells=3, stretch=2.5, octaves=4)[..., None]
+    sky = colour(*hsv) * (0.7 + 0.45 * clouds)
+    hills = fractal(rng, Size(4, width), cells=0.02 * width, stretch=width / 6, octaves=3)[0]
+    line = ridge + 24 * (hills - 0.5)
+    above = np.clip(line[None, :] + 0.5 - np.arange(height)[:, None], 0, 1)[..., None]
+    return np.asarray(sheet + above * (sky - sheet), np.float32)
+
+
+def backdrop_surface(backdrop: Backdrop, size: Size, margin: int, rng: Generator) -> Surface:
+    """Return the ground behind a clip, one texel a pixel, with ``margin`` pixels around.
 
     Its texture is mirrored beyond its border, so the camera may go anywhere.
     """
-    margin = size.height // 2
     room = Size(size.height + 2 * margin, size.width + 2 * margin)
     other = replace(backdrop.ground, pattern="noise", values=backdrop.ground.values[::-1])
     blend = fractal(rng, room, cells=4, stretch=backdrop.stretch, octaves=5)[..., None]
     sheet = skin(backdrop.ground, rng, room)
     sheet += np.clip((blend - 0.35) * 3, 0, 1) * (skin(other, rng, room) - sheet)
-    sheet *= 0.7 + 0.6 * fractal(rng, room, cells=2, stretch=backdrop.stretch)[..., None]
-    _scatter(sheet, backdrop.ground, backdrop.clutter * 4, rng)
+    frames = room.height * room.width / (size.height * size.width)
+    _scatter(sheet, backdrop.ground, round(backdrop.clutter * frames), rng)
+    sheet *= 0.7 + 0.6 * fractal(rng, room, cells=5, stretch=backdrop.stretch)[..., None]
     if backdrop.sky is not None:
-        clouds = fractal(rng, room, cells=3, stretch=2.5, octaves=5)[..., None]
-        sky = colour(*backdrop.sky) * (0.75 + 0.4 * clouds)
-        ridge = 0.30 * room.height + 0.10 * room.height * (
-            fractal(rng, Size(2, room.width), cells=2, octaves=4)[0] - 0.5
-        )
-        above = np.clip(ridge[None, :] + 0.5 - np.arange(room.height)[:, None], 0, 1)[..., None]
-        sheet = np.asarray(sheet + above * (sky - sheet), np.float32)
+        sheet = _add_sky(sheet, backdrop.sky, margin + backdrop.horizon * size.height, rng)
     distance = np.full((*room, 1), FAR, np.float32)
     return Surface(
-        atlas=np.concatenate([np.clip(sheet, 0, 1), distance], axis=-1).astype(np.float32),
+        atlas=np.concatenate([np.clip(sheet, 0, 1), distance], axis=-1),
         origin=(-float(margin), -float(margin)),
         texel=1.0,
         outline=np.zeros((0, 2), np.float32),
