@@ -214,13 +214,13 @@ def load_raft(path: str | Path, *, device: str | torch.device = "cpu") -> RaftSm
     try:
         model.load_state_dict(load_file(path))
     except RuntimeError as error:
-        raise InputError(f"{path}: expected the weights of RAFT-small, got others: {error}") from None
+        raise InputError(
+            f"{path}: expected the weights of RAFT-small, got others: {error}"
+        ) from None
     return model.eval().requires_grad_(False).to(device)
 
 
-def raft_flow(
-    model: RaftSmall, frame: Frame, next_frame: Frame, *, iterations: int = 12
-) -> Flow:
+def raft_flow(model: RaftSmall, frame: Frame, next_frame: Frame, *, iterations: int = 12) -> Flow:
     """Return the flow from ``frame`` to ``next_frame`` in pixels, by RAFT-small.
 
     Sizes that are no multiple of 8 are padded by repeating the border, half on each side, and
@@ -229,7 +229,7 @@ def raft_flow(
     """
     if frame.shape != next_frame.shape or min(frame.shape[:2]) < SMALLEST:
         raise InputError(
-            f"frame, next_frame: RAFT needs two frames of one size, sides of at least {SMALLEST} px; "
+            f"frame, next_frame: expected one size with sides of {SMALLEST} px or more; "
             f"got {frame.shape} and {next_frame.shape}; use method 'dis' for small frames"
         )
     height, width = frame.shape[:2]
