@@ -186,7 +186,7 @@ def _expose(scene: Scene, moment: int, rng: Generator) -> tuple[Frame, NDArray[n
         picture = picture / SHUTTER_SAMPLES
     picture = picture * value_at(script.light, moment / max(script.length - 1, 1))
     picture = cv2.GaussianBlur(picture, (0, 0), LENS_BLUR) * 255
-    picture += rng.normal(0, script.noise, picture.shape)
+    picture += script.noise * rng.standard_normal(picture.shape, np.float32)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8), surfaces
 
 

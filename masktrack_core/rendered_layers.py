@@ -49,7 +49,9 @@ def affine(
 
 def transform(matrix: Matrix, points: Coordinates) -> Coordinates:
     """Return the points mapped by an affine matrix, shape ``(..., 2)`` as given."""
-    return points @ matrix[:2, :2].T + matrix[:2, 2]
+    mapped = points @ matrix[:2, :2].T
+    mapped += matrix[:2, 2]
+    return mapped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,22 +84,25 @@ class Placement:
 
     def to_screen(self, material: Coordinates) -> Coordinates:
         """Return the screen position, in pixels, of points of the surface."""
+        if not self.bend.height:
+            return transform(self.outer @ self.inner, material)
         points = transform(self.inner, material)
-        if self.bend.height:
-            points[..., 1] += self.bend.offset(points[..., 0])
+        points[..., 1] += self.bend.offset(points[..., 0])
         return transform(self.outer, points)
 
     def to_material(self, screen: Coordinates) -> Coordinates:
         """Return which points of the surface lie at screen positions; inverse of to_screen."""
+        if not self.bend.height:
+            return transform(np.linalg.inv(self.outer @ self.inner), screen)
         points = transform(np.linalg.inv(self.outer), screen)
-        if self.bend.height:
-            points[..., 1] -= self.bend.offset(points[..., 0])
+        points[..., 1] -= self.bend.offset(points[..., 0])
         return transform(np.linalg.inv(self.inner), points)
 
     @property
     def magnification(self) -> float:
         """Return the screen pixels per material unit (geometric mean of both axes)."""
-        return float(np.sqrt(abs(np.linalg.det(self.outer) * np.linalg.det(self.inner))))
+        both = self.outer @ self.inner
+        return float(np.sqrt(abs(both[0, 0] * both[1, 1] - both[0, 1] * both[1, 0])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,11 +140,10 @@ class Thing:
 
 def pixel_grid(rows: slice, columns: slice) -> Coordinates:
     """Return x, y of the pixel centres of a window, shape ``(h, w, 2)``."""
-    x, y = np.meshgrid(
-        np.arange(columns.start, columns.stop, dtype=np.float64),
-        np.arange(rows.start, rows.stop, dtype=np.float64),
-    )
-    return np.stack([x, y], axis=-1)
+    grid = np.empty((rows.stop - rows.start, columns.stop - columns.start, 2), np.float64)
+    grid[..., 0] = np.arange(columns.start, columns.stop)
+    grid[..., 1] = np.arange(rows.start, rows.stop)[:, None]
+    return grid
 
 
 def _window(points: Coordinates, size: Size, pad: int) -> tuple[slice, slice]:

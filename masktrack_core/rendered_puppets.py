@@ -18,10 +18,11 @@ from masktrack_core.rendered_layers import (
     Placement,
     Surface,
     affine,
+    pixel_grid,
     transform,
 )
 
-TEXEL = 0.016
+TEXEL = 0.018
 """Size of a part's texels in units of the object."""
 
 BORDER = 4
@@ -86,9 +87,7 @@ class Puppet:
         for part in self.parts:
             pose = part.pose(cycle)
             poses.append(pose if part.parent is None else poses[part.parent] @ pose)
-        return tuple(
-            Placement(outer=outer @ breathing, inner=pose, bend=wave) for pose in poses
-        )
+        return tuple(Placement(outer=outer @ breathing, inner=pose, bend=wave) for pose in poses)
 
     def covered(self, cycle: float) -> float:
         """Return the area of the silhouette in square units at a time counted in cycles."""
@@ -116,7 +115,7 @@ def part_surface(part: Part, sheet: np.ndarray, rng: Generator) -> Surface:
     shape = np.ceil((high - low) / TEXEL).astype(int) + 2 * BORDER + 1
     origin = low - BORDER * TEXEL
     distance = _signed_distance([(c - origin) / TEXEL for c in part.contours], shape) * TEXEL
-    grid = np.stack(np.meshgrid(np.arange(shape[0]), np.arange(shape[1])), axis=-1)
+    grid = pixel_grid(slice(0, int(shape[1])), slice(0, int(shape[0])))
     # One sheet spans 2.4 units of the object.
     cut = (grid * TEXEL / 2.4 * sheet.shape[0] + rng.uniform(0, sheet.shape[0], 2)).astype(
         np.float32
@@ -128,8 +127,15 @@ def part_surface(part: Part, sheet: np.ndarray, rng: Generator) -> Surface:
         atlas=atlas,
         origin=(float(origin[0]), float(origin[1])),
         texel=TEXEL,
-        outline=outline.astype(np.float32),
+        outline=np.concatenate([_dense(contour) for contour in part.contours]),
     )
+
+
+def _dense(contour: Points) -> Points:
+    """Return a contour with points added on its edges, so that a bend cannot leave its hull."""
+    after = np.roll(contour, -1, axis=0)
+    shares = np.arange(0, 1, 0.125, np.float32)[:, None, None]
+    return np.asarray((contour + shares * (after - contour)).reshape(-1, 2), np.float32)
 
 
 def _signed_distance(contours: list[Coordinates], shape: np.ndarray) -> np.ndarray:

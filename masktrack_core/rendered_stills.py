@@ -89,7 +89,7 @@ def sample_still_script(*, size: Size, rng: Generator) -> ClipScript:
         backdrop=_sample_backdrop(rng, hue + rng.uniform(60, 300)),
         actors=tuple(actors),
         camera=Camera(shake=0.02),
-        shutter=1.0 if rng.random() < 0.15 else 0.0,
+        shutter=0.5 if rng.random() < 0.1 else 0.0,
         light=(rng.uniform(0.7, 1.15),),
         noise=rng.uniform(1, 6),
     )

@@ -139,8 +139,10 @@ def skin(look: Look, rng: Generator, size: Size = Size(SHEET, SHEET)) -> NDArray
     dark = colour(look.hues[0], look.saturation, look.values[0])
     light = colour(look.hues[1], look.saturation * 0.85, look.values[1])
     grain = fractal(rng, size, cells=24, octaves=2)[..., None]
-    sheet = (dark + field * (light - dark)) * (0.75 + 0.5 * grain)
-    return np.asarray(np.clip(sheet, 0, 1), np.float32)
+    sheet = field * (light - dark)
+    sheet += dark
+    sheet *= 0.75 + 0.5 * grain
+    return np.asarray(np.clip(sheet, 0, 1, out=sheet), np.float32)
 
 
 def _scatter(sheet: NDArray[np.float32], look: Look, count: int, rng: Generator) -> None:

@@ -1,4 +1,7 @@
-"""The zoo: one function per kind of object; every draw is another individual."""
+"""The zoo: one function per kind of object; every draw is another individual.
+
+Here the lifeless kinds and the list of all; the animals are in ``rendered_animals``.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -7,6 +10,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.random import Generator
 
+from masktrack_core.rendered_animals import (
+    bird,
+    cow,
+    creature,
+    fish,
+    octopus,
+    quadruped,
+    snake,
+    spider,
+    walker,
+)
 from masktrack_core.rendered_layers import Bend
 from masktrack_core.rendered_puppets import (
     Part,
@@ -20,129 +34,6 @@ from masktrack_core.rendered_puppets import (
 )
 
 Maker: TypeAlias = Callable[[Generator], Puppet]
-
-
-def _leg(
-    parts: list[Part], joint: tuple[float, float], thick: float, phase: float, shade: float
-) -> None:
-    """Append a two-segment leg that hangs from a joint."""
-    lower = 0.6 * thick
-    parts.append(
-        Part(
-            contours=(limb(0.34, thick, lower),),
-            joint=joint,
-            rest=90,
-            swing=32,
-            phase=phase,
-            shade=shade,
-        )
-    )
-    parts.append(
-        Part(
-            contours=(limb(0.34, lower, 0.5 * lower),),
-            joint=(0.33, 0.0),
-            parent=len(parts) - 1,
-            rest=8,
-            swing=28,
-            phase=phase + 0.2,
-            shade=shade,
-        )
-    )
-
-
-def quadruped(rng: Generator) -> Puppet:
-    """Return an animal on four swinging two-segment legs."""
-    thick = rng.uniform(0.085, 0.12)
-    parts: list[Part] = []
-    _leg(parts, (-0.45, 0.1), thick, 0.5, 0.62)
-    _leg(parts, (0.42, 0.1), thick, 0.15, 0.62)
-    tail = limb(rng.uniform(0.4, 0.6), 0.06, 0.025)
-    parts.append(Part(contours=(tail,), joint=(-0.6, -0.1), rest=155, swing=25, tone=1))
-    body = wobbly(ellipse(0.66, rng.uniform(0.23, 0.3)), 0.08, rng)
-    parts.append(Part(contours=(body,), swing=3))
-    neck = Part(
-        contours=(limb(0.4, 0.16, 0.1),), joint=(0.5, -0.08), rest=rng.uniform(-65, -35), swing=9
-    )
-    parts.append(neck)
-    head = wobbly(ellipse(0.22, 0.11, at=(0.12, 0.0)), 0.06, rng)
-    parts.append(
-        Part(contours=(head,), joint=(0.4, 0), parent=len(parts) - 1, rest=65, swing=10, tone=1)
-    )
-    _leg(parts, (-0.42, 0.12), thick, 0.0, 1.0)
-    _leg(parts, (0.45, 0.12), thick, 0.65, 1.0)
-    return Puppet(parts=tuple(parts))
-
-
-def fish(rng: Generator) -> Puppet:
-    """Return a fish: a wave runs through body and fins, larger towards the tail."""
-    deep = rng.uniform(0.24, 0.36)
-    body = polygon(
-        (0.9, 0.02), (0.4, -deep * 1.3), (-0.2, -deep), (-0.62, -0.06), (-0.62, 0.06),
-        (-0.2, deep), (0.4, deep * 1.2),
-    )  # fmt: skip
-    tail = polygon(
-        (-0.5, 0.0), (-1.15, -0.45), (-0.9, 0.0), (-1.15, 0.45), rounding=1
-    )
-    back = polygon((0.45, 0.0), (0.1, -0.34), (-0.45, -0.28), (-0.3, 0.0), rounding=1)
-    fin = polygon((0.1, 0.0), (-0.1, 0.3), (-0.28, 0.3), (-0.12, 0.0), rounding=1)
-    return Puppet(
-        parts=(
-            Part(contours=(tail,), tone=1),
-            Part(contours=(back,), joint=(0.0, -deep * 0.75), tone=1),
-            Part(contours=(body,)),
-            Part(contours=(fin,), joint=(0.15, 0.1), swing=25, tone=1),
-        ),
-        bend=Bend(height=rng.uniform(0.45, 0.6), wavenumber=3.2, power=2),
-    )
-
-
-def bird(rng: Generator) -> Puppet:
-    """Return a bird with two flapping wings."""
-    wing = polygon(
-        (-0.28, 0.05), (-0.5, -0.55), (-0.75, -1.05), (-0.3, -0.95), (0.05, -0.6), (0.25, 0.0)
-    )
-    body = polygon(
-        (0.6, -0.05), (0.3, -0.2), (-0.3, -0.16), (-0.65, -0.02), (-0.3, 0.14), (0.25, 0.18)
-    )
-    tail = polygon((-0.45, -0.02), (-1.05, -0.18), (-0.95, 0.02), (-1.0, 0.18), rounding=1)
-    head = ellipse(0.17, 0.14)
-    beak = polygon((0.1, -0.05), (0.36, 0.03), (0.1, 0.06), rounding=0)
-    stretch = rng.uniform(0.4, 0.5)
-    return Puppet(
-        parts=(
-            Part(contours=(rotated(wing, 18),), joint=(0.1, -0.05), flap=stretch, swing=25,
-                 phase=0.06, shade=0.6, tone=1),
-            Part(contours=(tail,), swing=6, tone=1),
-            Part(contours=(body,)),
-            Part(contours=(head,), joint=(0.58, -0.12), swing=5),
-            Part(contours=(beak,), joint=(0.0, 0.0), parent=3, tone=1),
-            Part(contours=(wing,), joint=(0.0, 0.0), flap=stretch, swing=25, tone=1),
-        )
-    )  # fmt: skip
-
-
-def walker(rng: Generator) -> Puppet:
-    """Return a two-legged figure with swinging arms."""
-    parts: list[Part] = []
-    thick = rng.uniform(0.075, 0.1)
-    reach = rng.uniform(0.3, 0.36)
-    arm = (limb(reach, 0.06, 0.05),)
-    hand = (limb(reach, 0.05, 0.035),)
-
-    def add_arm(phase: float, shade: float) -> None:
-        parts.append(Part(contours=arm, joint=(0.0, -0.42), rest=95, swing=48, phase=phase,
-                          shade=shade))  # fmt: skip
-        parts.append(Part(contours=hand, joint=(reach, 0.0), parent=len(parts) - 1, rest=-30,
-                          swing=25, phase=phase, shade=shade))  # fmt: skip
-
-    add_arm(0.0, 0.65)
-    _leg(parts, (0.0, 0.18), thick, 0.5, 0.62)
-    torso = polygon((0.13, -0.5), (-0.15, -0.48), (-0.15, 0.25), (0.13, 0.25))
-    parts.append(Part(contours=(torso,), swing=4, tone=1))
-    parts.append(Part(contours=(ellipse(0.13, 0.16),), joint=(0.03, -0.68), swing=8))
-    _leg(parts, (0.02, 0.18), thick, 0.0, 1.0)
-    add_arm(0.5, 1.0)
-    return Puppet(parts=tuple(parts))
 
 
 def car(rng: Generator) -> Puppet:
@@ -169,10 +60,10 @@ def car(rng: Generator) -> Puppet:
 
 def kite(rng: Generator) -> Puppet:
     """Return a kite with a long thin tail in which a wave runs."""
-    sail = polygon((0.62, 0.0), (0.1, -0.42), (-0.5, 0.0), (0.1, 0.42), rounding=0)
-    tail = np.concatenate([limb(1.5, 0.06, 0.045)]) * np.float32([-1, 1])
+    sail = polygon((0.75, 0.0), (0.1, -0.52), (-0.5, 0.0), (0.1, 0.52), rounding=0)
+    tail = limb(1.1, 0.08, 0.06) * np.float32([-1, 1])
     parts = [Part(contours=(tail,), joint=(-0.45, 0.0), tone=1)]
-    for at in np.arange(0.35, 1.5, 0.36):
+    for at in np.arange(0.3, 1.15, 0.34):
         bow = polygon((0, 0), (-0.1, -0.17), (0.1, -0.17), (0, 0), (0.1, 0.17), (-0.1, 0.17),
                       rounding=0)  # fmt: skip
         parts.append(Part(contours=(bow,), joint=(-0.45 - float(at), 0.0), swing=25,
@@ -228,61 +119,6 @@ def crescent(rng: Generator) -> Puppet:
     return Puppet(parts=(part,), bend=Bend(height=0.1, wavenumber=2.0), pulse=0.08)
 
 
-def octopus(rng: Generator) -> Puppet:
-    """Return a dome on tentacles of three segments each."""
-    parts: list[Part] = []
-    arms = int(rng.integers(5, 8))
-    for k in range(arms):
-        side = (k + 0.5) / arms - 0.5
-        phase = float(rng.random())
-        shade = 0.75 if k % 2 else 1.0
-        for segment in range(3):
-            thick = 0.095 * 0.72**segment
-            parts.append(
-                Part(
-                    contours=(limb(0.34, thick, 0.72 * thick),),
-                    joint=(0.33, 0.0) if segment else (0.7 * side, 0.05),
-                    parent=len(parts) - 1 if segment else None,
-                    rest=-12 * side if segment else 90 - 100 * side,
-                    swing=26,
-                    phase=phase - 0.17 * segment,
-                    shade=shade,
-                )
-            )
-    dome = polygon((-0.46, 0.16), (-0.5, -0.4), (-0.2, -0.75), (0.2, -0.75), (0.5, -0.4),
-                   (0.46, 0.16))  # fmt: skip
-    parts.append(Part(contours=(wobbly(dome, 0.05, rng),), tone=1))
-    return Puppet(parts=tuple(parts), pulse=0.09)
-
-
-def snake(rng: Generator) -> Puppet:
-    """Return a long thin body in which a wave runs."""
-    thick = rng.uniform(0.1, 0.14)
-    body = limb(1.9, 0.5 * thick, thick) - np.float32([0.95, 0])
-    head = ellipse(1.5 * thick, 1.15 * thick, at=(0.98, 0.0))
-    return Puppet(
-        parts=(Part(contours=(body,)), Part(contours=(head,), tone=1)),
-        bend=Bend(height=rng.uniform(0.26, 0.36), wavenumber=rng.uniform(4.2, 5.2)),
-    )
-
-
-def spider(rng: Generator) -> Puppet:
-    """Return a body on six or eight bent legs."""
-    parts: list[Part] = []
-    pairs = int(rng.integers(3, 5))
-    for k in range(2 * pairs):
-        side = 1 if k % 2 else -1
-        spread = 130 * ((k // 2 + 0.5) / pairs - 0.5) + 90
-        parts.append(Part(contours=(limb(0.55, 0.07, 0.05),), rest=side * spread, swing=12,
-                          phase=0.37 * k))  # fmt: skip
-        parts.append(Part(contours=(limb(0.5, 0.05, 0.025),), joint=(0.54, 0.0),
-                          parent=len(parts) - 1, rest=side * 50, swing=22,
-                          phase=0.37 * k))  # fmt: skip
-    parts.append(Part(contours=(wobbly(ellipse(0.42, 0.3, at=(-0.2, 0)), 0.06, rng),), tone=1))
-    parts.append(Part(contours=(ellipse(0.22, 0.19, at=(0.3, 0.0)),)))
-    return Puppet(parts=tuple(parts))
-
-
 def aeroplane(rng: Generator) -> Puppet:
     """Return an aeroplane from above with a turning propeller."""
     sweep = rng.uniform(0.15, 0.5)
@@ -308,23 +144,6 @@ def blob(rng: Generator) -> Puppet:
     outline = wobbly(ellipse(0.9, rng.uniform(0.5, 0.9)), 0.3, rng)
     bend = Bend(height=0.12, wavenumber=2.2)
     return Puppet(parts=(Part(contours=(outline,)),), bend=bend, pulse=0.1)
-
-
-def creature(rng: Generator) -> Puppet:
-    """Return a lump with a random number of jointed arms."""
-    parts: list[Part] = []
-    for turn in rng.uniform(0, 30) + np.arange(0, 330, 360 / rng.integers(3, 7)):
-        length, thick = rng.uniform(0.35, 0.55), rng.uniform(0.07, 0.15)
-        phase = float(rng.random())
-        parts.append(Part(contours=(limb(length + 0.2, thick, 0.7 * thick),), rest=float(turn),
-                          swing=22, phase=phase))  # fmt: skip
-        parts.append(Part(contours=(limb(length, 0.7 * thick, 0.4 * thick),),
-                          joint=(length + 0.2, 0.0), parent=len(parts) - 1,
-                          rest=rng.uniform(-60, 60), swing=30, phase=phase + 0.2,
-                          tone=1))  # fmt: skip
-    lump = wobbly(ellipse(0.4, rng.uniform(0.28, 0.42)), 0.15, rng)
-    parts.append(Part(contours=(lump,), tone=int(rng.integers(2))))
-    return Puppet(parts=tuple(parts))
 
 
 def trunk(rng: Generator) -> Puppet:
@@ -358,7 +177,7 @@ ZOO: Mapping[str, Maker] = MappingProxyType(
     {
         maker.__name__: maker
         for maker in (
-            quadruped, fish, bird, walker, car, kite, star, gear, propeller, crescent, octopus,
+            quadruped, cow, fish, bird, walker, car, kite, star, gear, propeller, crescent, octopus,
             snake, spider, aeroplane, blob, creature, trunk, fence,
         )
     }
