@@ -1,0 +1,148 @@
+"""A picture file as stored, before anyone asks whether it is a frame, a mask or labels.
+
+Pillow, because it keeps palette indices (OpenCV turns ids 1, 2 into the greys 38, 75) and raises on
+a truncated file (OpenCV returns grey pixels).
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from masktrack_core.arrays import Size
+from masktrack_core.errors import InputError
+
+#: Pictures with more pixels are refused before they are decoded (8192 x 8192).
+MAX_PIXELS = 2**26
+
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_EXIF_ORIENTATION = 0x0112
+#: What Pillow raises on damaged files; found by damaging files at random.
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """The decoded values of a picture file, upright."""
+
+    #: ``(H, W)`` or ``(H, W, channels)`` without alpha; bool, uint8 or uint16; palette indices.
+    values: NDArray[Any]
+    #: Colours of the indices, RGB ``(N, 3)``; None for a picture without palette.
+    palette: NDArray[np.uint8] | None
+    #: Whether the file keeps values exactly; False for JPEG.
+    lossless: bool
+
+    @property
+    def grey_palette(self) -> bool:
+        """Return whether every colour in the palette is a grey."""
+        return self.palette is not None and bool((self.palette == self.palette[:, :1]).all())
+
+    @property
+    def coloured(self) -> NDArray[Any]:
+        """Return the values with indices replaced by their colours, by greys where all are."""
+        if self.palette is None:
+            return self.values
+        colours: NDArray[Any] = self.palette[:, 0] if self.grey_palette else self.palette
+        return np.asarray(colours[self.values])
+
+
+def read_picture(path: Path) -> Picture:
+    """Return the decoded values of a picture file.
+
+    Alpha is dropped and an EXIF rotation applied; of several frames in one file the first counts.
+    Raises `InputError` naming the file when it is missing, damaged, truncated, larger than
+    `MAX_PIXELS`, or not one of the usual formats.
+    """
+    with _opened(path) as image:
+        lossless = image.format not in ("JPEG", "MPO")
+        image.load()
+        upright = ImageOps.exif_transpose(image) if _orientation(image) != 1 else image
+        values, palette = _values(upright), _palette(upright)
+        if palette is not None and values.max() >= len(palette):
+            raise ValueError(f"index {values.max()} in a palette of {len(palette)} colours")
+        return Picture(values=values, palette=palette, lossless=lossless)
+
+
+def read_size(path: Path) -> Size:
+    """Return the size of a picture as it is shown, from its header alone.
+
+    Raises what `read_picture` raises, except for damage behind the header.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        quarter_turned = _orientation(image) in (5, 6, 7, 8)
+        return Size(width, height) if quarter_turned else Size(height, width)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError(
+                    f"{image.width} x {image.height} pixels, more than {MAX_PIXELS}"
+                )
+            yield image
+    except _DECODE_ERRORS as error:
+        raise InputError(
+            f"{path}: expected a picture ({', '.join(_FORMATS)}), got {describe(error)}; "
+            "copy or download it again"
+        ) from error
+
+
+def describe(error: BaseException) -> str:
+    """Return what came instead of a good file, in a few words for a message."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, IsADirectoryError):
+        return "a folder"
+    return f"{type(error).__name__}: {error}"
+
+
+def _orientation(image: Image.Image) -> int:
+    return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+
+
+def _palette(image: Image.Image) -> NDArray[np.uint8] | None:
+    if image.mode not in ("P", "PA"):
+        return None
+    colours = image.getpalette("RGB") or []
+    return np.asarray(colours, dtype=np.uint8).reshape(-1, 3)
+
+
+def _values(image: Image.Image) -> NDArray[Any]:
+    if image.mode in ("1", "L", "P", "RGB"):
+        return np.array(image)
+    if image.mode in ("LA", "PA", "RGBA"):
+        colour = np.array(image)[..., :-1]
+        return colour[..., 0] if colour.shape[2] == 1 else colour
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow itself reduces 16-bit colour to 8 bits
+        values = np.asarray(image)
+        if values.size and (values.min() < 0 or values.max() > 65535):
+            raise ValueError(f"grey values {values.min()} to {values.max()}, not 16-bit")
+        return values.astype(np.uint16)
+    if image.mode in ("CMYK", "YCbCr", "RGBX", "LAB", "HSV"):
+        return np.array(image.convert("RGB"))
+    raise ValueError(f"pixels of Pillow's mode {image.mode}")

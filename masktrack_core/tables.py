@@ -1,0 +1,214 @@
+"""The columns, units and dtypes of every CSV of the project, and the text of such a table.
+
+Pure: a table becomes text and text a table; `masktrack_core.io` puts the text on disk. Equal tables
+give byte-identical text, and a reread gives every float, string and truth value back exactly.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from masktrack_core.errors import InputError
+
+Kind: TypeAlias = Literal["text", "int", "float", "bool"]
+
+_DTYPES: dict[Kind, str] = {"text": "str", "int": "int64", "float": "float64", "bool": "bool"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its kind, its unit ("1" for a ratio, "" for none) and what it says."""
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """The columns of one kind of CSV, in the order they are written."""
+
+    name: str
+    columns: tuple[Column, ...]
+    #: The columns that together name a row; no two rows agree in all of them. Empty: no check.
+    key: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the column names, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+_SEQUENCE = Column("sequence", "text", "", "name of the sequence in its data set")
+_OBJECT = Column("object", "int", "", "object id within the sequence, 1 for a single object")
+_T = Column("t", "int", "frame", "position in the sequence, 0 for the first frame")
+_FRAME = Column("frame", "text", "", "frame name, the stem of its file, e.g. 00001")
+
+INDEX = Schema(
+    name="index",
+    columns=(
+        _T,
+        _FRAME,
+        _OBJECT,
+        Column("frame_path", "text", "", "file of the frame"),
+        Column("truth_path", "text", "", "file of the truth; empty where there is none"),
+        Column("encoding", "text", "", "how the truth file is read: binary, labels, resized"),
+    ),
+    key=("t", "object"),
+)
+
+STILLS = Schema(
+    name="stills",
+    columns=(
+        Column("name", "text", "", "name of the picture, the stem of its file"),
+        Column("image_path", "text", "", "file of the picture"),
+        Column("mask_path", "text", "", "file of its saliency mask"),
+    ),
+    key=("name",),
+)
+
+SCORES = Schema(
+    name="scores",
+    columns=(
+        _SEQUENCE,
+        _OBJECT,
+        _FRAME,
+        _T,
+        Column("annotated", "bool", "", "the user gave this frame"),
+        Column("scored", "bool", "", "counts in the means"),
+        Column("J", "float", "1", "region similarity; empty where there is no truth"),
+        Column("F", "float", "1", "contour accuracy; empty where there is no truth"),
+    ),
+    key=("sequence", "object", "t"),
+)
+
+_STATISTICS = ("mean", "recall", "decay")
+
+SEQUENCE_SCORES = Schema(
+    name="sequence scores",
+    columns=(
+        _SEQUENCE,
+        _OBJECT,
+        Column("num_scored", "int", "frame", "frames that count in the means"),
+        *(Column(f"J_{s}", "float", "1", f"{s} of region similarity") for s in _STATISTICS),
+        *(Column(f"F_{s}", "float", "1", f"{s} of contour accuracy") for s in _STATISTICS),
+        Column("T_mean", "float", "1", "temporal instability; empty where it is not measured"),
+    ),
+    key=("sequence", "object"),
+)
+
+LOSSES = Schema(
+    name="losses",
+    columns=(
+        Column("iteration", "int", "", "gradient steps done, 1 for the first"),
+        Column("loss", "float", "nat", "mean cross-entropy of the batch"),
+        Column("learning_rate", "float", "1", "base learning rate of this step"),
+        Column("seconds", "float", "s", "wall time since training began"),
+    ),
+    key=("iteration",),
+)
+
+
+def check_columns(table: pd.DataFrame, schema: Schema, *, where: str = "table") -> pd.DataFrame:
+    """Return a copy of the table with the schema's columns, in its order and with its dtypes.
+
+    ``where`` names the table in messages, e.g. its file. The index is dropped. An empty table is
+    allowed. Raises `InputError` for a missing, unknown or doubled column, a value of another kind,
+    and two rows with the same key.
+    """
+    given = [str(name) for name in table.columns]
+    if sorted(given) != sorted(schema.names):
+        missing = [name for name in schema.names if name not in given]
+        unknown = sorted({name for name in given if name not in schema.names})
+        raise InputError(
+            f"{where}: expected the columns of {schema.name} {list(schema.names)}, got {given} "
+            f"(missing {missing}, unknown {unknown}); rename, add or drop columns"
+        )
+    columns = {c.name: _converted(table[c.name], c, where) for c in schema.columns}
+    checked = pd.DataFrame(columns).reset_index(drop=True)
+    if schema.key and checked.duplicated(list(schema.key)).any():
+        doubled = checked.loc[checked.duplicated(list(schema.key)), list(schema.key)].iloc[0]
+        raise InputError(
+            f"{where}: expected one row for each {', '.join(schema.key)}, got two for "
+            f"{doubled.to_dict()}; drop one of them"
+        )
+    return checked
+
+
+def format_table(table: pd.DataFrame, schema: Schema, *, where: str = "table") -> str:
+    """Return the CSV text of a table: a header line, then a row a line, ``\\n`` line ends.
+
+    A float is written with the fewest digits that read back to the same bits, NaN as nothing,
+    truth values as ``True`` and ``False``. Raises what `check_columns` raises.
+    """
+    checked = check_columns(table, schema, where=where)
+    return checked.to_csv(index=False, lineterminator="\n", na_rep="")
+
+
+def parse_table(text: str, schema: Schema, *, where: str = "table") -> pd.DataFrame:
+    """Return the table of a CSV text; the inverse of `format_table`.
+
+    Strings stay strings (``00001``, ``NA``, the empty string). Raises `InputError` for text that is
+    no CSV and for what `check_columns` refuses, naming ``where``.
+    """
+    try:
+        raw = pd.read_csv(
+            io.StringIO(text, newline=""), dtype=str, keep_default_na=False, na_filter=False
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(
+            f"{where}: expected a CSV with the columns {list(schema.names)}, got text that does "
+            f"not parse ({error}); write the file again"
+        ) from error
+    if isinstance(raw.index, pd.MultiIndex) or not isinstance(raw.index, pd.RangeIndex):
+        raise InputError(
+            f"{where}: expected {len(schema.names)} values a row, got rows longer than the header; "
+            "write the file again"
+        )
+    return check_columns(raw, schema, where=where)
+
+
+def _converted(values: "pd.Series[Any]", column: Column, where: str) -> "pd.Series[Any]":
+    """Return one column with the dtype of its kind, from typed values or from CSV text."""
+    convert = {"text": _as_text, "int": _as_int, "float": _as_float, "bool": _as_bool}[column.kind]
+    series: pd.Series[Any] = pd.Series(values).reset_index(drop=True)
+    converted: list[object] = []
+    for row, value in enumerate(series):
+        try:
+            converted.append(convert(value))
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise InputError(
+                f"{where}: column {column.name!r} ({column.meaning}), row {row}: expected a value "
+                f"of kind {column.kind}, got {value!r}; correct it"
+            ) from error
+    return pd.Series(converted, dtype=_DTYPES[column.kind])
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str) and "\r" not in value and "\n" not in value:  # a row is a line
+        return value
+    raise TypeError("no text of one line")
+
+
+def _as_int(value: Any) -> int:
+    if isinstance(value, str | int | np.integer) and not isinstance(value, bool):
+        return int(value)
+    raise TypeError("no integer")
+
+
+def _as_float(value: Any) -> float:
+    if value is None or value is pd.NA or (isinstance(value, str) and value == ""):
+        return float("nan")
+    if isinstance(value, bool | np.bool_):
+        raise TypeError("no number")
+    return float(value)
+
+
+def _as_bool(value: object) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    return {"True": True, "False": False}[str(value)]

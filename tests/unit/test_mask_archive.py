@@ -1,0 +1,96 @@
+import multiprocessing
+import pickle
+
+import numpy as np
+import pytest
+
+from masktrack_core.errors import InputError
+from masktrack_core.mask_archive import MaskArchive, write_mask_archive
+
+
+def masks(count=20, shape=(13, 17)):
+    rng = np.random.default_rng(0)
+    return [(f"set/ü {i:04d}", rng.random(shape) < 0.5) for i in range(count)]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    write_mask_archive(tmp_path / "a.zip", iter(masks()))
+    return MaskArchive(tmp_path / "a.zip")
+
+
+def test_masks_come_back_by_name(archive):
+    assert archive.names == tuple(name for name, _ in masks())
+    assert len(archive) == 20
+    assert masks()[3][0] in archive
+    assert "other" not in archive
+    for name, mask in reversed(masks()):
+        came = archive[name]
+        assert came.dtype == np.bool_
+        assert np.array_equal(came, mask)
+
+
+def test_equal_masks_give_equal_bytes(tmp_path):
+    write_mask_archive(tmp_path / "a.zip", masks())
+    write_mask_archive(tmp_path / "b.zip", masks())
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_a_used_archive_is_picklable(archive):
+    assert len(archive) == 20
+    again = pickle.loads(pickle.dumps(archive))
+    assert again.path == archive.path
+    assert np.array_equal(again["set/ü 0007"], masks()[7][1])
+
+
+def read_all(archive, repeats, failures):
+    for _ in range(repeats):
+        for name, mask in masks():
+            if not np.array_equal(archive[name], mask):
+                failures.put(name)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork in a process with threads
+def test_forked_workers_do_not_move_each_others_position(archive):
+    assert len(archive) == 20  # opened before the fork: the workers inherit the handle
+    context = multiprocessing.get_context("fork")
+    failures = context.Queue()
+    workers = [context.Process(target=read_all, args=(archive, 20, failures)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert failures.empty()
+
+
+def test_an_error_among_the_masks_leaves_no_file(tmp_path):
+    def broken():
+        yield masks()[0]
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_mask_archive(tmp_path / "a.zip", broken())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "/a", "../a", "a\\b", "set/ü 0000"])
+def test_unsafe_and_doubled_names_are_refused(tmp_path, name):
+    with pytest.raises(InputError, match="distinct relative names"):
+        write_mask_archive(tmp_path / "a.zip", [masks()[0], (name, masks()[0][1])])
+
+
+def test_other_arrays_missing_names_and_broken_files_are_input_errors(tmp_path, archive):
+    with pytest.raises(InputError, match="'a': expected a bool array"):
+        write_mask_archive(tmp_path / "b.zip", [("a", np.zeros((2, 2), np.uint8))])
+    with pytest.raises(InputError, match="expected a mask named 'other'"):
+        archive["other"]
+    with pytest.raises(InputError, match=r"absent\.zip.*no such file"):
+        len(MaskArchive(tmp_path / "absent.zip"))
+    whole = archive.path.read_bytes()
+    archive.path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"a\.zip"):
+        len(MaskArchive(archive.path))
+    archive.path.write_bytes(whole[:60] + bytes(40) + whole[100:])
+    with pytest.raises(InputError, match="whole mask"):
+        MaskArchive(archive.path)["set/ü 0000"]

@@ -1,0 +1,130 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from masktrack_core import io, tables
+from masktrack_core.errors import InputError
+from masktrack_core.tables import INDEX, LOSSES, SCORES, Column, Schema
+
+
+def scores(**changes):
+    columns = {
+        "sequence": ["cows", "cows"],
+        "object": [1, 1],
+        "frame": ["00000", "00001"],
+        "t": [0, 1],
+        "annotated": [True, False],
+        "scored": [False, True],
+        "J": [np.nan, 0.1 + 0.2],
+        "F": [np.nan, 1 / 3],
+    }
+    return pd.DataFrame(columns | changes)
+
+
+def test_a_table_comes_back_exactly(tmp_path):
+    io.write_table(tmp_path / "a.csv", scores(), SCORES)
+    pd.testing.assert_frame_equal(
+        io.read_table(tmp_path / "a.csv", SCORES), scores(), check_exact=True
+    )
+
+
+def test_any_float_comes_back_to_the_bit():
+    bits = np.random.default_rng(0).integers(0, 2**63, 2000, dtype=np.int64)
+    values = bits.view(np.float64)
+    values = values[np.isfinite(values)]
+    table = pd.DataFrame(
+        {"iteration": np.arange(values.size), "loss": values, "learning_rate": -0.0, "seconds": 0.1}
+    )
+    again = tables.parse_table(tables.format_table(table, LOSSES), LOSSES)
+    assert np.array_equal(again["loss"].to_numpy().view(np.int64), values.view(np.int64))
+    assert np.signbit(again["learning_rate"]).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["00001", "1e5", "", "NA", "nan", "None", "True", 'a,"b"', "ä é 語", " x "],
+)
+def test_strings_survive_as_strings(text):
+    schema = Schema(name="names", columns=(Column("a", "text", "", ""), Column("b", "int", "", "")))
+    table = pd.DataFrame({"a": [text], "b": [1]})
+    assert tables.parse_table(tables.format_table(table, schema), schema)["a"].tolist() == [text]
+
+
+def test_equal_tables_give_equal_bytes_whatever_their_column_order_and_dtype(tmp_path):
+    io.write_table(tmp_path / "a.csv", scores(), SCORES)
+    other = scores()[list(reversed(SCORES.names))].set_index(pd.Index([7, 9]))
+    io.write_table(tmp_path / "b.csv", other.astype({"t": "int32", "frame": object}), SCORES)
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert (tmp_path / "a.csv").read_bytes() == (
+        b"sequence,object,frame,t,annotated,scored,J,F\n"
+        b"cows,1,00000,0,True,False,,\n"
+        b"cows,1,00001,1,False,True,0.30000000000000004,0.3333333333333333\n"
+    )
+
+
+def test_an_empty_table_keeps_its_columns_and_dtypes():
+    empty = tables.check_columns(scores().iloc[:0], SCORES)
+    again = tables.parse_table(tables.format_table(empty, SCORES), SCORES)
+    pd.testing.assert_frame_equal(again, empty)
+    assert again["t"].dtype == np.int64
+    assert again["J"].dtype == np.float64
+
+
+def test_the_given_table_is_not_changed():
+    given = scores().astype({"t": "int32"})
+    tables.check_columns(given, SCORES)
+    assert given["t"].dtype == np.int32
+
+
+def test_missing_and_unknown_columns_are_named():
+    with pytest.raises(InputError, match=r"x\.csv.*missing \['J'\], unknown \['iou'\]"):
+        tables.check_columns(scores().rename(columns={"J": "iou"}), SCORES, where="x.csv")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"t": [0, 1.5]},
+        {"t": [0, True]},
+        {"t": ["0", "one"]},
+        {"frame": [0, 1]},
+        {"frame": ["0", "a\rb"]},
+        {"annotated": [0, 1]},
+        {"annotated": ["yes", "no"]},
+        {"J": ["high", "low"]},
+        {"J": [True, False]},
+    ],
+)
+def test_a_value_of_another_kind_is_named_with_its_column(changes):
+    with pytest.raises(InputError, match=f"column '{next(iter(changes))}'.*got"):
+        tables.check_columns(scores(**changes), SCORES)
+
+
+def test_two_rows_of_the_same_frame_are_refused():
+    with pytest.raises(InputError, match=r"two for .*'t': 1"):
+        tables.check_columns(scores(t=[1, 1]), SCORES)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "t,frame\n0,a,b\n", "a,b,c,d,e,f,g,h\n1\n"])
+def test_a_text_that_is_no_such_table_names_its_file(text):
+    with pytest.raises(InputError, match=r"x\.csv"):
+        tables.parse_table(text, SCORES, where="x.csv")
+
+
+def test_a_row_longer_than_the_header_is_not_taken_for_an_index():
+    text = "t,frame,object,frame_path,truth_path,encoding\n0,a,1,f,,binary,more\n"
+    with pytest.raises(InputError, match="longer"):
+        tables.parse_table(text, INDEX)
+
+
+def test_a_missing_file_and_one_that_is_not_utf8_are_input_errors(tmp_path):
+    (tmp_path / "b.csv").write_bytes(b"\xff\xfe")
+    for name in ("a.csv", "b.csv"):
+        with pytest.raises(InputError, match=name):
+            io.read_table(tmp_path / name, SCORES)
+
+
+def test_every_column_says_what_it_is():
+    for schema in (tables.INDEX, tables.STILLS, SCORES, tables.SEQUENCE_SCORES, LOSSES):
+        assert all(column.meaning for column in schema.columns)
+        assert set(schema.key) <= set(schema.names)
