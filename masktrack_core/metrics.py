@@ -16,6 +16,19 @@ from numpy.typing import NDArray
 from masktrack_core.arrays import Box, Mask, Masks, Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks import boundary, bounding_box, disk, padded_window
+from masktrack_core.temporal import temporal_instability, temporal_mean
+
+__all__ = [
+    "Measure",
+    "Summary",
+    "contour_accuracy",
+    "contour_tolerance",
+    "region_similarity",
+    "scored_frames",
+    "summarize",
+    "temporal_instability",
+    "temporal_mean",
+]
 
 Measure = NDArray[np.float64]
 """float64 ``(T,)``: one value per frame."""
