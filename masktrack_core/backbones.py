@@ -9,6 +9,7 @@ pixel ``s * i`` of the picture, which holds when both sides of the picture are `
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -77,7 +78,7 @@ class VGG16(Backbone):
             x = layer(x)
             if index in (15, 22):
                 maps.append(x)
-        return Features(*maps, x)
+        return Features(maps[0], maps[1], x)
 
 
 def _unit(
@@ -109,7 +110,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's map, ``(B, width, h, w)``."""
-        return x + self.conv(x) if self.residual else self.conv(x)
+        y: Tensor = self.conv(x)
+        return x + y if self.residual else y
 
 
 class MobileNetV2(Backbone):
@@ -161,7 +163,7 @@ class MobileNetV2(Backbone):
             x = layer(x)
             if index in (3, 6):
                 maps.append(x)
-        return Features(*maps, x)
+        return Features(maps[0], maps[1], x)
 
 
 class ResidualBlock(nn.Module):
@@ -176,7 +178,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the input's shape."""
-        return self.relu(x + self.second(self.relu(self.first(x))))
+        y: Tensor = self.second(self.relu(self.first(x)))
+        return torch.relu(x + y)
 
 
 class Slim(Backbone):

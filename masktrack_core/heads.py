@@ -26,6 +26,10 @@ class Head(nn.Module):
         raise NotImplementedError
 
 
+def _total(maps: list[Tensor]) -> Tensor:
+    return sum(maps[1:], maps[0])
+
+
 class DeepLabHead(Head):
     """DeepLabv2's parallel branches; their scores are **summed**.
 
@@ -60,7 +64,7 @@ class DeepLabHead(Head):
             x = self.dropout(self.relu(fc6(features.deep)))
             x = self.dropout(self.relu(fc7(x)))
             scores.append(fc8(x))
-        return sum(scores[1:], scores[0])
+        return _total(scores)
 
 
 def _separable(channels: int, width: int) -> nn.Sequential:
@@ -80,10 +84,10 @@ def _enlarge(x: Tensor, like: Tensor) -> Tensor:
 
 
 class DecoderHead(Head):
-    """Four dilated depthwise branches, then the maps at strides 8 and 4 join; logits at stride 4."""
+    """Four dilated depthwise branches joined by the maps at strides 8 and 4; logits at stride 4."""
 
-    # Paper: DeepLab's heads score at stride 8 without skips. This one is ours, for the small trunks:
-    # on real video the finer logits are worth more than the width they cost (docs/reproduction.md).
+    # Paper: DeepLab's heads score at stride 8 without skips. This decoder is ours, for the small
+    # trunks, whose deepest maps are too coarse or too narrow to draw an outline from.
 
     fresh = ("reduce", "branches", "mix", "skip8", "join8", "narrow", "skip4", "join4", "score")
     stride = 4
@@ -114,19 +118,16 @@ class DecoderHead(Head):
         """Return scores at stride 4, ``(B, 2, h, w)``."""
         x = torch.relu(self.reduce(features.deep))
         branches = [branch(x) for branch in self.branches]
-        x = torch.relu(self.mix(torch.relu(sum(branches[1:], branches[0]))))
+        x = torch.relu(self.mix(torch.relu(_total(branches))))
         x = torch.relu(_enlarge(x, features.middle) + self.skip8(features.middle))
         x = self.narrow(self.join8(x))
         x = torch.relu(_enlarge(x, features.fine) + self.skip4(features.fine))
-        return self.score(self.join4(x))
-
-
-HEADS = ("aspp", "largefov", "decoder")
-"""The heads by the name that ``NetworkSpec.head`` gives them."""
+        scores: Tensor = self.score(self.join4(x))
+        return scores
 
 
 def build_head(name: str, backbone: Backbone, *, dropout: float = 0.5) -> DeepLabHead | DecoderHead:
-    """Return the head of that name (one of `HEADS`) on the trunk, with undrawn parameters."""
+    """Return the head of that name (``NetworkSpec.head``) on the trunk, with undrawn parameters."""
     if name == "decoder":
         return DecoderHead(backbone)
     dilations = {"aspp": (6, 12, 18, 24), "largefov": (12,)}[name]

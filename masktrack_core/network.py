@@ -5,8 +5,8 @@ lives inside, so nobody can forget it: callers give RGB 0–255 and a 0/1 mask, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,79 +15,24 @@ from torch.nn import functional as F
 from masktrack_core.arrays import Size
 from masktrack_core.backbones import BACKBONES, ResidualBlock
 from masktrack_core.errors import InputError
-from masktrack_core.heads import HEADS, build_head
+from masktrack_core.heads import build_head
+from masktrack_core.network_spec import NORMALISATIONS, NetworkSpec, one_of
+
+__all__ = [
+    "NORMALISATIONS",
+    "SMALLEST",
+    "MaskTrackNet",
+    "NetworkSpec",
+    "build_network",
+    "empty_network",
+    "foreground",
+    "grid_stride",
+    "parameter_groups",
+    "upsample",
+]
 
 SMALLEST = 33
 """Smallest height and width in pixels: two cells of the coarsest stride, 16, beside the first."""
-
-
-class Normalisation(NamedTuple):
-    """What weights were trained to see: ``(channel - mean) * scale``, and the mask beside it."""
-
-    blue_first: bool
-    mean: tuple[float, float, float]
-    scale: tuple[float, float, float]
-    #: Values fed for background and object, when `NetworkSpec.prior_values` leaves them open.
-    prior_values: tuple[float, float]
-    #: σ of the mask's filters, when `NetworkSpec.prior_std` leaves it open.
-    prior_std: float
-
-
-NORMALISATIONS = {
-    # DeepLab's data layer (train.prototxt): BGR 0–255 minus the mean of ImageNet. ±100 for the
-    # mask is omkar13/MaskTrack's choice for such inputs; 0.01 is how DeepLab fills new layers.
-    "caffe": Normalisation(True, (104.008, 116.669, 122.675), (1, 1, 1), (-100, 100), 0.01),
-    # torchvision's references: RGB in [0, 1], mean (.485, .456, .406), std (.229, .224, .225).
-    "torchvision": Normalisation(
-        False,
-        (0.485 * 255, 0.456 * 255, 0.406 * 255),
-        (1 / (0.229 * 255), 1 / (0.224 * 255), 1 / (0.225 * 255)),
-        (-1, 1),
-        0.1,
-    ),
-    # TensorFlow's MobileNetV2.
-    "centred": Normalisation(False, (128, 128, 128), (1 / 128, 1 / 128, 1 / 128), (-1, 1), 0.1),
-}
-"""How each family of weights wants its pictures, by the name in a weights' record."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkSpec:
-    """What the network is made of. Defaults: the paper's (§4), DeepLabv2-VGG16 with ASPP."""
-
-    #: Trunk: vgg16 | mobilenet_v2 | slim.
-    backbone: str = "vgg16"
-    #: Head: aspp | largefov | decoder.
-    head: str = "aspp"
-    #: Whether the previous mask is a fourth input channel; False is "No input" of Table 1.
-    prior: bool = True
-    #: First values of the mask's filters: gaussian | zero (§4: "no difference").
-    prior_init: str = "gaussian"
-    #: σ of those filters. None: 0.01 beside inputs of 0–255, 0.1 beside inputs of unit scale.
-    #: Paper: not stated; 0.01 is DeepLab's filler of new layers.
-    prior_std: float | None = None
-    #: Values fed for background and object. None: ∓100 beside 0–255, ∓1 beside unit scale.
-    #: Paper: not stated; ∓100 follows omkar13/MaskTrack.
-    prior_values: tuple[float, float] | None = None
-    #: caffe | torchvision | centred. None: as the pretrained weights say, else the trunk's own.
-    normalisation: str | None = None
-    #: Probability of dropout after fc6 and fc7 (DeepLabv2).
-    dropout: float = 0.5
-    #: Name of the pretrained weights, for the record only.
-    pretrained: str | None = None
-
-    def __post_init__(self) -> None:
-        """Raise InputError for a name that is none of the choices."""
-        _one_of("backbone", self.backbone, tuple(BACKBONES))
-        _one_of("head", self.head, HEADS)
-        _one_of("prior_init", self.prior_init, ("gaussian", "zero"))
-        if self.normalisation is not None:
-            _one_of("normalisation", self.normalisation, tuple(NORMALISATIONS))
-
-
-def _one_of(field: str, name: str, choices: Sequence[str]) -> None:
-    if name not in choices:
-        raise InputError(f"network.{field}: expected one of {', '.join(choices)}; got {name!r}")
 
 
 class MaskTrackNet(nn.Module):
@@ -122,9 +67,9 @@ class MaskTrackNet(nn.Module):
     def normalise(self, name: str, *, pretrained: str | None = None) -> None:
         """Change to the normalisation of that name, and note whose weights asked for it.
 
-        The mask's filters are scaled with its values, so their answer stays what it was.
+        The mask's filters get the size they would have had, had the network been built so.
         """
-        _one_of("normalisation", name, tuple(NORMALISATIONS))
+        one_of("normalisation", name, tuple(NORMALISATIONS))
         old, new = NORMALISATIONS[self.normalisation], NORMALISATIONS[name]
         if self.spec.prior and self.spec.prior_std is None and old.prior_std != new.prior_std:
             with torch.no_grad():
@@ -218,8 +163,7 @@ def _draw(network: MaskTrackNet, generator: torch.Generator) -> None:
     if network.spec.prior:
         prior_filters = network.backbone.first.weight[:, 3]
         std = network.spec.prior_std
-        if std is None:
-            std = NORMALISATIONS[network.normalisation].prior_std
+        std = NORMALISATIONS[network.normalisation].prior_std if std is None else std
         prior_filters.normal_(0, std, generator=generator)
         if network.spec.prior_init == "zero":
             prior_filters.zero_()

@@ -1,0 +1,99 @@
+"""Named tensors on disk: safetensors, NumPy archives, and torch's pickles without their code.
+
+Nothing here executes what a file contains: safetensors and ``.npz`` hold arrays only, and
+pickles (``.pth``) are read with ``weights_only``.
+"""
+
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from masktrack_core.errors import InputError
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write one safetensors file, whole or not at all; folders are made as needed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(tensors, name, metadata=metadata)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the named tensors of a file and its metadata (empty but for safetensors).
+
+    Raises InputError for an unknown suffix, a damaged file, or a pickle that holds anything but
+    tensors (it is not executed).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the path of the weights")
+    try:
+        if path.suffix == ".safetensors":
+            return _tensors_of_safetensors(path)
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: torch.from_numpy(arrays[name]) for name in arrays.files}, {}
+        if path.suffix in (".pth", ".pt"):
+            return _tensors_of_pickle(path), {}
+    except (SafetensorError, BadZipFile, ValueError, RuntimeError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); download it again") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: expected tensors only, but the pickle wants to run code; it was not read. "
+            "Convert it to safetensors where you trust it"
+        ) from error
+    raise InputError(
+        f"{path}: expected .safetensors, .npz, .pth or .pt, got {path.suffix or 'no suffix'}"
+    )
+
+
+def check_fit(
+    path: Path, expected: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise InputError that lists every missing, superfluous and mis-shaped tensor of a file."""
+    faults = [f"missing {name} {expected[name]}" for name in sorted(expected.keys() - given)]
+    faults += [f"not expected {name} {given[name]}" for name in sorted(given.keys() - expected)]
+    faults += [
+        f"{name} is {given[name]} instead of {expected[name]}"
+        for name in sorted(expected.keys() & given)
+        if given[name] != expected[name]
+    ]
+    if faults:
+        raise InputError(
+            f"{path}: its tensors do not fit the network: {'; '.join(faults)}; give a whole file "
+            "for this backbone (a file of some layers needs partial)"
+        )
+
+
+def _tensors_of_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, framework="pt") as file:
+        names = list(file.keys())
+        return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
+
+
+def _tensors_of_pickle(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a ``.pth``, also where they lie below the key ``state_dict``."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(content, dict) or not all(
+        isinstance(tensor, Tensor) for tensor in content.values()
+    ):
+        raise InputError(f"{path}: expected names with tensors, got {type(content).__name__}")
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
