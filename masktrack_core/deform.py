@@ -4,20 +4,18 @@ A network that refines such masks at training refines its own previous mask at t
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from masktrack_core.arrays import Box, Mask, Points, Size
+from masktrack_core.arrays import CoordinateMap, Mask, Points, Size
 from masktrack_core.errors import InputError
+from masktrack_core.masks import bounding_box, box_mask, dilate
 from masktrack_core.warp import (
     Matrix,
-    compose_affine,
+    affine_map,
     fit_thin_plate,
-    identity_map,
     invert_affine,
     similarity,
     smooth_map,
@@ -78,7 +76,7 @@ def sample_deformation(
     Order: scale and shift, then the spline, then dilation. Control points are drawn without
     replacement from the pixels just outside the object, as in the authors' script.
     """
-    box = _box(mask)
+    box = bounding_box(mask)
     if box is None:
         return Deformation(
             centre=(0.0, 0.0),
@@ -111,23 +109,10 @@ def sample_deformation(
 def apply_deformation(mask: Mask, deformation: Deformation) -> Mask:
     """Return the deformed mask: the input of the network for a frame whose truth is ``mask``.
 
-    An empty mask stays empty. A mask that would leave the frame or vanish is only dilated.
+    An empty mask stays empty. A mask that would vanish (thin, at the border) is only dilated.
     """
-    size = Size(*mask.shape)
-    return deformed_view(mask, deformation, np.eye(2, 3), size)
-
-
-def deformed_view(mask: Mask, deformation: Deformation, view: Matrix, size: Size) -> Mask:
-    """Return the part of the deformed mask that a crop shows, interpolated once.
-
-    ``view`` maps pixels of the crop to pixels of the frame; the disk grows or shrinks with it,
-    so that dilation is 5 px of the frame whatever the scale of the crop.
-    """
-    bent = warp_mask(mask, _origin_map(deformation, view, size))
-    if not bent.any():
-        bent = warp_mask(mask, smooth_map(lambda points: transform_points(view, points), size))
-    magnification = float(abs(np.linalg.det(view[:, :2])) ** -0.5)
-    return _dilate(bent, deformation.dilation_radius * magnification)
+    bent = warp_mask(mask, _origin_map(deformation, Size(*mask.shape)))
+    return dilate(bent if bent.any() else mask, deformation.dilation_radius)
 
 
 def as_prior(mask: Mask, kind: PriorKind) -> Mask:
@@ -137,14 +122,10 @@ def as_prior(mask: Mask, kind: PriorKind) -> Mask:
     """
     if kind == "mask":
         return mask
-    prior = np.zeros_like(mask)
-    if kind == "box":
-        box = _box(mask)
-        if box is not None:
-            prior[box.y : box.y + box.height, box.x : box.x + box.width] = True
-    elif kind != "none":
+    if kind not in ("box", "none"):
         raise InputError(f"prior: expected 'mask', 'box' or 'none', got {kind!r}")
-    return prior
+    box = bounding_box(mask) if kind == "box" else None
+    return np.zeros_like(mask) if box is None else box_mask(box, Size(*mask.shape))
 
 
 def _placement(centre: tuple[float, float], scale: float, shift: tuple[float, float]) -> Matrix:
@@ -154,21 +135,15 @@ def _placement(centre: tuple[float, float], scale: float, shift: tuple[float, fl
     return matrix
 
 
-def _origin_map(deformation: Deformation, view: Matrix, size: Size) -> NDArray[np.float32]:
-    """Return the map from a crop of the deformed mask to the mask."""
-    placed = _placement(deformation.centre, deformation.scale, deformation.shift)
-    back = invert_affine(placed)
+def _origin_map(deformation: Deformation, size: Size) -> CoordinateMap:
+    """Return the map from the deformed mask to the mask."""
+    back = invert_affine(_placement(deformation.centre, deformation.scale, deformation.shift))
     if not deformation.source:
-        whole = compose_affine(back, view)
-        if np.array_equal(whole, np.eye(2, 3)):
-            return identity_map(size)
-        return smooth_map(lambda points: transform_points(whole, points), size)
+        return affine_map(back, size)
     unbend = fit_thin_plate(
         np.array(deformation.target, np.float32), np.array(deformation.source, np.float32)
     )
-    return smooth_map(
-        lambda points: transform_points(back, unbend(transform_points(view, points))), size
-    )
+    return smooth_map(lambda points: transform_points(back, unbend(points)), size)
 
 
 def _control_points(mask: Mask, count: int, *, rng: np.random.Generator) -> Points:
@@ -178,26 +153,3 @@ def _control_points(mask: Mask, count: int, *, rng: np.random.Generator) -> Poin
     rows, columns = np.nonzero(cv2.dilate(shades, cross) != shades)
     chosen = rng.choice(len(rows), size=min(count, len(rows)), replace=False)
     return np.column_stack([columns[chosen], rows[chosen]]).astype(np.float32)
-
-
-def _box(mask: Mask) -> Box | None:
-    """Return the smallest box around the object, or None if there is none."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    x, y = int(columns[0]), int(rows[0])
-    return Box(x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1)
-
-
-@lru_cache(maxsize=64)
-def _disk(radius: float) -> NDArray[np.uint8]:
-    reach = int(radius)
-    squares = np.arange(-reach, reach + 1) ** 2
-    return np.asarray(squares[:, None] + squares[None] <= radius * radius, dtype=np.uint8)
-
-
-def _dilate(mask: Mask, radius: float) -> Mask:
-    """Return the mask grown by a true disk, x² + y² ≤ radius²."""
-    if radius < 1:
-        return mask
-    return np.asarray(cv2.dilate(mask.view(np.uint8), _disk(radius)), dtype=bool)

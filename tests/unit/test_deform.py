@@ -4,18 +4,15 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
-from masktrack_core.arrays import Size
 from masktrack_core.deform import (
     Deformation,
     DeformationParams,
     apply_deformation,
     as_prior,
-    deformed_view,
     sample_deformation,
 )
 from masktrack_core.errors import InputError
 from masktrack_core.seeds import numpy_rng
-from masktrack_core.warp import affine_map, invert_affine, similarity, warp_mask
 
 NOTHING = DeformationParams(scale=0, shift=0, control_points=0, margin=0, dilation_radius=0)
 ONLY_SHAPE = dataclasses.replace(DeformationParams(), dilation_radius=0)
@@ -127,15 +124,6 @@ def test_arguments_are_not_modified():
     mask = MASK.copy()
     deformed(mask, DeformationParams())
     assert np.array_equal(mask, MASK)
-
-
-def test_a_view_of_the_deformed_mask_equals_the_deformed_mask_seen_later():
-    drawn = sample_deformation(MASK, DeformationParams(), rng=numpy_rng(7))
-    view = invert_affine(similarity((60, 45), scale=1.5, angle_deg=30, flip=True))
-    size = Size(100, 110)
-    at_once = deformed_view(MASK, drawn, view, size)
-    later = warp_mask(apply_deformation(MASK, drawn), affine_map(view, size))
-    assert iou(at_once, later) > 0.95
 
 
 def test_a_deformation_is_plain_numbers_for_the_log():

@@ -1,0 +1,66 @@
+"""Batches of examples for the network, made in the background where wanted."""
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from masktrack_core.examples import Examples
+
+
+class Batch(NamedTuple):
+    """Stacked examples."""
+
+    image: Tensor
+    """uint8 ``(B, 3, c, c)``, RGB."""
+    prior: Tensor
+    """bool ``(B, 1, c, c)``."""
+    target: Tensor
+    """uint8 ``(B, c, c)``: 1 object, 0 background, 255 ignored."""
+
+
+class _Batches(Dataset[Batch]):
+    """Batch ``t`` holds the examples ``t × size`` and following."""
+
+    def __init__(self, examples: Examples, size: int) -> None:
+        self._examples = examples
+        self._size = size
+
+    def __getitem__(self, step: int) -> Batch:
+        first = step * self._size
+        chosen = [self._examples[number] for number in range(first, first + self._size)]
+        return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*chosen, strict=True)))
+
+
+def batches(
+    examples: Examples, size: int, steps: range, *, workers: int = 0, pin: bool = False
+) -> Iterator[Batch]:
+    """Return the batches of these steps in order; the same for any number of workers.
+
+    ``workers`` processes make them ahead of time, at most one for each core; with 0 they are
+    made when asked for. ``pin`` puts them where a GPU can fetch them by itself.
+    """
+    loader = DataLoader(
+        _Batches(examples, size),
+        batch_size=None,
+        sampler=steps,
+        num_workers=min(workers, len(os.sched_getaffinity(0))),
+        pin_memory=pin,
+        worker_init_fn=_one_thread,
+        collate_fn=_as_it_is,
+    )
+    return iter(loader)
+
+
+def _one_thread(_worker: int) -> None:
+    # OpenCV's threads do not survive the fork of a worker, and workers are as many as cores.
+    cv2.setNumThreads(0)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
