@@ -1,4 +1,4 @@
-"""The paper's figures: arrays and tables in, a matplotlib ``Figure`` out. No file is written here."""
+"""The figures of the paper: arrays and tables in, a matplotlib ``Figure`` out; no file written."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
