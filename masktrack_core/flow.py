@@ -18,8 +18,7 @@ from masktrack_core.arrays import Flow, Frame
 from masktrack_core.errors import InputError
 
 SMALLEST = 16  # px: dense inverse search raises below 12
-MOST_MATCHES = 32_766  # OpenCV's interpolator counts matches in 16 bits
-FEWEST_MATCHES = 4
+FEWEST_MATCHES, MOST_MATCHES = 4, 32_766  # OpenCV's interpolator counts them in 16 bits
 
 _PRESETS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -73,6 +72,11 @@ class FlowImageParams:
     #: motion dark, where 255 would otherwise be a hundredth of a pixel of noise.
     smallest_scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` for a scale that cannot divide."""
+        if not (0 < self.percentile <= 100 and self.full_scale > 0 and self.smallest_scale > 0):
+            raise InputError(f"flow image: expected positive scales, percentile ≤ 100, got {self}")
+
 
 def dense_flow(
     frame: Frame, next_frame: Frame, params: FlowParams, *, model: FlowModel | None = None
@@ -104,10 +108,8 @@ def _check_frames(frame: Frame, next_frame: Frame) -> None:
                 f"{name}: expected RGB uint8 of shape (H, W, 3), got {given.dtype} {given.shape}"
             )
     if frame.shape != next_frame.shape:
-        raise InputError(
-            f"next_frame: expected shape {frame.shape} like frame, got {next_frame.shape}; "
-            "resize the frames of a sequence to one size"
-        )
+        came = f"{next_frame.shape}; resize the frames of a sequence to one size"
+        raise InputError(f"next_frame: expected shape {frame.shape} like frame, got {came}")
     if min(frame.shape[:2]) < SMALLEST:
         raise InputError(f"frame: expected sides of {SMALLEST} px or more, got {frame.shape}")
 
@@ -148,10 +150,9 @@ def _epic(frame: Frame, next_frame: Frame, params: FlowParams) -> Flow:
     flow, backward = _dis(frame, next_frame, params), _dis(next_frame, frame, params)
     origins, targets = consistent_matches(flow, backward, params)
     if len(origins) >= FEWEST_MATCHES:
-        colours, next_colours = np.ascontiguousarray(frame), np.ascontiguousarray(next_frame)
+        given = np.ascontiguousarray(frame), origins, np.ascontiguousarray(next_frame), targets
         interpolator = cv2.ximgproc.createEdgeAwareInterpolator()
-        interpolated = interpolator.interpolate(colours, origins, next_colours, targets)
-        flow = np.asarray(interpolated, np.float32)
+        flow = np.asarray(interpolator.interpolate(*given), np.float32)
     refinement = cv2.VariationalRefinement.create()
     return np.asarray(refinement.calc(_grey(frame), _grey(next_frame), flow.copy()), np.float32)
 
@@ -198,12 +199,10 @@ def flow_image(forward: Flow | None, backward: Flow | None, params: FlowImagePar
     Raises ``InputError`` if both are missing, if their shapes differ, or if one is not finite.
     """
     flows = [flow for flow in (forward, backward) if flow is not None]
-    if not flows:
-        raise InputError("forward, backward: expected at least one flow, got None and None")
-    if len({flow.shape for flow in flows}) > 1:
-        raise InputError(f"backward: expected shape {flows[0].shape}, got {flows[1].shape}")
-    if not all(np.isfinite(flow).all() for flow in flows):
-        raise InputError("forward, backward: expected finite motions, got NaN or infinity")
+    if not flows or not all(np.isfinite(flow).all() for flow in flows):
+        raise InputError("forward, backward: expected a flow without NaN, got None or not finite")
+    if flows[0].shape != flows[-1].shape:
+        raise InputError(f"backward: expected shape {flows[0].shape}, got {flows[-1].shape}")
     if not params.forward_backward:
         flows = flows[:1]
     magnitudes = [flow_magnitude(flow, remove_median=params.remove_median) for flow in flows]
@@ -243,9 +242,9 @@ def flow_images(
             if image_params.forward_backward:
                 backward = dense_flow(frame, previous, params, model=model)
         earlier, previous = previous, frame
-    if previous is not None and earlier is None:
-        yield np.zeros_like(previous)
-    elif previous is not None and earlier is not None:
+    if previous is not None and earlier is not None:
         if backward is None:
             backward = dense_flow(previous, earlier, params, model=model)
         yield flow_image(None, backward, image_params)
+    elif previous is not None:
+        yield np.zeros_like(previous)

@@ -1,0 +1,60 @@
+"""The figures of the paper: arrays and tables in, a matplotlib ``Figure`` out; no file written."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from masktrack_core.arrays import Frame
+from masktrack_core.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMN_INCHES = 2.4  # width of one frame in Figure 2
+
+
+def figure2(
+    frames: Sequence[Frame], magnitudes: Sequence[Frame], *, names: Sequence[str] = ()
+) -> "Figure":
+    """Return Figure 2: frames above, their flow-magnitude pictures below.
+
+    ``magnitudes`` are those of ``flow.flow_image``; a frame and its picture share a column, and
+    frames may differ in size from column to column. ``names`` are titles of the columns, none
+    where empty. Raises ``InputError`` for no frames, unlike counts, or a picture whose size is not
+    that of its frame.
+    """
+    from matplotlib.figure import Figure
+
+    _check_columns(frames, magnitudes, names)
+    count = len(frames)
+    height, width = frames[0].shape[:2]
+    figure = Figure(
+        figsize=(COLUMN_INCHES * count, 2 * COLUMN_INCHES * height / width + 0.3),
+        layout="constrained",
+    )
+    rows = figure.subplots(2, count, squeeze=False)
+    labelled = {"RGB": frames, "motion magnitude": magnitudes}
+    for axes, (label, pictures) in zip(rows, labelled.items(), strict=True):
+        axes[0].set_ylabel(label)
+        for axis, picture in zip(axes, pictures, strict=True):
+            axis.imshow(picture)
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+    for axis, name in zip(rows[0], names, strict=False):
+        axis.set_title(name, fontsize="medium")
+    return figure
+
+
+def _check_columns(
+    frames: Sequence[Frame], magnitudes: Sequence[Frame], names: Sequence[str]
+) -> None:
+    if not len(frames) or len(frames) != len(magnitudes) or len(names) not in (0, len(frames)):
+        raise InputError(
+            "figure2: expected as many frames as magnitudes (and names, if any), at least one; "
+            f"got {len(frames)}, {len(magnitudes)} and {len(names)}"
+        )
+    for column, (frame, magnitude) in enumerate(zip(frames, magnitudes, strict=True)):
+        if frame.shape != magnitude.shape:
+            raise InputError(
+                f"figure2: magnitudes[{column}]: expected shape {frame.shape} like its frame, "
+                f"got {magnitude.shape}"
+            )
