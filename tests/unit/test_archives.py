@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.mask_archive import MaskArchive, write_mask_archive
+from masktrack_core.archives import (
+    MaskArchive,
+    ProbArchive,
+    frame_key,
+    read_annotations,
+    write_mask_archive,
+    write_prob_archive,
+)
 
 
 def masks(count=20, shape=(13, 17)):
@@ -20,7 +27,7 @@ def archive(tmp_path):
 
 
 def test_masks_come_back_by_name(archive):
-    assert archive.names == tuple(name for name, _ in masks())
+    assert tuple(archive) == tuple(name for name, _ in masks())
     assert len(archive) == 20
     assert masks()[3][0] in archive
     assert "other" not in archive
@@ -83,7 +90,7 @@ def test_unsafe_and_doubled_names_are_refused(tmp_path, name):
 def test_other_arrays_missing_names_and_broken_files_are_input_errors(tmp_path, archive):
     with pytest.raises(InputError, match="'a': expected a bool array"):
         write_mask_archive(tmp_path / "b.zip", [("a", np.zeros((2, 2), np.uint8))])
-    with pytest.raises(InputError, match="expected a mask named 'other'"):
+    with pytest.raises(InputError, match="expected a picture named 'other'"):
         archive["other"]
     with pytest.raises(InputError, match=r"absent\.zip.*no such file"):
         len(MaskArchive(tmp_path / "absent.zip"))
@@ -94,3 +101,18 @@ def test_other_arrays_missing_names_and_broken_files_are_input_errors(tmp_path, 
     archive.path.write_bytes(whole[:60] + bytes(40) + whole[100:])
     with pytest.raises(InputError, match="whole mask"):
         MaskArchive(archive.path)["set/ü 0000"]
+
+
+def test_probabilities_come_back_to_a_step_of_one_in_255(tmp_path):
+    prob = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    write_prob_archive(tmp_path / "p.zip", [(frame_key(7), prob)])
+    archive = ProbArchive(tmp_path / "p.zip")
+    assert list(archive) == ["00007"]
+    assert np.abs(archive["00007"] - prob).max() <= 1 / 510 + 1e-6
+    assert archive["00007"].min() == 0 and archive["00007"].max() == 1
+
+
+def test_annotations_are_read_by_frame_number(tmp_path):
+    mask = np.eye(3, dtype=bool)
+    write_mask_archive(tmp_path / "a.zip", [(frame_key(t), mask) for t in (0, 10)])
+    assert list(read_annotations(tmp_path / "a.zip")) == [0, 10]
