@@ -1,0 +1,135 @@
+"""Propagation with a network whose answer is known: the brightest pixels near the prior."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from masktrack_core.errors import InputError
+from masktrack_core.propagation import PropagationParams, nearest_spans, predict, propagate
+
+
+class Follower(nn.Module):
+    """Calls a pixel object where it is bright and the prior is on."""
+
+    def __init__(self, prior="mask"):
+        super().__init__()
+        self.anchor = nn.Parameter(torch.zeros(1))
+        self.spec = SimpleNamespace(prior=prior)
+        self.priors = []
+
+    def forward(self, image, prior):
+        self.priors.append(prior[0, 0].numpy().copy())
+        score = 20.0 * ((image[:, :1] > 127) & (prior > 0)).float() - 10
+        return torch.cat([-score, score], dim=1)
+
+
+def moving_square(length=8, step=2, size=(40, 64)):
+    """A bright 10 × 10 square that moves right by ``step`` a frame, and its masks."""
+    masks = np.zeros((length, *size), bool)
+    for t in range(length):
+        masks[t, 15:25, 5 + step * t : 15 + step * t] = True
+    return np.repeat(masks[..., None], 3, axis=3).astype(np.uint8) * 255, masks
+
+
+def run(frames, annotations, network=None, **params):
+    params = PropagationParams(**{"dilation_radius": 3} | params)
+    results = list(propagate(network or Follower(), [frames], annotations, params))
+    assert sorted(t for t, _ in results) == list(range(len(frames)))
+    return dict(results)
+
+
+def test_a_moving_object_is_followed_where_the_dilation_covers_its_step():
+    frames, masks = moving_square()
+    probs = run(frames, {0: masks[0]})
+    for t, mask in enumerate(masks):
+        assert np.array_equal(probs[t] > 0.5, mask)
+
+
+def test_an_object_faster_than_the_dilation_is_lost_bit_by_bit():
+    frames, masks = moving_square(step=5)
+    assert (run(frames, {0: masks[0]})[1] > 0.5).sum() == 80
+
+
+def test_the_previous_mask_is_dilated_by_the_true_disk_before_it_guides():
+    frames, masks = moving_square(length=2)
+    network = Follower()
+    run(frames, {0: masks[0]}, network, dilation_radius=1)
+    assert network.priors[0].sum() == 100 + 4 * 10
+
+
+def test_a_box_network_is_shown_the_box_without_dilation():
+    frames, masks = moving_square(length=2)
+    masks[0, 15, 5] = False
+    network = Follower("box")
+    run(frames, {0: masks[0]}, network)
+    assert network.priors[0].sum() == 100
+
+
+def test_propagation_runs_backwards_from_a_later_annotation():
+    frames, masks = moving_square()
+    probs = run(frames, {7: masks[7]})
+    assert np.array_equal(probs[0] > 0.5, masks[0])
+
+
+def test_annotated_frames_answer_their_annotation():
+    frames, masks = moving_square()
+    drawn = np.zeros_like(masks[0])
+    drawn[2:5, 2:5] = True
+    assert np.array_equal(run(frames, {0: masks[0], 4: drawn})[4], drawn.astype(np.float32))
+
+
+def test_after_an_empty_frame_the_last_mask_goes_on_guiding():
+    frames, masks = moving_square(length=5, step=0)
+    frames[2] = 0
+    probs = run(frames, {0: masks[0]})
+    assert not (probs[2] > 0.5).any()
+    assert np.array_equal(probs[3] > 0.5, masks[3])
+
+
+def test_streams_are_averaged():
+    frames, masks = moving_square(length=2)
+    params = PropagationParams(dilation_radius=3)
+    dark = np.zeros_like(frames)
+    both = dict(propagate(Follower(), [frames, dark], {0: masks[0]}, params))
+    assert both[1][masks[1]] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_region_of_interest_gives_the_same_mask_at_its_own_scale():
+    frames, masks = moving_square(length=2)
+    params = PropagationParams(dilation_radius=3, region=3.0, region_size=60, region_minimum=20)
+    prob = predict(Follower(), frames[1], masks[0], params)
+    assert ((prob > 0.5) ^ masks[1]).sum() <= 8
+    assert prob[:, 60:].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("annotated", "length", "expected"),
+    [
+        ([0], 4, [(0, [1, 2, 3])]),
+        ([2], 4, [(2, [1, 0]), (2, [3])]),
+        ([0, 4], 5, [(0, [1, 2]), (4, [3])]),
+        ([0, 3], 5, [(0, [1]), (3, [2]), (3, [4])]),
+        ([0, 1], 2, []),
+    ],
+)
+def test_each_frame_is_reached_once_from_the_nearest_annotation(annotated, length, expected):
+    spans = [(start, list(order)) for start, order in nearest_spans(annotated, length)]
+    assert spans == expected
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ({}, "at least one annotated frame"),
+        ({9: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame 9"),
+        ({0: np.ones((20, 32), bool)}, r"expected shape \(40, 64\) like the frame"),
+        ({0: np.zeros((40, 64), bool)}, "got an empty one"),
+    ],
+)
+def test_annotations_that_cannot_start_are_refused(annotations, message):
+    frames, _ = moving_square()
+    with pytest.raises(InputError, match=message):
+        run(frames, annotations)
