@@ -36,7 +36,7 @@ class NetworkRecipe(_Recipe):
     input: str = "mask"
     stills: tuple[str, ...]
     deformation: str
-    masks_per_still: int = 2
+    augmentation: str | None = None
     limit: int | None = None
     crop: str | None = None
     schedule: str | None = None
@@ -60,18 +60,20 @@ class TrackerRecipe(_Recipe):
     network: str
     finetuning: str | None = None
     propagation: str
-    streams: tuple[str, ...] = ("rgb",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotationRecipe(_Recipe):
     """Which frames the user gives, and as what (paper §3.3, §5.4)."""
 
-    frames: str = "first"
     every: int | None = None
     kind: str = "mask"
     network: str | None = None
     propagation: str | None = None
+
+    def times(self, length: int) -> range:
+        """Return the annotated frames of a video of ``length`` frames: 0, k, 2k, … or 0 alone."""
+        return range(0, length, self.every or length)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ class VariantRecipe(_Recipe):
 
     trackers: tuple[str, ...] = ()
     oracle: str | None = None
+    threshold: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +126,7 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("networks", "architecture"): "architectures",
         ("networks", "stills"): "stills",
         ("networks", "deformation"): "deformations",
+        ("networks", "augmentation"): "augmentations",
         ("networks", "crop"): "crops",
         ("networks", "schedule"): "schedules",
         ("finetunings", "schedule"): "schedules",
@@ -194,8 +198,9 @@ def _check_meaning(recipes: Recipes) -> None:
                 "both (what turns it into a segment, paper §3.3), a mask needs neither"
             )
     for network in recipes.networks.values():
-        if (network.schedule is None) != (network.crop is None):
+        given = {network.schedule is None, network.crop is None, network.augmentation is None}
+        if len(given) > 1:
             raise InputError(
-                f"networks.{network.name}: crop and schedule belong together; give both to train "
-                "offline, or neither for a network that is only fine-tuned"
+                f"networks.{network.name}: augmentation, crop and schedule belong together; give "
+                "all to train offline, or none for a network that is only fine-tuned"
             )

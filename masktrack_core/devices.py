@@ -1,0 +1,25 @@
+"""The one place that turns a device's name into a device."""
+
+import os
+
+import torch
+
+from masktrack_core.errors import InputError
+
+
+def use_device(name: str, threads: int) -> torch.device:
+    """Return the device named ``auto``, ``cpu`` or ``cuda:N``, and fix the number of CPU threads.
+
+    ``auto`` is the first GPU where there is one. The number of threads is set, not left to the
+    machine: the order of floating-point sums, hence the last digits, depends on it.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(
+            f"device: expected a machine with a GPU for '{name}', torch sees none; "
+            "set `device: auto` or `device: cpu`"
+        )
+    return torch.device(name)
