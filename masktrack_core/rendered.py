@@ -5,14 +5,14 @@ and flow come from the geometry, not from the picture. The scripts of the embedd
 are in ``rendered_clips``, the writers in ``rendered_layouts``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from masktrack_core.arrays import Flow, Frame, Frames, Labels, Mask, Size
+from masktrack_core.arrays import Flow, Frame, Frames, Mask, Size
 from masktrack_core.errors import InputError
 from masktrack_core.rendered_layers import (
     Bend,
@@ -232,13 +232,6 @@ def seen_again(clip: Clip) -> NDArray[np.bool_]:
     return seen
 
 
-def without(script: ClipScript, actor: int) -> ClipScript:
-    """Return the script with one actor made invisible, every other draw the same."""
-    actors = list(script.actors)
-    actors[actor] = replace(actors[actor], x=(-9.0,), y=(-9.0,))
-    return replace(script, actors=tuple(actors))
-
-
 def render_still(*, size: Size, rng: Generator) -> tuple[Frame, Mask]:
     """Return a picture like those of the saliency sets, and the mask of its salient object.
 
@@ -253,8 +246,3 @@ def render_still(*, size: Size, rng: Generator) -> tuple[Frame, Mask]:
         if mask.mean() >= LEAST_VISIBLE:
             break
     return frame, mask
-
-
-def object_mask(labels: Labels, label: int) -> Mask:
-    """Return the mask of one object."""
-    return np.asarray(labels == label)

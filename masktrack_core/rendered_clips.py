@@ -156,6 +156,7 @@ _DAVIS_SET = (
 _YOUTUBE_SET = (
     ClipScript(
         name="bird_0001_001",
+        shot=("bird", "0001", "001"),
         length=31,
         size=_YOUTUBE,
         backdrop=_WOOD,
@@ -168,6 +169,7 @@ _YOUTUBE_SET = (
     ),
     ClipScript(
         name="car_0001_001",
+        shot=("car", "0001", "001"),
         length=31,
         size=_YOUTUBE,
         backdrop=_MEADOW,
@@ -181,6 +183,7 @@ _YOUTUBE_SET = (
     ),
     ClipScript(
         name="cow_0001_001",
+        shot=("cow", "0001", "001"),
         length=31,
         size=_YOUTUBE,
         backdrop=_ROAD,

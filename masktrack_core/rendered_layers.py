@@ -74,13 +74,17 @@ class Bend:
         return self.height * wave
 
 
+STRAIGHT = Bend()
+"""No wave."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Placement:
     """Where a surface is at one moment: screen = outer(bend(inner(material)))."""
 
     outer: Matrix
     inner: Matrix
-    bend: Bend = Bend()
+    bend: Bend = STRAIGHT
 
     def to_screen(self, material: Coordinates) -> Coordinates:
         """Return the screen position, in pixels, of points of the surface."""

@@ -12,6 +12,7 @@ from numpy.random import Generator
 
 from masktrack_core.arrays import Points
 from masktrack_core.rendered_layers import (
+    STRAIGHT,
     Bend,
     Coordinates,
     Matrix,
@@ -69,7 +70,7 @@ class Puppet:
 
     parts: tuple[Part, ...]
     #: the wave at rest; its phase runs one turn per cycle
-    bend: Bend = Bend()
+    bend: Bend = STRAIGHT
     #: relative stretch along x (and shrinking along y) over the cycle
     pulse: float = 0.0
 

@@ -16,8 +16,8 @@ from masktrack_core.rendered_layers import FAR, Surface
 Field: TypeAlias = NDArray[np.float32]
 """float32 ``(h, w)``: a scalar pattern in about [0, 1]."""
 
-SHEET = 144
-"""Side of a skin's texture sheet, in texels."""
+SHEET = Size(144, 144)
+"""A skin's texture sheet, in texels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ PATTERNS: Mapping[str, Callable[[Generator, Size], Field]] = MappingProxyType(
 )
 
 
-def skin(look: Look, rng: Generator, size: Size = Size(SHEET, SHEET)) -> NDArray[np.float32]:
+def skin(look: Look, rng: Generator, size: Size = SHEET) -> NDArray[np.float32]:
     """Return a texture sheet of a look, float32 ``(h, w, 3)`` in [0, 1]."""
     field = PATTERNS[look.pattern](rng, size)[..., None]
     dark = colour(look.hues[0], look.saturation, look.values[0])
