@@ -177,15 +177,14 @@ def _surface_labels(scene: Scene) -> NDArray[np.uint8]:
 def _expose(scene: Scene, moment: int, rng: Generator) -> tuple[Frame, NDArray[np.uint8]]:
     """Return the frame as a camera takes it, and its surface numbers at mid-shutter."""
     script = scene.script
-    sharp, surfaces = paint(_things_at(scene, moment), script.size)
-    picture = sharp
+    picture, surfaces = paint(_things_at(scene, moment), script.size)
     if script.shutter:
         for offset in np.linspace(-0.5, 0.5, SHUTTER_SAMPLES) * script.shutter:
             if offset:
-                picture = picture + paint(_things_at(scene, moment + offset), script.size)[0]
-        picture = picture / SHUTTER_SAMPLES
-    picture = picture * value_at(script.light, moment / max(script.length - 1, 1))
-    picture = cv2.GaussianBlur(picture, (0, 0), LENS_BLUR) * 255
+                picture += paint(_things_at(scene, moment + offset), script.size)[0]
+        picture /= SHUTTER_SAMPLES
+    picture *= 255 * value_at(script.light, moment / max(script.length - 1, 1))
+    picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), LENS_BLUR), np.float32)
     picture += script.noise * rng.standard_normal(picture.shape, np.float32)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8), surfaces
 

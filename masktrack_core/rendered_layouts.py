@@ -29,8 +29,12 @@ JPEG_QUALITY = 92
 LABEL_SPACING = 10
 """Frames between two annotated frames of YouTube-Objects."""
 
-BMP_SEQUENCES = ("sidewinder",)
-"""Sequences of the SegTrack-v2 layout whose pictures are BMP, as those of ``girl``."""
+BMP_FOLDERS = (
+    "JPEGImages/sidewinder",
+    "GroundTruth/sidewinder",
+    "GroundTruth/squid_spider/1",
+)
+"""Folders of the SegTrack-v2 layout with BMP: as ``girl`` and the first object of ``cheetah``."""
 
 
 def _save(path: Path, picture: NDArray[np.uint8]) -> None:
@@ -83,17 +87,21 @@ def soft_truth(mask: Mask) -> NDArray[np.uint8]:
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
+def _save_bmp_or_png(root: Path, folder: str, stem: str, picture: NDArray[np.uint8]) -> None:
+    suffix = ".bmp" if folder in BMP_FOLDERS else ".png"
+    _save(root / folder / f"{stem}{suffix}", picture)
+
+
 def _write_segtrack_v2(root: Path, script: ClipScript, clip: Clip) -> None:
     """Write frames, one truth folder an object where there are several, and the frame list."""
-    suffix = ".bmp" if script.name in BMP_SEQUENCES else ".png"
     stems = [f"{script.name}_{t + 1:05d}" for t in range(script.length)]
     objects = sorted({actor.label for actor in script.actors} - {0})
-    truth = root / "GroundTruth" / script.name
+    truth = f"GroundTruth/{script.name}"
     for stem, frame, labels in zip(stems, clip.frames, clip.labels, strict=True):
-        _save(root / "JPEGImages" / script.name / f"{stem}{suffix}", frame)
+        _save_bmp_or_png(root, f"JPEGImages/{script.name}", stem, frame)
         for label in objects:
-            folder = truth / str(label) if len(objects) > 1 else truth
-            _save(folder / f"{stem}{suffix}", soft_truth(labels == label))
+            folder = f"{truth}/{label}" if len(objects) > 1 else truth
+            _save_bmp_or_png(root, folder, stem, soft_truth(labels == label))
     listing = root / "ImageSets" / f"{script.name}.txt"
     listing.parent.mkdir(parents=True, exist_ok=True)
     listing.write_text("\n".join([f"*{script.name}", *stems]) + "\n", encoding="utf-8")

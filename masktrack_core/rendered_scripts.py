@@ -60,6 +60,7 @@ class Camera:
 class ClipScript:
     """Everything about a clip but the random draws."""
 
+    #: name of the sequence, as ``layouts`` makes it from the folders; without /
     name: str
     #: frames
     length: int
