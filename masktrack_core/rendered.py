@@ -5,14 +5,14 @@ and flow come from the geometry, not from the picture. The scripts of the embedd
 are in ``rendered_clips``, the writers in ``rendered_layouts``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from masktrack_core.arrays import Flow, Frame, Frames, Labels, Mask, Size
+from masktrack_core.arrays import Flow, Frame, Frames, Mask, Size
 from masktrack_core.errors import InputError
 from masktrack_core.rendered_layers import (
     Bend,
@@ -177,15 +177,14 @@ def _surface_labels(scene: Scene) -> NDArray[np.uint8]:
 def _expose(scene: Scene, moment: int, rng: Generator) -> tuple[Frame, NDArray[np.uint8]]:
     """Return the frame as a camera takes it, and its surface numbers at mid-shutter."""
     script = scene.script
-    sharp, surfaces = paint(_things_at(scene, moment), script.size)
-    picture = sharp
+    picture, surfaces = paint(_things_at(scene, moment), script.size)
     if script.shutter:
         for offset in np.linspace(-0.5, 0.5, SHUTTER_SAMPLES) * script.shutter:
             if offset:
-                picture = picture + paint(_things_at(scene, moment + offset), script.size)[0]
-        picture = picture / SHUTTER_SAMPLES
-    picture = picture * value_at(script.light, moment / max(script.length - 1, 1))
-    picture = cv2.GaussianBlur(picture, (0, 0), LENS_BLUR) * 255
+                picture += paint(_things_at(scene, moment + offset), script.size)[0]
+        picture /= SHUTTER_SAMPLES
+    picture *= 255 * value_at(script.light, moment / max(script.length - 1, 1))
+    picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), LENS_BLUR), np.float32)
     picture += script.noise * rng.standard_normal(picture.shape, np.float32)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8), surfaces
 
@@ -232,13 +231,6 @@ def seen_again(clip: Clip) -> NDArray[np.bool_]:
     return seen
 
 
-def without(script: ClipScript, actor: int) -> ClipScript:
-    """Return the script with one actor made invisible, every other draw the same."""
-    actors = list(script.actors)
-    actors[actor] = replace(actors[actor], x=(-9.0,), y=(-9.0,))
-    return replace(script, actors=tuple(actors))
-
-
 def render_still(*, size: Size, rng: Generator) -> tuple[Frame, Mask]:
     """Return a picture like those of the saliency sets, and the mask of its salient object.
 
@@ -253,8 +245,3 @@ def render_still(*, size: Size, rng: Generator) -> tuple[Frame, Mask]:
         if mask.mean() >= LEAST_VISIBLE:
             break
     return frame, mask
-
-
-def object_mask(labels: Labels, label: int) -> Mask:
-    """Return the mask of one object."""
-    return np.asarray(labels == label)

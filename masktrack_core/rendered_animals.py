@@ -174,7 +174,7 @@ def octopus(rng: Generator) -> Puppet:
 def snake(rng: Generator) -> Puppet:
     """Return a long thin body in which a wave runs."""
     thick = rng.uniform(0.15, 0.18)
-    body = limb(1.9, 0.6 * thick, thick) - np.float32([0.95, 0])
+    body = limb(1.9, 0.6 * thick, thick, start=-0.95)
     head = ellipse(1.3 * thick, 1.1 * thick, at=(0.98, 0.0))
     return Puppet(
         parts=(Part(contours=(body,)), Part(contours=(head,), tone=1)),

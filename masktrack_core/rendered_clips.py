@@ -155,7 +155,8 @@ _DAVIS_SET = (
 
 _YOUTUBE_SET = (
     ClipScript(
-        name="bird_0001_001",
+        name="bird-0001-001",
+        shot=("bird", "0001", "001"),
         length=31,
         size=_YOUTUBE,
         backdrop=_WOOD,
@@ -167,7 +168,8 @@ _YOUTUBE_SET = (
         attributes=("DEF", "OCC"),
     ),
     ClipScript(
-        name="car_0001_001",
+        name="car-0001-001",
+        shot=("car", "0001", "001"),
         length=31,
         size=_YOUTUBE,
         backdrop=_MEADOW,
@@ -180,7 +182,8 @@ _YOUTUBE_SET = (
         attributes=("HO", "SV"),
     ),
     ClipScript(
-        name="cow_0001_001",
+        name="cow-0001-001",
+        shot=("cow", "0001", "001"),
         length=31,
         size=_YOUTUBE,
         backdrop=_ROAD,

@@ -49,9 +49,13 @@ def affine(
 
 def transform(matrix: Matrix, points: Coordinates) -> Coordinates:
     """Return the points mapped by an affine matrix, shape ``(..., 2)`` as given."""
-    mapped = points @ matrix[:2, :2].T
+    mapped: Coordinates = points @ matrix[:2, :2].T
     mapped += matrix[:2, 2]
     return mapped
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,35 +78,50 @@ class Bend:
         return self.height * wave
 
 
+STRAIGHT = Bend()
+"""No wave."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Placement:
     """Where a surface is at one moment: screen = outer(bend(inner(material)))."""
 
     outer: Matrix
     inner: Matrix
-    bend: Bend = Bend()
+    bend: Bend = STRAIGHT
 
     def to_screen(self, material: Coordinates) -> Coordinates:
         """Return the screen position, in pixels, of points of the surface."""
         if not self.bend.height:
-            return transform(self.outer @ self.inner, material)
-        points = transform(self.inner, material)
-        points[..., 1] += self.bend.offset(points[..., 0])
-        return transform(self.outer, points)
+            return transform(self.unbent, material)
+        bent = transform(self.inner, material)
+        bent[..., 1] += self.bend.offset(bent[..., 0])
+        return transform(self.outer, bent)
 
     def to_material(self, screen: Coordinates) -> Coordinates:
         """Return which points of the surface lie at screen positions; inverse of to_screen."""
         if not self.bend.height:
-            return transform(np.linalg.inv(self.outer @ self.inner), screen)
-        points = transform(np.linalg.inv(self.outer), screen)
-        points[..., 1] -= self.bend.offset(points[..., 0])
-        return transform(np.linalg.inv(self.inner), points)
+            return transform(_inverse(self.unbent), screen)
+        bent = transform(_inverse(self.outer), screen)
+        bent[..., 1] -= self.bend.offset(bent[..., 0])
+        return transform(_inverse(self.inner), bent)
+
+    @property
+    def unbent(self) -> Matrix:
+        """Return material → screen without the wave."""
+        return np.asarray(self.outer @ self.inner, np.float64)
 
     @property
     def magnification(self) -> float:
         """Return the screen pixels per material unit (geometric mean of both axes)."""
-        both = self.outer @ self.inner
+        both = self.unbent
         return float(np.sqrt(abs(both[0, 0] * both[1, 1] - both[0, 1] * both[1, 0])))
+
+
+def look_up(sheet: NDArray[np.float32], at: Coordinates, border: int) -> NDArray[np.float32]:
+    """Return a sheet at x, y positions in texels, bilinear; ``border`` is one of cv2.BORDER_*."""
+    x, y = at[..., 0].astype(np.float32), at[..., 1].astype(np.float32)
+    return np.asarray(cv2.remap(sheet, x, y, cv2.INTER_LINEAR, borderMode=border), np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,12 +140,9 @@ class Surface:
 
     def sample(self, material: Coordinates) -> NDArray[np.float32]:
         """Return RGB and signed distance at material points ``(h, w, 2)``, bilinear."""
-        texels = ((material - np.asarray(self.origin)) / self.texel).astype(np.float32)
+        texels = (material - np.asarray(self.origin)) / self.texel
         border = cv2.BORDER_REPLICATE if len(self.outline) else cv2.BORDER_REFLECT_101
-        return np.asarray(
-            cv2.remap(self.atlas, texels, None, cv2.INTER_LINEAR, borderMode=border),
-            dtype=np.float32,
-        )
+        return look_up(self.atlas, texels, border)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from masktrack_core.arrays import Points
 from masktrack_core.rendered_layers import (
+    STRAIGHT,
     Bend,
-    Coordinates,
     Matrix,
     Placement,
     Surface,
     affine,
+    look_up,
     pixel_grid,
     transform,
 )
@@ -69,7 +71,7 @@ class Puppet:
 
     parts: tuple[Part, ...]
     #: the wave at rest; its phase runs one turn per cycle
-    bend: Bend = Bend()
+    bend: Bend = STRAIGHT
     #: relative stretch along x (and shrinking along y) over the cycle
     pulse: float = 0.0
 
@@ -104,7 +106,7 @@ class Puppet:
         return float(inside.sum()) / grain**2
 
 
-def part_surface(part: Part, sheet: np.ndarray, rng: Generator) -> Surface:
+def part_surface(part: Part, sheet: NDArray[np.float32], rng: Generator) -> Surface:
     """Return a part as a surface: cut at random from a sheet of skin, and shaded like a cushion.
 
     The light comes from the upper left of the part at rest and stays on the material, so the
@@ -112,15 +114,14 @@ def part_surface(part: Part, sheet: np.ndarray, rng: Generator) -> Surface:
     """
     outline = np.concatenate(part.contours)
     low, high = outline.min(axis=0), outline.max(axis=0)
-    shape = np.ceil((high - low) / TEXEL).astype(int) + 2 * BORDER + 1
+    width, height = (int(side) + 2 * BORDER + 1 for side in np.ceil((high - low) / TEXEL))
     origin = low - BORDER * TEXEL
-    distance = _signed_distance([(c - origin) / TEXEL for c in part.contours], shape) * TEXEL
-    grid = pixel_grid(slice(0, int(shape[1])), slice(0, int(shape[0])))
+    distance = _signed_distance([(c - origin) / TEXEL for c in part.contours], width, height)
+    distance *= TEXEL
+    grid = pixel_grid(slice(0, height), slice(0, width))
     # One sheet spans 2.4 units of the object.
-    cut = (grid * TEXEL / 2.4 * sheet.shape[0] + rng.uniform(0, sheet.shape[0], 2)).astype(
-        np.float32
-    )
-    tint = cv2.remap(sheet, cut, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    cut = grid * (TEXEL / 2.4 * sheet.shape[0]) + rng.uniform(0, sheet.shape[0], 2)
+    tint = look_up(sheet, cut, cv2.BORDER_REFLECT_101)
     light = part.shade * _cushion(distance, part.rest)
     atlas = np.dstack([np.clip(tint * light[..., None], 0, 1), distance]).astype(np.float32)
     return Surface(
@@ -134,27 +135,26 @@ def part_surface(part: Part, sheet: np.ndarray, rng: Generator) -> Surface:
 def _dense(contour: Points) -> Points:
     """Return a contour with points added on its edges, so that a bend cannot leave its hull."""
     after = np.roll(contour, -1, axis=0)
-    shares = np.arange(0, 1, 0.125, np.float32)[:, None, None]
+    shares = np.linspace(0, 1, 8, endpoint=False, dtype=np.float32)[:, None, None]
     return np.asarray((contour + shares * (after - contour)).reshape(-1, 2), np.float32)
 
 
-def _signed_distance(contours: list[Coordinates], shape: np.ndarray) -> np.ndarray:
+def _signed_distance(contours: list[Points], width: int, height: int) -> NDArray[np.float32]:
     """Return the distance to the border in texels, positive inside, float32 ``(h, w)``."""
-    inside = np.zeros((int(shape[1]), int(shape[0])), np.uint8)
+    inside = np.zeros((height, width), np.uint8)
     cv2.fillPoly(inside, [np.round(c * 16).astype(np.int32) for c in contours], 1, 8, 4)
     within = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
     without = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
     signed = np.where(inside > 0, within - 0.5, 0.5 - without).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(signed, (0, 0), 0.8))
+    return np.asarray(cv2.GaussianBlur(signed, (0, 0), 0.8), np.float32)
 
 
-def _cushion(distance: np.ndarray, rest: float) -> np.ndarray:
+def _cushion(distance: NDArray[np.float32], rest: float) -> NDArray[np.float32]:
     """Return the brightness of a swollen shape lit from the upper left, about 0.5 … 1.3."""
     width = max(0.04, min(0.16, 0.8 * float(distance.max())))
     depth = np.clip(distance / width, 0, 1)
-    height = np.sqrt(1 - (1 - depth) ** 2) * width
-    height = cv2.GaussianBlur(height.astype(np.float32), (0, 0), 1.5)
-    slope_y, slope_x = np.gradient(height, TEXEL)
+    dome = (np.sqrt(1 - (1 - depth) ** 2) * width).astype(np.float32)
+    slope_y, slope_x = np.gradient(cv2.GaussianBlur(dome, (0, 0), 1.5), TEXEL)
     turn = np.deg2rad(-125 - rest)
     facing = np.cos(turn) * slope_x + np.sin(turn) * slope_y
     return np.asarray(0.82 + 0.22 * depth - 0.3 * np.clip(facing, -1, 1.5), np.float32)
@@ -168,12 +168,12 @@ def ellipse(radius_x: float, radius_y: float, *, at: tuple[float, float] = (0, 0
     ).astype(np.float32)
 
 
-def limb(length: float, thick: float, thin: float) -> Points:
-    """Return a tapered limb along +x from the origin, round at both ends."""
+def limb(length: float, thick: float, thin: float, *, start: float = 0.0) -> Points:
+    """Return a tapered limb along +x from x = start, round at both ends."""
     half = np.linspace(-np.pi / 2, np.pi / 2, 12)
     tip = np.stack([length + thin * np.cos(half), thin * np.sin(half)], axis=-1)
     root = np.stack([-thick * np.cos(half), -thick * np.sin(half)], axis=-1)
-    return np.concatenate([tip, root]).astype(np.float32)
+    return (np.concatenate([tip, root]) + np.array([start, 0.0])).astype(np.float32)
 
 
 def polygon(*corners: tuple[float, float], rounding: int = 2) -> Points:
@@ -186,12 +186,11 @@ def polygon(*corners: tuple[float, float], rounding: int = 2) -> Points:
     return points.astype(np.float32)
 
 
-def polar(radius: np.ndarray) -> Points:
+def polar(radius: NDArray[np.float64]) -> Points:
     """Return the closed outline with these radii at equal angles."""
     around = np.linspace(0, 2 * np.pi, len(radius), endpoint=False)
-    return (radius[:, None] * np.stack([np.cos(around), np.sin(around)], axis=-1)).astype(
-        np.float32
-    )
+    spokes = np.stack([np.cos(around), np.sin(around)], axis=-1)
+    return np.asarray(radius[:, None] * spokes, np.float32)
 
 
 def wobbly(outline: Points, amount: float, rng: Generator) -> Points:
@@ -202,7 +201,7 @@ def wobbly(outline: Points, amount: float, rng: Generator) -> Points:
     swell = np.ones(len(outline))
     for turns in range(2, 6):
         swell += amount * rng.normal() / turns * np.cos(turns * around + rng.uniform(0, 6.28))
-    return (centre + away * np.maximum(swell, 0.3)[:, None]).astype(np.float32)
+    return np.asarray(centre + away * np.maximum(swell, 0.3)[:, None], np.float32)
 
 
 def rotated(outline: Points, degrees: float) -> Points:

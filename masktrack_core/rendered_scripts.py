@@ -32,7 +32,7 @@ class Actor:
     area: Keys
     #: id in the truth; 0: not to be tracked (distractor, occluder)
     label: int = 0
-    #: hue, saturation, value of the second skin's darker colour; None: same skin
+    #: second skin (fins, wheels, heads); None: the same skin
     second: Look | None = None
     #: degrees clockwise
     angle: Keys = (0.0,)
@@ -60,6 +60,7 @@ class Camera:
 class ClipScript:
     """Everything about a clip but the random draws."""
 
+    #: name of the sequence, as ``layouts`` makes it from the folders; without /
     name: str
     #: frames
     length: int
@@ -68,6 +69,8 @@ class ClipScript:
     #: from back to front
     actors: tuple[Actor, ...]
     camera: Camera = Camera()
+    #: class, video and shot of YouTube-Objects; empty in the other sets
+    shot: tuple[str, ...] = ()
     #: DAVIS codes that hold by construction
     attributes: tuple[str, ...] = ()
     #: share of the frame interval in which the shutter is open; 0: no motion blur

@@ -16,8 +16,8 @@ from masktrack_core.rendered_layers import FAR, Surface
 Field: TypeAlias = NDArray[np.float32]
 """float32 ``(h, w)``: a scalar pattern in about [0, 1]."""
 
-SHEET = 144
-"""Side of a skin's texture sheet, in texels."""
+SHEET = Size(144, 144)
+"""A skin's texture sheet, in texels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Backdrop:
 def colour(hue: float, saturation: float, value: float) -> NDArray[np.float32]:
     """Return RGB in [0, 1] of a hue in degrees, float32 ``(3,)``."""
     hsv = np.array([[[hue % 360, saturation, value]]], np.float32)
-    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)[0, 0]
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32).reshape(3)
 
 
 def fractal(
@@ -65,7 +65,8 @@ def fractal(
         columns = max(2, round(cells * 2**octave * size.width / size.height / stretch))
         grid = rng.random((rows, columns), dtype=np.float32)
         total += cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC) * 0.55**octave
-    return np.asarray(cv2.normalize(total, None, 0, 1, cv2.NORM_MINMAX), np.float32)
+    low, high = total.min(), total.max()
+    return np.asarray((total - low) / (high - low), np.float32)
 
 
 def _plane(rng: Generator, size: Size) -> tuple[Field, Field]:
@@ -104,7 +105,8 @@ def _spots(rng: Generator, size: Size) -> Field:
 
 
 def _cells(rng: Generator, size: Size) -> Field:
-    return np.clip(_nearest(rng, size, int(rng.integers(80, 200))) * 1.3, 0, 1)
+    away = _nearest(rng, size, int(rng.integers(80, 200)))
+    return np.asarray(np.clip(away * 1.3, 0, 1), np.float32)
 
 
 def _patches(rng: Generator, size: Size) -> Field:
@@ -133,7 +135,7 @@ PATTERNS: Mapping[str, Callable[[Generator, Size], Field]] = MappingProxyType(
 )
 
 
-def skin(look: Look, rng: Generator, size: Size = Size(SHEET, SHEET)) -> NDArray[np.float32]:
+def skin(look: Look, rng: Generator, size: Size = SHEET) -> NDArray[np.float32]:
     """Return a texture sheet of a look, float32 ``(h, w, 3)`` in [0, 1]."""
     field = PATTERNS[look.pattern](rng, size)[..., None]
     dark = colour(look.hues[0], look.saturation, look.values[0])

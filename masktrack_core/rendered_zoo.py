@@ -61,7 +61,7 @@ def car(rng: Generator) -> Puppet:
 def kite(rng: Generator) -> Puppet:
     """Return a kite with a long thin tail in which a wave runs."""
     sail = polygon((0.75, 0.0), (0.1, -0.52), (-0.5, 0.0), (0.1, 0.52), rounding=0)
-    tail = limb(1.1, 0.08, 0.06) * np.float32([-1, 1])
+    tail = rotated(limb(1.1, 0.08, 0.06), 180)
     parts = [Part(contours=(tail,), joint=(-0.45, 0.0), tone=1)]
     for at in np.arange(0.3, 1.15, 0.34):
         bow = polygon((0, 0), (-0.1, -0.17), (0.1, -0.17), (0, 0), (0.1, 0.17), (-0.1, 0.17),
@@ -128,7 +128,7 @@ def aeroplane(rng: Generator) -> Puppet:
                     (0.1 - sweep, 1.05), (0.35 - sweep, 1.05), rounding=1)  # fmt: skip
     tail = polygon((-0.72, 0), (-0.98, -0.4), (-1.12, -0.4), (-1.02, 0), (-1.12, 0.4),
                    (-0.98, 0.4), rounding=1)  # fmt: skip
-    blade = limb(0.56, 0.035, 0.035) - np.float32([0.28, 0])
+    blade = limb(0.56, 0.035, 0.035, start=-0.28)
     return Puppet(
         parts=(
             Part(contours=(wings,), shade=0.85),
