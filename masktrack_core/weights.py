@@ -18,7 +18,10 @@ from masktrack_core.network import NORMALISATIONS, MaskTrackNet, NetworkSpec, em
 from masktrack_core.tensor_files import check_fit, read_tensors, write_tensors
 
 FORMAT = "masktrack-network-1"
-"""Value of the metadata key ``format`` of our own files."""
+"""The one metadata key of our own files: JSON of ``spec`` and ``record``.
+
+One key only: safetensors writes several in an order that changes from process to process.
+"""
 
 #: How a file's metadata key ``preprocess`` begins, and the normalisation it means.
 _RECORDED = {"BGR 0-255 minus": "caffe", "RGB (x-128)/128": "centred", "RGB [0,1]": "torchvision"}
@@ -32,7 +35,7 @@ class Loaded:
     layout: str
     #: Normalisation that the weights want, now in force.
     normalisation: str
-    #: Where the file says it comes from; empty if it does not say.
+    #: Where the file says it comes from, else its name.
     source: str
     #: Tensors of the network that now hold published values.
     loaded: tuple[str, ...]
@@ -62,12 +65,8 @@ def save_weights(
         name: tensor.detach().to("cpu", dtype).contiguous()
         for name, tensor in network.state_dict().items()
     }
-    metadata = {
-        "format": FORMAT,
-        "spec": json.dumps(asdict(network.spec), sort_keys=True),
-        "record": json.dumps(dict(record), sort_keys=True),
-    }
-    write_tensors(path, tensors, metadata)
+    about = {"spec": asdict(network.spec), "record": dict(record)}
+    write_tensors(path, tensors, {FORMAT: json.dumps(about, sort_keys=True)})
 
 
 def load_network(path: Path) -> tuple[MaskTrackNet, dict[str, str]]:
@@ -76,24 +75,23 @@ def load_network(path: Path) -> tuple[MaskTrackNet, dict[str, str]]:
     Raises InputError for a file that is not ours or whose tensors do not fit its own spec.
     """
     tensors, metadata = read_tensors(path)
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise InputError(
-            f"{path}: expected a network written by this project ({FORMAT}), got format "
-            f"{metadata.get('format')!r}; published weights are read by load_pretrained"
+            f"{path}: expected a network written by this project ({FORMAT}), got metadata "
+            f"{sorted(metadata)}; published weights are read by load_pretrained"
         )
-    network = empty_network(spec_from_json(metadata["spec"], path))
+    about = json.loads(metadata[FORMAT])
+    network = empty_network(_spec(about["spec"], path))
     check_fit(path, _shapes(network.state_dict()), _shapes(tensors))
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return network.eval(), json.loads(metadata["record"])
+    return network.eval(), about["record"]
 
 
-def spec_from_json(text: str, path: Path) -> NetworkSpec:
-    """Return the spec stored in a file's metadata; InputError names the file if it is not one."""
-    fields: dict[str, Any] = json.loads(text)
-    if fields.get("prior_values") is not None:
-        fields["prior_values"] = tuple(fields["prior_values"])
+def _spec(fields: dict[str, Any], path: Path) -> NetworkSpec:
+    """Return the spec stored in a file; InputError names the file if it is none of ours."""
+    values = fields.get("prior_values")
     try:
-        return NetworkSpec(**fields)
+        return NetworkSpec(**fields | {"prior_values": values and tuple(values)})
     except (TypeError, InputError) as error:
         raise InputError(
             f"{path}: its network cannot be built here ({error}); written by another version?"
@@ -133,21 +131,26 @@ def load_pretrained(
         wanted = {name: shape for name, shape in wanted.items() if name in given}
     check_fit(path, wanted, _shapes(given))
     network.normalise(normalisation, pretrained=network.spec.pretrained or Path(path).name)
-    parameters = dict(network.named_parameters())
-    with torch.no_grad():
-        for name, tensor in given.items():
-            place = parameters[name]
-            # Narrower in the first convolution only, where the mask's filters stay as drawn.
-            (place[:, : tensor.shape[1]] if tensor.ndim > 1 else place).copy_(tensor)
+    _install(network, given)
     orphans = {checkpoint.origins[name] for name in set(checkpoint.tensors) - set(given)}
     return Loaded(
         layout=layout,
         normalisation=normalisation,
         source=metadata.get("source", Path(path).name),
         loaded=tuple(sorted(given)),
-        random=tuple(sorted(set(parameters) - set(given))),
+        random=tuple(sorted(set(network.state_dict()) - set(given))),
         unused=tuple(sorted({*checkpoint.unused, *orphans})),
     )
+
+
+def _install(network: MaskTrackNet, tensors: Mapping[str, Tensor]) -> None:
+    """Copy tensors over the network's parameters of the same names."""
+    parameters = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            place = parameters[name]
+            # Narrower in the first convolution only, where the mask's filters stay as drawn.
+            (place[:, : tensor.shape[1]] if tensor.ndim > 1 else place).copy_(tensor)
 
 
 def _layout(path: Path, layout: str | None, network: MaskTrackNet) -> str:
@@ -155,7 +158,7 @@ def _layout(path: Path, layout: str | None, network: MaskTrackNet) -> str:
     if layout not in LAYOUTS:
         raise InputError(
             f"{path}: its names are of no known layout ({layout}); state one of "
-            f"{', '.join(LAYOUTS)}"
+            f"{', '.join(LAYOUTS)} (networks of this project are read by load_network)"
         )
     if LAYOUTS[layout].backbone != network.spec.backbone:
         raise InputError(
