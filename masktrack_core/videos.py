@@ -1,0 +1,133 @@
+"""An indexed sequence, opened: its frames and the truth of one object, read lazily."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from masktrack_core.arrays import Frame, Mask, Size
+from masktrack_core.decoding import read_size
+from masktrack_core.errors import InputError
+from masktrack_core.io import read_frame, read_labels, read_mask
+from masktrack_core.tables import INDEX, check_columns
+
+#: Relative difference allowed between the two scales of a truth stored at another size: video
+#: encoders round heights and widths to a few pixels.
+_ASPECT_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video:
+    """One object of one sequence; pictures are read when they are asked for."""
+
+    frame_names: tuple[str, ...]
+    frame_paths: tuple[Path, ...]
+    #: None for frames without truth.
+    truth_paths: tuple[Path | None, ...]
+    object_id: int
+    encoding: str
+    #: Of frame 0, and so of every frame and truth.
+    size: Size
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.frame_paths)
+
+    def frame(self, t: int) -> Frame:
+        """Return frame ``t``; raise `InputError` for damage and for another size than frame 0."""
+        frame = read_frame(self.frame_paths[t])
+        if frame.shape[:2] != self.size:
+            raise InputError(
+                f"{self.frame_paths[t]}: expected the size of frame 0, {tuple(self.size)}, got "
+                f"{frame.shape[:2]}; a sequence has one size: convert the frames again"
+            )
+        return frame
+
+    def has_truth(self, t: int) -> bool:
+        """Return whether frame ``t`` has a truth."""
+        return self.truth_paths[t] is not None
+
+    def truth(self, t: int) -> Mask | None:
+        """Return the truth of frame ``t``, of the frame's size; None where there is none.
+
+        Raises `InputError` for a missing or damaged file and for a size that does not fit.
+        """
+        path = self.truth_paths[t]
+        if path is None:
+            return None
+        if self.encoding == "labels":
+            mask = np.asarray(read_labels(path) == self.object_id)
+        else:
+            mask = read_mask(path)
+        return mask if mask.shape == self.size else self._resized(mask, path)
+
+    def _resized(self, mask: Mask, path: Path) -> Mask:
+        down, across = mask.shape[0] / self.size.height, mask.shape[1] / self.size.width
+        if self.encoding != "resized" or abs(down / across - 1) > _ASPECT_TOLERANCE:
+            raise InputError(
+                f"{path}: expected the size of its frame, {tuple(self.size)}, got {mask.shape}; "
+                "store the truth at the size of the frames"
+            )
+        # Results are as large as the frames, so the truth follows them, not they the truth; the
+        # nearest pixel invents no values between object and background.
+        rows = ((np.arange(self.size.height) + 0.5) * down).astype(np.intp)
+        columns = ((np.arange(self.size.width) + 0.5) * across).astype(np.intp)
+        return mask[np.ix_(rows, columns)]
+
+
+def open_video(index: pd.DataFrame, object_id: int) -> Video:
+    """Return one object of an indexed sequence; of its files only frame 0's header is read.
+
+    Raises `InputError` for an object that the index does not have, missing rows, an unreadable
+    frame 0.
+    """
+    index = check_columns(index, INDEX, where="index")
+    rows = index[index["object"] == object_id].sort_values("t")
+    if rows.empty or rows["t"].tolist() != list(range(len(rows))):
+        raise InputError(
+            f"index: expected rows t = 0, 1, … for object {object_id}, got {len(rows)} rows and "
+            f"objects {sorted(set(index['object']))}; choose one of these or index again"
+        )
+    paths = tuple(Path(path) for path in rows["frame_path"])
+    return Video(
+        frame_names=tuple(rows["frame"]),
+        frame_paths=paths,
+        truth_paths=tuple(Path(path) if path else None for path in rows["truth_path"]),
+        object_id=object_id,
+        encoding=rows["encoding"].iloc[0],
+        size=read_size(paths[0]),
+    )
+
+
+def check_video(index: pd.DataFrame, object_id: int) -> list[str]:
+    """Return everything wrong with one object of a sequence, a sentence each; empty when sound.
+
+    Reads every frame and truth once.
+    """
+    try:
+        video = open_video(index, object_id)
+    except InputError as error:
+        return [str(error)]
+    problems, areas = [], {}
+    for t in range(len(video)):
+        try:
+            video.frame(t)
+        except InputError as error:
+            problems.append(str(error))
+        try:
+            truth = video.truth(t)
+            areas[t] = 0 if truth is None else int(truth.sum())
+        except InputError as error:
+            problems.append(str(error))
+    if not any(areas.values()):
+        problems.append(
+            f"object {object_id}: expected its truth in some frame, got none in {len(video)} "
+            "frames; check the object id, or the layout's encoding (binary or labels)"
+        )
+    elif areas.get(0) == 0:
+        problems.append(
+            f"{video.frame_paths[0]}: expected the object in the first frame's truth, got none; "
+            "start the sequence at the first annotated frame"
+        )
+    return problems
