@@ -11,6 +11,7 @@ import os
 import pickle
 import signal
 import threading
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,11 +106,15 @@ def noted_stop(wanted: bool) -> Iterator[threading.Event]:
 
 def _read_one(path: Path) -> State | None:
     """Return the state in a file; None, with a warning where it is broken, if there is none."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as why:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"{damaged} is damaged")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as why:
         _LOG.warning("%s: not a whole training state (%s); it is passed over", path, why)
         return None
     if not isinstance(state, dict) or "digest" not in state:
