@@ -11,7 +11,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
@@ -49,7 +49,7 @@ def write_prob_archive(path: Path, probs: Iterable[tuple[str, Prob]]) -> None:
 
     Otherwise as `write_mask_archive`; what is not float32 ``(H, W)`` is refused.
     """
-    _write(path, probs, np.float32, lambda prob: np.rint(prob * 255).astype(np.uint8))
+    _write(path, probs, np.float32, lambda prob: np.ceil(prob * 255 - 0.5).astype(np.uint8))
 
 
 class _Archive(Mapping[str, Picture], Generic[Picture]):
@@ -133,6 +133,27 @@ class ProbArchive(_Archive[Prob]):
     @staticmethod
     def _decoded(picture: Image.Image) -> Prob:
         return np.array(picture, dtype=np.float32) / np.float32(255)
+
+
+class Archives(Mapping[str, Picture], Generic[Picture]):
+    """Several archives as one mapping; the first that has a name answers."""
+
+    def __init__(self, archives: Sequence[_Archive[Picture]]) -> None:
+        """Take the archives, at least one."""
+        self._archives = tuple(archives)
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names, archive by archive."""
+        return (name for archive in self._archives for name in archive)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return sum(len(archive) for archive in self._archives)
+
+    def __getitem__(self, name: str) -> Picture:
+        """Return the picture of this name; raise `InputError` where no archive has it."""
+        holder = next((one for one in self._archives if name in one), self._archives[-1])
+        return holder[name]
 
 
 def read_annotations(path: Path) -> dict[int, Mask]:

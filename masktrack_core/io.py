@@ -5,6 +5,7 @@ Everything is written under a temporary name and renamed: a file that exists is 
 
 import os
 import secrets
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -43,6 +44,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``path``; it takes the place of ``path`` when the block ends.
+
+    When the block raises, nothing is left behind and an older ``path`` stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".partial-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_frame(path: Path) -> Frame:
@@ -147,50 +167,6 @@ def label_colours() -> NDArray[np.uint8]:
     ids, channels = np.arange(256)[:, None], np.arange(3)
     bits = [((ids >> (3 * k + channels)) & 1) << (7 - k) for k in range(3)]
     return np.asarray(np.bitwise_or.reduce(bits), dtype=np.uint8)
-
-
-def write_probs(path: Path, probs: Probs, *, dtype: Literal["uint8", "float16"] = "uint8") -> None:
-    """Write foreground probabilities ``(T, H, W)`` to an ``.npz`` with one array, ``probs``.
-
-    uint8 keeps steps of 1/255 and the answer to ``> 0.5`` exactly; float16 keeps three digits.
-    Equal arrays give equal bytes. Raises `InputError` for another shape or values outside [0, 1].
-    """
-    inside = probs.ndim == 3 and bool(((probs >= 0) & (probs <= 1)).all())  # False for NaN
-    if not inside:
-        raise InputError(
-            f"{path}: expected probabilities in [0, 1] of shape (T, H, W), got shape {probs.shape}"
-            f"{' with other values' if probs.ndim == 3 else ''}; apply a softmax to scores first"
-        )
-    if dtype == "uint8":
-        # Rounds half down: 0.5 itself is background, everything above it foreground.
-        stored = np.ceil(probs * np.float32(255) - np.float32(0.5)).astype(np.uint8)
-    else:
-        stored = probs.astype(np.float16)
-    entry = zipfile.ZipInfo("probs.npy")  # dated 1980: no time of day in the bytes
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    with (
-        atomic_path(path) as temporary,
-        zipfile.ZipFile(temporary, "w", compresslevel=1) as npz,
-        npz.open(entry, "w", force_zip64=True) as file,
-    ):
-        np.lib.format.write_array(file, stored, allow_pickle=False)
-
-
-def read_probs(path: Path) -> Probs:
-    """Return the probabilities that `write_probs` wrote.
-
-    Raises `InputError` when the file is missing, damaged or of another make.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as npz:
-            stored = npz["probs"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(
-            f"{path}: expected an .npz with the array 'probs', got {describe(error)}; compute it "
-            "again"
-        ) from error
-    probs: Probs = stored.astype(np.float32)
-    return probs / np.float32(255) if stored.dtype == np.uint8 else probs
 
 
 def read_table(path: Path, schema: Schema) -> pd.DataFrame:

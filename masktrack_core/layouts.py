@@ -25,6 +25,16 @@ _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _VALUES = {"number": "[0-9]+", "object": "[1-9][0-9]*"}
 
 
+def _check_pattern(pattern: str, allowed: set[str]) -> None:
+    unknown = set(_PLACEHOLDER.findall(pattern)) - allowed
+    rest = _PLACEHOLDER.sub("", pattern.removesuffix(".*"))
+    if unknown or pattern.startswith("/") or ".." in pattern.split("/") or set(rest) & set("{}*?["):
+        raise InputError(
+            f"layout: expected a path below the root with placeholders among {sorted(allowed)}, "
+            f"got {pattern!r}; correct the pattern"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class VideoLayout:
     """Where frames and truth of a video data set lie. Raises `InputError` for unusable patterns."""
@@ -182,16 +192,6 @@ def _regex(pattern: str, fields: Mapping[str, str]) -> str:
             regex += f"(?P<{part}>{_VALUES.get(part, '[^/]+')})"
             seen.add(part)
     return regex + (rf"\.(?i:{'|'.join(PICTURE_SUFFIXES)})" if any_suffix else "")
-
-
-def _check_pattern(pattern: str, allowed: set[str]) -> None:
-    unknown = set(_PLACEHOLDER.findall(pattern)) - allowed
-    rest = _PLACEHOLDER.sub("", pattern.removesuffix(".*"))
-    if unknown or pattern.startswith("/") or ".." in pattern.split("/") or set(rest) & set("{}*?["):
-        raise InputError(
-            f"layout: expected a path below the root with placeholders among {sorted(allowed)}, "
-            f"got {pattern!r}; correct the pattern"
-        )
 
 
 def _unknown(layout: str, layouts: Mapping[str, object]) -> InputError:

@@ -82,6 +82,11 @@ class ClipScript:
     #: height of the wave in the backdrop (water, leaves), in shares of the frame's height
     swell: float = 0.0
 
+    @property
+    def objects(self) -> list[int]:
+        """Return the ids of the objects that have a truth."""
+        return sorted({actor.label for actor in self.actors} - {0})
+
 
 def value_at(keys: Keys, share: float) -> float:
     """Return the smooth (Catmull-Rom) curve through keys, at a share 0 … 1 of the clip.

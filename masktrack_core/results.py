@@ -1,13 +1,46 @@
 """From scores of frames to the tables of the paper."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from masktrack_core.errors import InputError
+from masktrack_core.io import read_mask
+from masktrack_core.metrics import contour_accuracy, region_similarity, scored_frames
 from masktrack_core.recipes import TableRow
+from masktrack_core.videos import Video
 
 COMPUTED, PUBLISHED = "computed", "published"
+
+
+def frame_scores(
+    video: Video, masks: Path, annotated: Collection[int], *, skip: Collection[str]
+) -> pd.DataFrame:
+    """Return J and F of the masks in a folder, one row per frame that has a truth.
+
+    Masks are PNGs named like the video's frames. ``annotated`` are the frames a user gave;
+    ``skip`` ⊂ {first, last} are left out of the score (paper §5.1), as column ``scored`` says.
+    Raises ``InputError`` naming the file for a missing mask and one of another size.
+    """
+    counted = range(len(video))[scored_frames(len(video), skip)]
+    rows = []
+    for t, name in enumerate(video.frame_names):
+        truth = video.truth(t)
+        if truth is None:
+            continue
+        path = masks / f"{name}.png"
+        mask = read_mask(path)
+        if mask.shape != truth.shape:
+            raise InputError(
+                f"{path}: expected the size of its frame, {truth.shape}, got {mask.shape}; "
+                "write masks at the size of the frames"
+            )
+        pair = mask[None], truth[None]
+        measured = region_similarity(*pair)[0], contour_accuracy(*pair)[0]
+        rows.append((video.object_id, name, t, t in annotated, t in counted, *measured))
+    columns = ["object", "frame", "t", "annotated", "scored", "J", "F"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def sequence_table(scores: pd.DataFrame, rows: Sequence[TableRow]) -> pd.DataFrame:

@@ -9,8 +9,10 @@ import pandas as pd
 
 from masktrack_core.arrays import Frame, Mask
 from masktrack_core.errors import InputError
+from masktrack_core.examples import Stills
 from masktrack_core.io import read_frame, read_mask
 from masktrack_core.layouts import StillLayout, find_files, natural_key, still_layout
+from masktrack_core.seeds import numpy_rng
 from masktrack_core.tables import STILLS, check_columns
 
 log = logging.getLogger(__name__)
@@ -62,3 +64,38 @@ def drop_empty(index: pd.DataFrame) -> pd.DataFrame:
         names = index.loc[~full, "name"].tolist()
         log.warning("%d of %d stills have an empty mask: %s", len(names), len(index), names)
     return index[full].reset_index(drop=True)
+
+
+def open_stills(
+    indexes: Mapping[str, pd.DataFrame],
+    deformed: Mapping[str, Mask],
+    *,
+    masks_per_image: int,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Stills:
+    """Return several sets of stills as one training set; pictures are read when asked for.
+
+    ``indexes`` maps the name of a set to its index; a still is then ``set/name``, as in
+    ``deformed``. ``limit`` keeps so many, drawn at random with ``seed`` (Table 1, "Reduced
+    offline training"). Raises `InputError` for a limit above what is there.
+    """
+    rows = {
+        f"{name}/{row['name']}": row
+        for name, index in indexes.items()
+        for row in index.to_dict("records")
+    }
+    names = list(rows)
+    if limit is not None:
+        if limit > len(names):
+            raise InputError(
+                f"limit: expected at most the {len(names)} stills of {list(indexes)}, got {limit}"
+            )
+        kept = numpy_rng(seed, "limit").choice(len(names), limit, replace=False)
+        names = [names[place] for place in sorted(kept)]
+    return Stills(
+        names=names,
+        read=lambda name: read_still(rows[name]),
+        deformed=deformed,
+        masks_per_image=masks_per_image,
+    )

@@ -74,6 +74,9 @@ STILLS = Schema(
 SCORES = Schema(
     name="scores",
     columns=(
+        Column("variant", "text", "", "row of the experiment table variants"),
+        Column("annotation", "text", "", "row of the experiment table annotations"),
+        Column("dataset", "text", "", "row of the experiment table datasets"),
         _SEQUENCE,
         _OBJECT,
         _FRAME,
@@ -83,7 +86,7 @@ SCORES = Schema(
         Column("J", "float", "1", "region similarity; empty where there is no truth"),
         Column("F", "float", "1", "contour accuracy; empty where there is no truth"),
     ),
-    key=("sequence", "object", "t"),
+    key=("variant", "annotation", "dataset", "sequence", "object", "t"),
 )
 
 _STATISTICS = ("mean", "recall", "decay")
@@ -104,10 +107,9 @@ SEQUENCE_SCORES = Schema(
 LOSSES = Schema(
     name="losses",
     columns=(
-        Column("iteration", "int", "", "gradient steps done, 1 for the first"),
+        Column("iteration", "int", "", "gradient steps done before this one"),
         Column("loss", "float", "nat", "mean cross-entropy of the batch"),
         Column("learning_rate", "float", "1", "base learning rate of this step"),
-        Column("seconds", "float", "s", "wall time since training began"),
     ),
     key=("iteration",),
 )

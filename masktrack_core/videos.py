@@ -1,6 +1,8 @@
 """An indexed sequence, opened: its frames and the truth of one object, read lazily."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from masktrack_core.arrays import Frame, Mask, Size
 from masktrack_core.decoding import read_size
 from masktrack_core.errors import InputError
 from masktrack_core.io import read_frame, read_labels, read_mask
+from masktrack_core.layouts import PICTURE_SUFFIXES, natural_key
 from masktrack_core.tables import INDEX, check_columns
 
 #: Relative difference allowed between the two scales of a truth stored at another size: video
@@ -43,6 +46,10 @@ class Video:
                 f"{frame.shape[:2]}; a sequence has one size: convert the frames again"
             )
         return frame
+
+    def __getitem__(self, t: int) -> Frame:
+        """Return frame ``t``, as `frame`: a video can be propagated over."""
+        return self.frame(t)
 
     def has_truth(self, t: int) -> bool:
         """Return whether frame ``t`` has a truth."""
@@ -98,6 +105,58 @@ def open_video(index: pd.DataFrame, object_id: int) -> Video:
         encoding=rows["encoding"].iloc[0],
         size=read_size(paths[0]),
     )
+
+
+@dataclass(frozen=True)
+class FrameFolder:
+    """The frames of a folder in natural order of their names, read when they are asked for."""
+
+    folder: Path
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """Return the frames' files; raise `InputError` for a folder without pictures."""
+        files = Path(self.folder).glob("*.*")
+        found = [path for path in files if path.suffix.lower().lstrip(".") in PICTURE_SUFFIXES]
+        if not found:
+            raise InputError(
+                f"{self.folder}: expected a folder of frames ({', '.join(PICTURE_SUFFIXES[:4])}, "
+                "…), got none; check the path"
+            )
+        return tuple(sorted(found, key=lambda path: natural_key(path.name)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the frames' names, their files' stems."""
+        return tuple(path.stem for path in self.paths)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.paths)
+
+    def __getitem__(self, t: int) -> Frame:
+        """Return frame ``t``; raise `InputError` for a damaged file."""
+        return read_frame(self.paths[t])
+
+
+def annotated_masks(video: Video, times: Iterable[int]) -> dict[int, Mask]:
+    """Return what a user would give: the truth of the frames ``times``, by frame number.
+
+    Later frames without truth or without the object are left out; there is nothing to draw.
+    Raises `InputError` where frame 0 is asked for and has no truth or an empty one.
+    """
+    masks = {}
+    for t in times:
+        truth = video.truth(t)
+        if truth is not None and truth.any():
+            masks[t] = truth
+        elif t == 0:
+            came = "no truth" if truth is None else "a truth without the object"
+            raise InputError(
+                f"{video.truth_paths[0] or video.frame_paths[0]}: expected the object in the truth "
+                f"of the first frame, got {came}; leave the sequence out with `only`"
+            )
+    return masks
 
 
 def check_video(index: pd.DataFrame, object_id: int) -> list[str]:

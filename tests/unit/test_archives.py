@@ -99,7 +99,7 @@ def test_other_arrays_missing_names_and_broken_files_are_input_errors(tmp_path, 
     with pytest.raises(InputError, match=r"a\.zip"):
         len(MaskArchive(archive.path))
     archive.path.write_bytes(whole[:60] + bytes(40) + whole[100:])
-    with pytest.raises(InputError, match="whole mask"):
+    with pytest.raises(InputError, match="whole picture"):
         MaskArchive(archive.path)["set/ü 0000"]
 
 

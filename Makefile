@@ -1,0 +1,45 @@
+# Each target does all of its own set-up on a fresh machine with Python 3.11 and g++.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup table2 test lint format unlock clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
+
+setup: $(READY)  ## the virtual environment .venv, from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or give another one: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
+	@command -v g++ >/dev/null || { echo "make: g++ not found; pydensecrf2 is compiled with it (Debian: apt-get install g++)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --progress-bar on -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+table2: $(READY)  ## results/table2.csv of the embedded benchmark
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/table2.csv
+
+test: $(READY)  ## every test, one complete run of the embedded benchmark among them
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## the checks of style, types and workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+format: $(READY)  ## code and rules in the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+unlock: $(READY)  ## after a killed run that left its lock behind
+	$(BIN)/snakemake --unlock
+
+clean:  ## the computed results, not the downloads
+	rm -rf results

@@ -1,0 +1,37 @@
+# MaskTrack: from data sets to the paper's tables and figures.  `snakemake -n` shows what would run.
+from snakemake.utils import min_version, validate
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+validate(config, "rules/schemas/config.schema.yaml")
+
+
+# Ignored without `--sdm apptainer`; envs/ serves `--sdm conda`.
+container: "docker://python:3.11"
+
+
+pathvars:
+    results=config["results"],
+    data=config["data"],
+    logs=config["results"] + "/logs",
+    benchmarks=config["results"] + "/benchmarks",
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/track.smk"
+include: "rules/segment.smk"
+include: "rules/evaluate.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/table2.csv",
+    log:
+        "<logs>/all.log",

@@ -1,0 +1,118 @@
+"""The whole method for people: frames and annotations in, masks out (paper §3)."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pandas as pd
+
+from masktrack_core.arrays import Mask
+from masktrack_core.augment import AugmentationParams
+from masktrack_core.deform import DeformationParams, as_prior
+from masktrack_core.examples import CropParams, FirstFrameExamples
+from masktrack_core.network import MaskTrackNet
+from masktrack_core.propagation import (
+    FrameSequence,
+    PropagationParams,
+    check_annotations,
+    predict,
+    propagate,
+)
+from masktrack_core.training import RunParams, TrainParams, train
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuningParams:
+    """How a network learns one object from its annotated frames (paper §3.2, §4)."""
+
+    #: the optimiser and its schedule
+    schedule: TrainParams = TrainParams(iterations=200)
+    #: what part of the frame the network sees
+    crop: CropParams = CropParams()
+    #: what frame and mask undergo together
+    augmentation: AugmentationParams = AugmentationParams()
+    #: what makes the mask an imperfect previous one
+    deformation: DeformationParams = DeformationParams()
+    #: size of the augmented training set, "∼10³"
+    samples: int = 1000
+
+    @classmethod
+    def from_rows(cls, finetuning: Mapping[str, Any], rows: Mapping[str, Any]) -> Self:
+        """Return the parameters of one row of ``finetunings`` and of the rows it names."""
+        return cls(
+            schedule=TrainParams(**rows["schedule"]),
+            crop=CropParams(**rows["crop"]),
+            augmentation=AugmentationParams(**rows["augmentation"]),
+            deformation=DeformationParams(**rows["deformation"]),
+            samples=finetuning["samples"],
+        )
+
+
+def finetune(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    annotations: Mapping[int, Mask],
+    params: FinetuningParams,
+    *,
+    seed: int,
+    run: RunParams | None = None,
+) -> pd.DataFrame:
+    """Train the network, in place, on the annotated frames; return its losses.
+
+    Raises ``InputError`` for annotations that do not fit the frames.
+    """
+    check_annotations(frames, annotations)
+    examples = FirstFrameExamples(
+        [(frames[t], mask) for t, mask in sorted(annotations.items())],
+        params.crop,
+        augmentation=params.augmentation,
+        deformation=params.deformation,
+        prior_kind=network.spec.prior,
+        pool=params.samples,
+        seed=seed,
+    )
+    return train(network, examples, params.schedule, seed=seed, run=run)
+
+
+def segment_boxes(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    boxes: Mapping[int, Mask],
+    params: PropagationParams,
+) -> dict[int, Mask]:
+    """Return the segment of each box (paper §3.3, "Box annotation").
+
+    ``boxes`` maps frames to masks of which only the bounding box is looked at. Where the network
+    finds nothing the box itself is returned, and a warning logged.
+    """
+    segments = {}
+    for t, box in boxes.items():
+        box = as_prior(box, "box")
+        segment = predict(network, frames[t], box, params) > params.threshold
+        if not segment.any():
+            _log.warning("frame %d: the network finds nothing in the box; the box is used", t)
+        segments[t] = segment if segment.any() else box
+    return segments
+
+
+def segment_video(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    annotations: Mapping[int, Mask],
+    *,
+    finetuning: FinetuningParams | None,
+    propagation: PropagationParams,
+    seed: int = 0,
+) -> Iterator[tuple[int, Mask]]:
+    """Yield ``(t, mask)`` of every frame of a video, from the masks of one or a few of them.
+
+    ``finetuning`` None skips the online stage. The network given is changed by the online stage;
+    pass a copy to keep it. Not in order of time when an annotated frame is not the first.
+    """
+    if finetuning is not None:
+        finetune(network, frames, annotations, finetuning, seed=seed)
+    for t, prob in propagate(network, [frames], annotations, propagation):
+        yield t, prob > propagation.threshold

@@ -1,0 +1,76 @@
+# From data sets as they lie on disk to one tidy index per sequence.
+
+
+rule render_videos:
+    output:
+        "<data>/{dataset}/attributes.csv",
+    log:
+        "<logs>/render_videos/{dataset}.log",
+    benchmark:
+        "<benchmarks>/render_videos/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=experiment.names("datasets", rendered=True),
+    params:
+        code=code("render_videos"),
+        seed=config["seed"],
+        layout=lambda wildcards: config["datasets"][wildcards.dataset]["rendered"],
+    script:
+        "../workflow_scripts/render_videos.py"
+
+
+rule render_stills:
+    output:
+        frames=directory("<data>/{stills}/images"),
+        masks=directory("<data>/{stills}/ground_truth_mask"),
+    log:
+        "<logs>/render_stills/{stills}.log",
+    benchmark:
+        "<benchmarks>/render_stills/{stills}.tsv"
+    wildcard_constraints:
+        stills=experiment.names("stills", rendered=True),
+    params:
+        code=code("render_stills"),
+        seed=config["seed"],
+        stills=lambda wildcards: config["stills"][wildcards.stills]["rendered"],
+    script:
+        "../workflow_scripts/render_stills.py"
+
+
+rule index_video:
+    input:
+        lambda wildcards: (
+            "<data>/{dataset}/attributes.csv"
+            if config["datasets"][wildcards.dataset]["rendered"]
+            else []
+        ),
+    output:
+        "<results>/index/{dataset}/{sequence}.csv",
+    log:
+        "<logs>/index_video/{dataset}/{sequence}.log",
+    params:
+        code=code("index_video"),
+        dataset=row("datasets", "dataset"),
+        root=lambda wildcards: experiment.root("datasets", wildcards.dataset),
+        objects=lambda wildcards: experiment.objects_of(wildcards.dataset, wildcards.sequence),
+        files=lambda wildcards: experiment.fingerprint(wildcards.dataset, wildcards.sequence),
+    script:
+        "../workflow_scripts/index_video.py"
+
+
+rule index_stills:
+    input:
+        lambda wildcards: (
+            ["<data>/{stills}/images", "<data>/{stills}/ground_truth_mask"]
+            if config["stills"][wildcards.stills]["rendered"]
+            else []
+        ),
+    output:
+        "<results>/stills/{stills}.csv",
+    log:
+        "<logs>/index_stills/{stills}.log",
+    params:
+        code=code("index_stills"),
+        stills=row("stills", "stills"),
+        root=lambda wildcards: experiment.root("stills", wildcards.stills),
+    script:
+        "../workflow_scripts/index_stills.py"

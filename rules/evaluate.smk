@@ -1,0 +1,41 @@
+# From masks to numbers (paper §5.1).
+
+
+rule score:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+        masks="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}",
+    output:
+        "<results>/scores/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
+    log:
+        "<logs>/score/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    params:
+        code=code("score"),
+        skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
+    script:
+        "../workflow_scripts/score.py"
+
+
+rule table:
+    input:
+        table_scores,
+    output:
+        table="<results>/{table}.csv",
+        sequences="<results>/{table}_sequences.csv",
+        page="<results>/{table}.md",
+    log:
+        "<logs>/table/{table}.log",
+    params:
+        code=code("table"),
+        table=row("tables", "table"),
+        published=lambda wildcards: {
+            dataset: config["datasets"][dataset]["published"]
+            for dataset in experiment.recipes.tables[wildcards.table].datasets
+        },
+        titles=lambda wildcards: {
+            dataset: config["datasets"][dataset]["title"]
+            for dataset in experiment.recipes.tables[wildcards.table].datasets
+        },
+    script:
+        "../workflow_scripts/table.py"

@@ -1,0 +1,99 @@
+# Online: the user's annotation, the network fine-tuned on it, the mask propagated (paper §3.1–3.3).
+
+
+rule annotate:
+    input:
+        "<results>/index/{dataset}/{sequence}.csv",
+    output:
+        "<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+    log:
+        "<logs>/annotate/{annotation}/{dataset}/{sequence}/{object}.log",
+    wildcard_constraints:
+        annotation=experiment.names("annotations", network=False),
+    params:
+        code=code("annotate"),
+        annotation=row("annotations", "annotation"),
+    script:
+        "../workflow_scripts/annotate.py"
+
+
+rule annotate_boxes:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        network=annotation_network,
+    output:
+        "<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+    log:
+        "<logs>/annotate_boxes/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/annotate_boxes/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        annotation=experiment.names("annotations", network=True),
+    threads: config["threads"]["track"]
+    resources:
+        gpu=GPU,
+    params:
+        code=code("annotate_boxes"),
+        device=config["device"],
+        threads=config["threads"]["track"],
+        annotation=row("annotations", "annotation"),
+        rows=parts("annotations", "annotation", propagation="propagations"),
+    script:
+        "../workflow_scripts/annotate_boxes.py"
+
+
+rule finetune:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+        network="<results>/networks/{network}.safetensors",
+    output:
+        network="<results>/finetuned/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.safetensors",
+        losses="<results>/finetuned/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.csv",
+    log:
+        "<logs>/finetune/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/finetune/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    threads: config["threads"]["finetune"]
+    resources:
+        gpu=GPU,
+    params:
+        code=code("finetune"),
+        seed=config["seed"],
+        device=config["device"],
+        finetuning=row("finetunings", "finetuning"),
+        rows=parts(
+            "finetunings",
+            "finetuning",
+            augmentation="augmentations",
+            crop="crops",
+            deformation="deformations",
+            schedule="schedules",
+        ),
+        threads=config["threads"]["finetune"],
+    script:
+        "../workflow_scripts/finetune.py"
+
+
+rule track:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+        network=tracking_network,
+    output:
+        "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",
+    log:
+        "<logs>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    threads: config["threads"]["track"]
+    resources:
+        gpu=GPU,
+    params:
+        code=code("track"),
+        device=config["device"],
+        tracker=row("trackers", "tracker"),
+        rows=parts("trackers", "tracker", propagation="propagations"),
+        threads=config["threads"]["track"],
+    script:
+        "../workflow_scripts/track.py"

@@ -1,0 +1,46 @@
+# Offline: deformed masks of stills, and the networks trained on them (paper §3.1, §4).
+
+
+rule deform:
+    input:
+        "<results>/stills/{stills}.csv",
+    output:
+        "<results>/deformed/{deformation}/{stills}.zip",
+    log:
+        "<logs>/deform/{deformation}/{stills}.log",
+    benchmark:
+        "<benchmarks>/deform/{deformation}/{stills}.tsv"
+    params:
+        code=code("deform"),
+        seed=config["seed"],
+        deformation=row("deformations", "deformation"),
+        masks_per_still=config["masks_per_still"],
+    script:
+        "../workflow_scripts/deform.py"
+
+
+rule train:
+    input:
+        unpack(training_inputs),
+    output:
+        network="<results>/networks/{network}.safetensors",
+        losses="<results>/networks/{network}.csv",
+    log:
+        "<logs>/train/{network}.log",
+    benchmark:
+        "<benchmarks>/train/{network}.tsv"
+    threads: config["threads"]["train"]
+    resources:
+        gpu=GPU,
+    params:
+        code=code("train"),
+        seed=config["seed"],
+        device=config["device"],
+        network=row("networks", "network"),
+        rows=parts("networks", "network", architecture="architectures", crop="crops", schedule="schedules"),
+        masks_per_still=config["masks_per_still"],
+        state=lambda wildcards: f"{RESULTS}/state/networks/{wildcards.network}",
+        threads=config["threads"]["train"],
+        workers=config["loader_workers"],
+    script:
+        "../workflow_scripts/train.py"

@@ -1,0 +1,81 @@
+"""The layers of docs/design: a module imports from lower layers only, or as listed inside one."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from masktrack_core.provenance import imported_modules
+
+CORE = Path(__file__).parents[2] / "masktrack_core"
+
+LAYERS = {
+    "ground": ("arrays", "errors", "seeds", "tables"),
+    "arrays": (
+        "masks", "contours", "temporal", "warp", "regions", "deform", "augment", "flow", "crf",
+        "oracles", "metrics", "recipes",
+    ),
+    "torch": (
+        "backbones", "heads", "network", "pretrained", "weights", "examples", "training",
+        "training_state", "devices", "raft", "propagation", "segmentation",
+    ),
+    "edges": (
+        "io", "facts", "layouts", "datasets", "stills", "download", "rendered_textures",
+        "rendered_layers", "rendered_puppets", "rendered_zoo", "rendered_clips", "rendered",
+        "experiment", "results", "scoring", "figures", "provenance", "cli",
+    ),
+}  # fmt: skip
+#: Saving a network is an edge that lives beside the network.
+EXCEPTIONS = {("weights", "io"), ("training_state", "io")}
+
+MODULES = sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")
+
+
+def layer_of(module):
+    return next(number for number, names in enumerate(LAYERS.values()) if module in names)
+
+
+def test_every_module_has_a_layer_and_every_entry_a_module():
+    listed = [name for names in LAYERS.values() for name in names]
+    assert sorted(listed) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_import_from_their_own_or_lower_layers(module):
+    higher = {
+        other
+        for other in imported_modules(CORE / f"{module}.py")
+        if layer_of(other) > layer_of(module) and (module, other) not in EXCEPTIONS
+    }
+    assert not higher
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_core_does_not_know_snakemake(module):
+    tree = ast.parse((CORE / f"{module}.py").read_text())
+    names = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not [name for name in names if name and name.split(".")[0] == "snakemake"]
+
+
+def test_modules_import_in_no_circle():
+    def visit(module, path):
+        assert module not in path, f"circle: {' → '.join([*path, module])}"
+        for other in imported_modules(CORE / f"{module}.py"):
+            visit(other, [*path, module])
+
+    for module in MODULES:
+        visit(module, [])
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = "torch", "cv2", "pandas", "matplotlib", "pydensecrf"
+    code = f"import masktrack_core, sys; print([m for m in {heavy!r} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,74 @@
+"""The schema, the parameter dataclasses and config.yaml say the same."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from masktrack_core.augment import AugmentationParams
+from masktrack_core.deform import DeformationParams
+from masktrack_core.examples import CropParams
+from masktrack_core.network import NetworkSpec
+from masktrack_core.propagation import PropagationParams
+from masktrack_core.recipes import (
+    AnnotationRecipe,
+    FinetuningRecipe,
+    NetworkRecipe,
+    TableRecipe,
+    TrackerRecipe,
+    VariantRecipe,
+)
+from masktrack_core.training import TrainParams
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = yaml.safe_load((ROOT / "rules" / "schemas" / "config.schema.yaml").read_text())
+TABLES = {
+    "deformations": DeformationParams,
+    "augmentations": AugmentationParams,
+    "architectures": NetworkSpec,
+    "crops": CropParams,
+    "schedules": TrainParams,
+    "propagations": PropagationParams,
+    "networks": NetworkRecipe,
+    "finetunings": FinetuningRecipe,
+    "trackers": TrackerRecipe,
+    "annotations": AnnotationRecipe,
+    "variants": VariantRecipe,
+    "tables": TableRecipe,
+}
+#: (table, field) that is not a key of its row: the row's own name, or set by another table.
+ELSEWHERE = {("architectures", "prior")}
+
+
+def row_schema(table):
+    return SCHEMA["properties"][table]["additionalProperties"]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_rows_have_the_fields_of_their_dataclass(table):
+    expected = {
+        field.name
+        for field in fields(TABLES[table])
+        if field.name != "name" and (table, field.name) not in ELSEWHERE
+    }
+    assert set(row_schema(table)["properties"]) == expected
+
+
+def walk(schema, path=()):
+    for name, entry in schema.get("properties", {}).items():
+        yield (*path, name), entry
+        yield from walk(entry, (*path, name))
+    for word in ("additionalProperties", "items"):
+        if isinstance(schema.get(word), dict):
+            yield from walk(schema[word], (*path, "*"))
+
+
+@pytest.mark.parametrize(("path", "entry"), [(".".join(p), e) for p, e in walk(SCHEMA)])
+def test_every_key_is_described(path, entry):
+    assert entry.get("description", "").endswith("."), path
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_unknown_keys_are_errors(table):
+    assert row_schema(table)["additionalProperties"] is False

@@ -1,0 +1,36 @@
+"""Turn the boxes a user would give into segments with the box network (paper §3.3)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.archives import frame_key, write_mask_archive
+from masktrack_core.devices import use_device
+from masktrack_core.io import read_table
+from masktrack_core.propagation import PropagationParams
+from masktrack_core.provenance import job_log
+from masktrack_core.recipes import AnnotationRecipe
+from masktrack_core.segmentation import segment_boxes
+from masktrack_core.tables import INDEX
+from masktrack_core.videos import annotated_masks, open_video
+from masktrack_core.weights import load_network
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the segment of each annotated box, named by frame number."""
+    with job_log(job.log[0], __file__):
+        video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
+        recipe = AnnotationRecipe.from_row(job.wildcards.annotation, job.params.annotation)
+        boxes = annotated_masks(video, recipe.times(len(video)))
+        network, _ = load_network(Path(job.input.network))
+        network.to(use_device(job.params.device, job.params.threads))
+        params = PropagationParams(**job.params.rows["propagation"])
+        masks = segment_boxes(network, video, boxes, params)
+        write_mask_archive(
+            Path(job.output[0]), ((frame_key(t), mask) for t, mask in masks.items())
+        )
+
+
+main(snakemake)

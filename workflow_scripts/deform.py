@@ -1,0 +1,39 @@
+"""Synthesise the imperfect previous masks of a set of stills (paper §3.1, §4)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from masktrack_core.archives import write_mask_archive
+from masktrack_core.arrays import Mask
+from masktrack_core.deform import DeformationParams, apply_deformation, sample_deformation
+from masktrack_core.io import read_mask, read_table
+from masktrack_core.provenance import job_log
+from masktrack_core.seeds import numpy_rng
+from masktrack_core.tables import STILLS
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def deformed_masks(job: "Snakemake") -> Iterator[tuple[str, Mask]]:
+    """Yield ``set/name/k`` and the k-th deformed mask of every still."""
+    params = DeformationParams(**job.params.deformation)
+    stills = read_table(Path(job.input[0]), STILLS).to_dict("records")
+    for still in tqdm(stills, f"deform {job.wildcards.stills}", mininterval=2):
+        mask = read_mask(Path(still["mask_path"]))
+        for k in range(job.params.masks_per_still):
+            name = f"{job.wildcards.stills}/{still['name']}/{k}"
+            rng = numpy_rng(job.params.seed, "deform", name)
+            yield name, apply_deformation(mask, sample_deformation(mask, params, rng=rng))
+
+
+def main(job: "Snakemake") -> None:
+    """Write all deformed masks into one archive of PNGs."""
+    with job_log(job.log[0], __file__):
+        write_mask_archive(Path(job.output[0]), deformed_masks(job))
+
+
+main(snakemake)

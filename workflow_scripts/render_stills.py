@@ -1,0 +1,21 @@
+"""Render the stills of the embedded benchmark in the layout of ECSSD."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.arrays import Size
+from masktrack_core.provenance import job_log
+from masktrack_core.rendered_layouts import write_stills
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write ``count`` frames and masks below the folder that both outputs share."""
+    with job_log(job.log[0], __file__):
+        root = Path(job.output.frames).parent
+        write_stills(root, job.params.stills, size=Size(120, 160), seed=job.params.seed)
+
+
+main(snakemake)

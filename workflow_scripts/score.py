@@ -1,0 +1,28 @@
+"""Measure one object's masks against the truth, frame by frame (paper §5.1)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.archives import MaskArchive
+from masktrack_core.io import read_table, write_table
+from masktrack_core.provenance import job_log
+from masktrack_core.results import frame_scores
+from masktrack_core.tables import INDEX, SCORES
+from masktrack_core.videos import open_video
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write J and F of every frame that has a truth."""
+    with job_log(job.log[0], __file__):
+        video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
+        annotated = {int(name) for name in MaskArchive(Path(job.input.annotations))}
+        scores = frame_scores(video, Path(job.input.masks), annotated, skip=job.params.skip)
+        names = ("variant", "annotation", "dataset", "sequence")
+        scores = scores.assign(**{name: job.wildcards[name] for name in names})
+        write_table(Path(job.output[0]), scores, SCORES)
+
+
+main(snakemake)

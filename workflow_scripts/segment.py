@@ -1,0 +1,28 @@
+"""Average the tracks of a variant and cut them into masks, one PNG a frame."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from masktrack_core.archives import ProbArchive, frame_key
+from masktrack_core.io import atomic_folder, read_table, write_mask
+from masktrack_core.provenance import job_log
+from masktrack_core.tables import INDEX
+from masktrack_core.videos import open_video
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the masks, named like the data set's frames."""
+    with job_log(job.log[0], __file__), atomic_folder(Path(job.output[0])) as folder:
+        video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
+        tracks = [ProbArchive(Path(path)) for path in job.input.tracks]
+        for t, name in enumerate(video.frame_names):
+            prob = np.mean([track[frame_key(t)] for track in tracks], axis=0)
+            write_mask(folder / f"{name}.png", prob > job.params.threshold)
+
+
+main(snakemake)

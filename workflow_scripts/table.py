@@ -1,0 +1,33 @@
+"""Gather scores into a table: methods down, data sets across (paper Table 2)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from masktrack_core.datasets import read_facts
+from masktrack_core.io import read_table
+from masktrack_core.provenance import job_log
+from masktrack_core.recipes import TableRecipe
+from masktrack_core.results import markdown_table, method_table, sequence_table
+from masktrack_core.tables import SCORES
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the table, its page and the means of every sequence."""
+    with job_log(job.log[0], __file__):
+        recipe = TableRecipe.from_row(job.wildcards.table, job.params.table)
+        scores = pd.concat([read_table(Path(path), SCORES) for path in job.input], ignore_index=True)
+        sequences = sequence_table(scores, recipe.rows)
+        table = method_table(
+            sequences, recipe.datasets, read_facts("published_table2"), job.params.published
+        )
+        sequences.to_csv(job.output.sequences, index=False, float_format="%.4f")
+        table.to_csv(job.output.table, index=False, float_format="%.2f")
+        Path(job.output.page).write_text(markdown_table(table, job.params.titles))
+
+
+main(snakemake)

@@ -1,0 +1,35 @@
+"""Propagate the annotated masks of one object over its video (paper §3.1)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from masktrack_core.archives import frame_key, read_annotations, write_prob_archive
+from masktrack_core.devices import use_device
+from masktrack_core.io import read_table
+from masktrack_core.propagation import PropagationParams, propagate
+from masktrack_core.provenance import job_log
+from masktrack_core.tables import INDEX
+from masktrack_core.videos import open_video
+from masktrack_core.weights import load_network
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the foreground probability of every frame."""
+    with job_log(job.log[0], __file__):
+        video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
+        annotations = read_annotations(Path(job.input.annotations))
+        network, _ = load_network(Path(job.input.network))
+        network.to(use_device(job.params.device, job.params.threads))
+        params = PropagationParams(**job.params.rows["propagation"])
+        probs = propagate(network, [video], annotations, params)
+        label = f"track {job.wildcards.sequence}/{job.wildcards.object}"
+        shown = tqdm(probs, label, total=len(video), mininterval=2)
+        write_prob_archive(Path(job.output[0]), ((frame_key(t), prob) for t, prob in shown))
+
+
+main(snakemake)
