@@ -40,7 +40,7 @@ def index_video(
     Frames are in natural order of their names; numbers need not be contiguous. Paths begin with
     ``root`` as given. ``truth_path`` is empty for frames without truth. No picture is opened.
     Raises `InputError` when the root or the sequence is missing, there are no frames, an object
-    has no truth at all, or a truth has no frame.
+    has no truth at all, a truth has no frame, or, unless the layout is sparse, a frame no truth.
     """
     layout = video_layout(layout)
     if not objects or min(objects) < 1 or len(set(objects)) != len(objects):
@@ -52,7 +52,10 @@ def index_video(
     rows = []
     for object_id in objects:
         truths = _find_truths(Path(root), layout, sequence, object_id)
-        _check_pairs(sequence, object_id, truths, frames)
+        where = f"{root}: {sequence}, object {object_id}"
+        _check_complete(where, "frame", frames, truths)
+        if truths and not layout.sparse:
+            _check_complete(where, "truth", truths, frames)
         for t, (key, (name, path)) in enumerate(frames.items()):
             truth = str(truths.get(key, ""))
             rows.append((t, name, object_id, str(path), truth, layout.encoding))
@@ -163,14 +166,16 @@ def _find_truths(
     )
 
 
-def _check_pairs(
-    sequence: str, object_id: int, truths: Mapping[_Key, Path], frames: Mapping[_Key, object]
+def _check_complete(
+    where: str, kind: str, there: Mapping[_Key, object], needed: Mapping[_Key, object]
 ) -> None:
-    alone = [str(path) for key, path in truths.items() if key not in frames]
-    if alone:
+    """Raise where a key that is needed is not there; ``kind`` says what is missing."""
+    missing = [str(key) for key in needed if key not in there]
+    if missing:
         raise InputError(
-            f"{sequence}, object {object_id}: expected a frame for each truth, got {len(alone)} "
-            f"truths without one, first {alone[:3]}; complete the frames or remove the truths"
+            f"{where}: expected a {kind} for each of {len(needed)} "
+            f"{'truths' if kind == 'frame' else 'frames'}, got none for {len(missing)}, first "
+            f"{missing[:3]}; complete the files, or leave the sequence out with `only`"
         )
 
 

@@ -44,6 +44,8 @@ class VideoLayout:
     #: Patterns of the truth; for each object the first that has files counts. Empty: no truth.
     truth: str | tuple[str, ...] = ()
     encoding: Encoding = "binary"
+    #: Whether only some frames have a truth, by design of the data set.
+    sparse: bool = False
     #: How the placeholders of the folders make the name of a sequence, which has no ``/``.
     sequence: str = "{sequence}"
 
@@ -109,6 +111,7 @@ VIDEO_LAYOUTS: Mapping[str, VideoLayout] = {
         frames="youtube_masks/{class}/data/{video}/shots/{shot}/images/frame{number}.*",
         truth="youtube_masks/{class}/data/{video}/shots/{shot}/labels/{number}.jpg",
         encoding="resized",
+        sparse=True,
     ),
     # A folder an object where there are several, bmp and png mixed.
     "segtrack_v2": VideoLayout(

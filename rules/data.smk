@@ -47,6 +47,8 @@ rule index_video:
         "<results>/index/{dataset}/{sequence}.csv",
     log:
         "<logs>/index_video/{dataset}/{sequence}.log",
+    # Every file is read here once: damage is found before anything is trained.
+    priority: 1
     params:
         code=code("index_video"),
         dataset=row("datasets", "dataset"),

@@ -4,20 +4,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.datasets import index_video
+from masktrack_core.errors import InputError
 from masktrack_core.io import write_table
 from masktrack_core.provenance import job_log
 from masktrack_core.tables import INDEX
+from masktrack_core.videos import check_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
 
 
 def main(job: "Snakemake") -> None:
-    """Write the index of one sequence: a row per frame and object."""
+    """Read every file of the sequence once, and write a row per frame and object."""
     with job_log(job.log[0], __file__):
         layout = job.params.dataset["layout"]
-        root = Path(job.params.root)
-        index = index_video(root, layout, job.wildcards.sequence, job.params.objects)
+        root, objects = Path(job.params.root), job.params.objects
+        index = index_video(root, layout, job.wildcards.sequence, objects)
+        problems = [text for number in objects for text in check_video(index, number)]
+        if problems:
+            raise InputError("\n".join(problems))
         write_table(Path(job.output[0]), index, INDEX)
 
 
