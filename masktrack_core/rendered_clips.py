@@ -77,7 +77,7 @@ _DAVIS_SET = (
             Actor(kind="trunk", look=_BARK, x=(0.88,), y=(0.45,), area=(0.1,), period=1e6),
         ),
         camera=Camera(x=(0.0, 0.06, 0.3)),
-        attributes=("DEF", "OCC", "HO", "SC"),
+        attributes=("DEF", "HO", "OCC", "SC"),
     ),
     ClipScript(
         name="kite-gust",
@@ -102,7 +102,7 @@ _DAVIS_SET = (
                   area=(0.07,), period=16, shadow=0.15),
             Actor(kind="fish", label=1, look=_CLOWN, x=(0.28, 0.52, 0.74), y=(0.6, 0.5, 0.6),
                   area=(0.095,), angle=(-12, 12, -8), period=14, shadow=0.15),
-            Actor(kind="fish", look=_CLOWN, x=(0.75, 0.5, 0.3), y=(0.86, 0.82, 0.9), mirror=True,
+            Actor(kind="fish", look=_CLOWN, x=(0.75, 0.5, 0.3), y=(0.84, 0.7, 0.86), mirror=True,
                   area=(0.06,), period=15, shadow=0.15),
         ),
         attributes=("DB", "DEF", "OCC"),
@@ -144,9 +144,9 @@ _DAVIS_SET = (
         backdrop=_CLIFF,
         actors=(
             Actor(kind="bird", look=_SWALLOW, x=(0.9, 0.55, 0.25), y=(0.35, 0.2, 0.3),
-                  mirror=True, area=(0.032,), period=12),
+                  mirror=True, area=(0.028,), period=12),
             Actor(kind="bird", label=1, look=_SWALLOW, x=(0.22, 0.62, 0.97, 0.78),
-                  y=(0.7, 0.45, 0.35, 0.66), area=(0.045,), angle=(-15, -25, 15, 60),
+                  y=(0.7, 0.45, 0.35, 0.66), area=(0.033,), angle=(-15, -25, 15, 60),
                   period=16),
         ),
         attributes=("DEF", "FM", "LR", "OV", "ROT"),
@@ -194,7 +194,7 @@ _YOUTUBE_SET = (
                   y=(0.6, 0.57, 0.62), area=(0.095, 0.115), period=19, mirror=True),
             Actor(kind="fence", look=_BARK, x=(0.3,), y=(0.84,), area=(0.09,), period=1e6),
         ),
-        attributes=("DEF", "OCC", "HO"),
+        attributes=("DEF", "HO", "OCC"),
     ),
 )  # fmt: skip
 

@@ -173,7 +173,7 @@ def limb(length: float, thick: float, thin: float, *, start: float = 0.0) -> Poi
     half = np.linspace(-np.pi / 2, np.pi / 2, 12)
     tip = np.stack([length + thin * np.cos(half), thin * np.sin(half)], axis=-1)
     root = np.stack([-thick * np.cos(half), -thick * np.sin(half)], axis=-1)
-    return (np.concatenate([tip, root]) + np.array([start, 0.0])).astype(np.float32)
+    return np.asarray(np.concatenate([tip, root]) + np.array([start, 0.0]), np.float32)
 
 
 def polygon(*corners: tuple[float, float], rounding: int = 2) -> Points:
