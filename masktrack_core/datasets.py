@@ -27,8 +27,8 @@ _Key: TypeAlias = str | int
 
 #: Columns of the facts that hold names; every other column holds numbers.
 _TEXT_FACTS = frozenset(
-    ("sequence", "set", "class", "technique", "split", "attribute", "method", "dataset")
-    + ("aspect", "variant", "what", "url", "checksum", "source")
+    {"sequence", "set", "class", "technique", "split", "attribute", "method", "dataset", "aspect"}
+    | {"variant", "what", "url", "checksum", "source"}
 )
 
 
