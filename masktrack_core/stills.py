@@ -10,7 +10,8 @@ import pandas as pd
 from masktrack_core.arrays import Frame, Mask
 from masktrack_core.errors import InputError
 from masktrack_core.io import read_frame, read_mask
-from masktrack_core.layouts import StillLayout, find_files, natural_key, still_layout
+from masktrack_core.layouts import StillLayout, still_layout
+from masktrack_core.patterns import find_files, natural_key
 from masktrack_core.tables import STILLS, check_columns
 
 log = logging.getLogger(__name__)
