@@ -17,7 +17,8 @@ import pandas as pd
 
 from masktrack_core.errors import InputError
 from masktrack_core.io import read_labels
-from masktrack_core.layouts import VideoLayout, find_files, natural_key, video_layout
+from masktrack_core.layouts import VideoLayout, video_layout
+from masktrack_core.patterns import find_files, natural_key
 from masktrack_core.tables import INDEX, check_columns
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,8 @@ _Key: TypeAlias = str | int
 
 #: Columns of the facts that hold names; every other column holds numbers.
 _TEXT_FACTS = frozenset(
-    ("sequence", "set", "class", "technique", "split", "attribute", "method", "dataset")
-    + ("aspect", "variant", "what", "url", "checksum", "source")
+    {"sequence", "set", "class", "technique", "split", "attribute", "method", "dataset", "aspect"}
+    | {"variant", "what", "url", "checksum", "source"}
 )
 
 

@@ -118,7 +118,7 @@ def describe(error: BaseException) -> str:
         return "no such file"
     if isinstance(error, IsADirectoryError):
         return "a folder"
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _orientation(image: Image.Image) -> int:

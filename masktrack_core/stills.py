@@ -11,7 +11,8 @@ from masktrack_core.arrays import Frame, Mask
 from masktrack_core.errors import InputError
 from masktrack_core.examples import Stills
 from masktrack_core.io import read_frame, read_mask
-from masktrack_core.layouts import StillLayout, find_files, natural_key, still_layout
+from masktrack_core.layouts import StillLayout, still_layout
+from masktrack_core.patterns import find_files, natural_key
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.tables import STILLS, check_columns
 

@@ -12,7 +12,7 @@ from masktrack_core.arrays import Frame, Mask, Size
 from masktrack_core.decoding import read_size
 from masktrack_core.errors import InputError
 from masktrack_core.io import read_frame, read_labels, read_mask
-from masktrack_core.layouts import PICTURE_SUFFIXES, natural_key
+from masktrack_core.patterns import PICTURE_SUFFIXES, natural_key
 from masktrack_core.tables import INDEX, check_columns
 
 #: Relative difference allowed between the two scales of a truth stored at another size: video
