@@ -135,9 +135,10 @@ def choose_sequences(
 def find_mismatches(task: ScoringTask) -> list[str]:
     """Return one line for each missing and each extra mask of a sequence."""
     if not task.truth:
-        return [f"{task.sequence}: extra sequence, TRUTH has none of this name"]
+        what = "extra, not in TRUTH" if task.pred else "missing in TRUTH and in MASKS"
+        return [f"{task.sequence}: {what}"]
     if not task.pred:
-        return [f"{task.sequence}: missing, no mask of this sequence"]
+        return [f"{task.sequence}: missing in MASKS, the whole sequence"]
     lines = [f"{task.sequence}/{name}.png: extra" for name in task.pred if name not in task.truth]
     needed = list(task.truth)[metrics.scored_frames(len(task.truth), task.skip)]
     return lines + [

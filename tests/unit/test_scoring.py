@@ -139,7 +139,7 @@ def test_every_mask_that_is_wrong_is_named(folders, tmp_path, capsys):
         "a/00002.png: missing",
         "a/00003.png: missing",
         "a/other.png: extra",
-        "d: extra sequence",
+        "d: extra, not in TRUTH",
         "00001.png: wrong size, expected (40, 50) like TRUTH, got (8, 7)",
         "00004.png: unreadable",
         "6 problems, no score",
@@ -152,7 +152,7 @@ def test_a_split_asks_for_all_its_sequences(folders, tmp_path, capsys):
     truth, _ = folders
     write(tmp_path / "one" / "b", squares(1))
     assert score(truth, tmp_path / "one", "--split", "val", "--jobs", 1) == 2
-    assert "c: missing, no mask of this sequence" in capsys.readouterr().err
+    assert "c: missing in MASKS, the whole sequence" in capsys.readouterr().err
 
 
 def test_a_path_that_is_no_folder_is_named(tmp_path, capsys):
