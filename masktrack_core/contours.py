@@ -200,7 +200,7 @@ def _douglas_peucker(points: Polygon, tolerance: float) -> Polygon:
 
 
 def _segment_distance2(start: Polygon, end: Polygon, points: Polygon) -> NDArray[np.float64]:
-    """Return the squared distance of each point to its segment (its fraction is float32 in psimpl)."""
+    """Return the squared distance of each point to its segment, with the rounding of psimpl."""
     chord, offset = end - start, points - start
     along = np.sum(offset * chord, axis=1)
     length2 = np.sum(chord * chord, axis=1)
