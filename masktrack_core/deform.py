@@ -39,12 +39,15 @@ class DeformationParams:
     """Thin-plate control points drawn on the object's boundary; 0 for no non-rigid change."""
     margin: float = 0.10
     """Largest shift of a control point in x and y, fraction of the object's width and height."""
+    smoothing: float = 1.0
+    """How far the spline may miss the shifted points to bend less: 1 is MATLAB's ``tpaps`` of
+    the authors' script, 0 hits them, and then bends wildly where points lie close together."""
     dilation_radius: float = 5.0
     """Radius of the coarsening disk, pixels of the frame; 0 for no coarsening."""
 
     def __post_init__(self) -> None:
         """Refuse amounts below 0 and a scale of 1 or more with ``InputError``."""
-        for name in ("scale", "shift", "control_points", "margin", "dilation_radius"):
+        for name in ("scale", "shift", "control_points", "margin", "smoothing", "dilation_radius"):
             value = getattr(self, name)
             if not value >= 0 or (name == "scale" and value >= 1):
                 raise InputError(
@@ -64,8 +67,21 @@ class Deformation:
     source: tuple[tuple[float, float], ...]
     """Control points on the boundary of the scaled and shifted object."""
     target: tuple[tuple[float, float], ...]
-    """Where the thin-plate spline moves them."""
+    """Where the thin-plate spline is told to move them."""
+    smoothing: float
     dilation_radius: float
+
+
+NO_DEFORMATION = Deformation(
+    centre=(0.0, 0.0),
+    scale=1.0,
+    shift=(0.0, 0.0),
+    source=(),
+    target=(),
+    smoothing=0.0,
+    dilation_radius=0.0,
+)
+"""The deformation that changes nothing."""
 
 
 def sample_deformation(
@@ -78,20 +94,13 @@ def sample_deformation(
     """
     box = bounding_box(mask)
     if box is None:
-        return Deformation(
-            centre=(0.0, 0.0),
-            scale=1.0,
-            shift=(0.0, 0.0),
-            source=(),
-            target=(),
-            dilation_radius=0.0,
-        )
+        return NO_DEFORMATION
     extent = np.array([box.width, box.height], dtype=np.float64)
     centre = (box.x + (box.width - 1) / 2, box.y + (box.height - 1) / 2)
     scale = 1.0 + rng.uniform(-params.scale, params.scale)
     shift = extent * rng.uniform(-params.shift, params.shift, size=2)
-    # Paper: the released script has no affine step and approximates the moved points (MATLAB's
-    # tpaps smooths). We follow the text: affine first, then an interpolating spline.
+    # Paper: the text does not order its two changes and the released script has no affine one;
+    # we scale and shift first, since the spline is about the object's boundary.
     placed = _placement(centre, scale, (float(shift[0]), float(shift[1])))
     points = transform_points(placed, _control_points(mask, params.control_points, rng=rng))
     moved = points + extent * rng.uniform(-params.margin, params.margin, size=points.shape)
@@ -102,6 +111,7 @@ def sample_deformation(
         shift=(float(shift[0]), float(shift[1])),
         source=tuple((float(x), float(y)) for x, y in points[:bent]),
         target=tuple((float(x), float(y)) for x, y in moved[:bent]),
+        smoothing=params.smoothing,
         dilation_radius=params.dilation_radius,
     )
 
@@ -141,7 +151,9 @@ def _origin_map(deformation: Deformation, size: Size) -> CoordinateMap:
     if not deformation.source:
         return affine_map(back, size)
     unbend = fit_thin_plate(
-        np.array(deformation.target, np.float32), np.array(deformation.source, np.float32)
+        np.array(deformation.target, np.float32),
+        np.array(deformation.source, np.float32),
+        smoothing=deformation.smoothing,
     )
     return smooth_map(lambda points: transform_points(back, unbend(points)), size)
 

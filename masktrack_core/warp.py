@@ -132,12 +132,16 @@ class ThinPlate:
         return moved
 
 
-def fit_thin_plate(source: Points, target: Points) -> ThinPlate:
+def fit_thin_plate(source: Points, target: Points, *, smoothing: float = 0.0) -> ThinPlate:
     """Return the thin-plate spline that moves each point of ``source`` onto that of ``target``.
 
-    Bookstein (PAMI 1989), kernel r² log r². What the points leave open stays unmoved: one point
-    is a shift, points on a line do not move across it; no point at all is the identity. Points
-    of ``source`` that coincide move by the mean of what they are told.
+    Bookstein (PAMI 1989), kernel r² log r². With ``smoothing`` points are only approached, and
+    bending is traded for it: 1 is the default of MATLAB's ``tpaps``, whose weight of bending is
+    the mean diagonal of the kernel on what no plane explains.
+
+    What the points leave open stays unmoved: one point is a shift, points on a line do not move
+    across it; no point at all is the identity. Points of ``source`` that coincide move by the
+    mean of what they are told.
     """
     start, end = (np.asarray(points, dtype=np.float64) for points in (source, target))
     if start.shape != end.shape or start.ndim != 2 or start.shape[1] != 2:
@@ -151,6 +155,7 @@ def fit_thin_plate(source: Points, target: Points) -> ThinPlate:
     nodes = (start - centre) / extent
     kernel = _kernel(np.square(nodes[:, None] - nodes[None]).sum(axis=-1))
     plane = np.column_stack([np.ones(count), nodes])
+    kernel += smoothing * _mean_bending(kernel, plane) * np.eye(count)
     system = np.block([[kernel, plane], [plane.T, np.zeros((3, 3))]])
     told = np.vstack([end - start, np.zeros((3, 2))])
     # The least-norm solution: what a singular system leaves open becomes 0.
@@ -164,12 +169,14 @@ def fit_thin_plate(source: Points, target: Points) -> ThinPlate:
     )
 
 
-def thin_plate_map(source: Points, target: Points, size: Size) -> CoordinateMap:
+def thin_plate_map(
+    source: Points, target: Points, size: Size, *, smoothing: float = 0.0
+) -> CoordinateMap:
     """Return the map that moves ``source`` onto ``target`` in the warped picture.
 
     The spline is fitted from target to source, since a map goes from output to input.
     """
-    return smooth_map(fit_thin_plate(target, source), size)
+    return smooth_map(fit_thin_plate(target, source, smoothing=smoothing), size)
 
 
 def compose_maps(outer: CoordinateMap, inner: CoordinateMap) -> CoordinateMap:
@@ -214,6 +221,13 @@ def _remap(
 def _kernel(square: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return r² log r² of squared distances; 0 at 0."""
     return np.asarray(square * np.log(np.maximum(square, np.finfo(square.dtype).tiny)))
+
+
+def _mean_bending(kernel: Matrix, plane: Matrix) -> float:
+    """Return the mean diagonal of the kernel on the complement of the columns of ``plane``."""
+    left, singular, _ = np.linalg.svd(plane)
+    rest = left[:, int((singular > 1e-10).sum()) :]
+    return float(np.trace(rest.T @ kernel @ rest) / max(rest.shape[1], 1))
 
 
 def _check_size(size: Size) -> None:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.interpolate import RBFInterpolator
 
 from masktrack_core.arrays import Size
 from masktrack_core.errors import InputError
@@ -99,6 +100,32 @@ def test_thin_plate_hits_its_points_and_equals_the_textbook_system():
     assert np.allclose(spline(CORNERS), target, atol=1e-3)
     points = np.random.default_rng(2).uniform(0, 40, (50, 2)).astype(np.float32)
     assert np.allclose(spline(points), naive_thin_plate(CORNERS, target, points), atol=1e-3)
+
+
+def test_smoothing_is_that_of_matlabs_tpaps():
+    target = CORNERS + np.random.default_rng(1).uniform(-3, 3, CORNERS.shape).astype(np.float32)
+    points = np.random.default_rng(2).uniform(0, 40, (50, 2)).astype(np.float32)
+    # MathWorks, tpaps: "(1 - p) / p equals the average of the diagonal entries of the matrix A".
+    r = np.linalg.norm(CORNERS[:, None] - CORNERS[None], axis=-1).astype(np.float64)
+    kernel = r**2 * np.log(np.maximum(r**2, 1e-300))
+    q, _ = np.linalg.qr(np.column_stack([np.ones(5), CORNERS]), mode="complete")
+    weight = np.trace(q[:, 3:].T @ kernel @ q[:, 3:]) / 2
+    # SciPy's kernel is r² log r, half of ours.
+    oracle = RBFInterpolator(CORNERS, target, smoothing=weight / 2, degree=1)
+    spline = fit_thin_plate(CORNERS, target, smoothing=1)
+    assert np.allclose(spline(points), oracle(points), atol=1e-3)
+
+
+def test_smoothing_makes_the_spline_miss_and_much_of_it_makes_it_a_plane():
+    target = CORNERS + np.random.default_rng(1).uniform(-3, 3, CORNERS.shape).astype(np.float32)
+    missed = [
+        np.abs(fit_thin_plate(CORNERS, target, smoothing=s)(CORNERS) - target).max()
+        for s in (0, 1, 10)
+    ]
+    assert missed[0] < 1e-3 < missed[1] < missed[2]
+    flat = fit_thin_plate(CORNERS, target, smoothing=1e9)
+    along = flat(np.array([[0, 0], [10, 5], [20, 10]], np.float32))
+    assert np.allclose(along[1] - along[0], along[2] - along[1], atol=1e-3)
 
 
 def test_thin_plate_moves_the_pixel_of_the_source_point_to_the_target():
