@@ -155,12 +155,14 @@ def write_probs(path: Path, probs: Probs, *, dtype: Literal["uint8", "float16"] 
     uint8 keeps steps of 1/255 and the answer to ``> 0.5`` exactly; float16 keeps three digits.
     Equal arrays give equal bytes. Raises `InputError` for another shape or values outside [0, 1].
     """
-    inside = probs.ndim == 3 and bool(((probs >= 0) & (probs <= 1)).all())  # False for NaN
+    # Sums and filters leave [0, 1] by a rounding error; NaN is in no interval.
+    inside = probs.ndim == 3 and bool(((probs >= -1e-5) & (probs <= 1 + 1e-5)).all())
     if not inside:
         raise InputError(
             f"{path}: expected probabilities in [0, 1] of shape (T, H, W), got shape {probs.shape}"
             f"{' with other values' if probs.ndim == 3 else ''}; apply a softmax to scores first"
         )
+    probs = probs.clip(0, 1)
     if dtype == "uint8":
         # Rounds half down: 0.5 itself is background, everything above it foreground.
         stored = np.ceil(probs * np.float32(255) - np.float32(0.5)).astype(np.uint8)

@@ -323,6 +323,13 @@ def test_storing_does_not_move_a_pixel_over_one_half(tmp_path):
     assert stored[0, 0, -1] == 1
 
 
+def test_a_rounding_error_beyond_one_is_one(tmp_path):
+    beyond = np.array([[[-1e-7, np.nextafter(np.float32(1), 2)]]], np.float32)
+    for dtype in ("uint8", "float16"):
+        io.write_probs(tmp_path / "a.npz", beyond, dtype=dtype)
+        assert io.read_probs(tmp_path / "a.npz").tolist() == [[[0, 1]]]
+
+
 def test_equal_probabilities_give_equal_bytes(tmp_path):
     probs = np.full((2, 3, 4), 0.25, np.float32)
     io.write_probs(tmp_path / "a.npz", probs)
