@@ -1,23 +1,21 @@
-"""Frames, masks, labels, probabilities and tables on disk.
+"""Frames, masks, labels and tables on disk.
 
 Everything is written under a temporary name and renamed: a file that exists is complete.
 """
 
 import os
 import secrets
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
-from masktrack_core.arrays import Frame, Labels, Mask, Probs
+from masktrack_core.arrays import Frame, Labels, Mask
 from masktrack_core.decoding import describe, read_picture
 from masktrack_core.errors import InputError
 from masktrack_core.tables import Schema, format_table, parse_table
@@ -147,52 +145,6 @@ def label_colours() -> NDArray[np.uint8]:
     ids, channels = np.arange(256)[:, None], np.arange(3)
     bits = [((ids >> (3 * k + channels)) & 1) << (7 - k) for k in range(3)]
     return np.asarray(np.bitwise_or.reduce(bits), dtype=np.uint8)
-
-
-def write_probs(path: Path, probs: Probs, *, dtype: Literal["uint8", "float16"] = "uint8") -> None:
-    """Write foreground probabilities ``(T, H, W)`` to an ``.npz`` with one array, ``probs``.
-
-    uint8 keeps steps of 1/255 and the answer to ``> 0.5`` exactly; float16 keeps three digits.
-    Equal arrays give equal bytes. Raises `InputError` for another shape or values outside [0, 1].
-    """
-    # Sums and filters leave [0, 1] by a rounding error; NaN is in no interval.
-    inside = probs.ndim == 3 and bool(((probs >= -1e-5) & (probs <= 1 + 1e-5)).all())
-    if not inside:
-        raise InputError(
-            f"{path}: expected probabilities in [0, 1] of shape (T, H, W), got shape {probs.shape}"
-            f"{' with other values' if probs.ndim == 3 else ''}; apply a softmax to scores first"
-        )
-    probs = probs.clip(0, 1)
-    if dtype == "uint8":
-        # Rounds half down: 0.5 itself is background, everything above it foreground.
-        stored = np.ceil(probs * np.float32(255) - np.float32(0.5)).astype(np.uint8)
-    else:
-        stored = probs.astype(np.float16)
-    entry = zipfile.ZipInfo("probs.npy")  # dated 1980: no time of day in the bytes
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    with (
-        atomic_path(path) as temporary,
-        zipfile.ZipFile(temporary, "w", compresslevel=1) as npz,
-        npz.open(entry, "w", force_zip64=True) as file,
-    ):
-        np.lib.format.write_array(file, stored, allow_pickle=False)
-
-
-def read_probs(path: Path) -> Probs:
-    """Return the probabilities that `write_probs` wrote.
-
-    Raises `InputError` when the file is missing, damaged or of another make.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as npz:
-            stored = npz["probs"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(
-            f"{path}: expected an .npz with the array 'probs', got {describe(error)}; compute it "
-            "again"
-        ) from error
-    probs: Probs = stored.astype(np.float32)
-    return probs / np.float32(255) if stored.dtype == np.uint8 else probs
 
 
 def read_table(path: Path, schema: Schema) -> pd.DataFrame:
