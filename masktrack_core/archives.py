@@ -26,6 +26,9 @@ from masktrack_core.io import atomic_path
 
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, zipfile.BadZipFile)
 
+#: How far interpolation may carry a probability beyond [0, 1].
+_ROUNDING = 1e-5
+
 Picture = TypeVar("Picture", bound=NDArray[Any])
 
 
@@ -47,9 +50,18 @@ def write_mask_archive(path: Path, masks: Iterable[tuple[str, Mask]]) -> None:
 def write_prob_archive(path: Path, probs: Iterable[tuple[str, Prob]]) -> None:
     """Write named foreground probabilities into one file as 8-bit PNGs: steps of 1/255.
 
-    Otherwise as `write_mask_archive`; what is not float32 ``(H, W)`` is refused.
+    Otherwise as `write_mask_archive`; what is not float32 ``(H, W)`` in [0, 1] is refused. A
+    probability above one half stays above it.
     """
-    _write(path, probs, np.float32, lambda prob: np.ceil(prob * 255 - 0.5).astype(np.uint8))
+
+    def encode(prob: Prob) -> NDArray[np.uint8]:
+        if not (prob.min() >= -_ROUNDING and prob.max() <= 1 + _ROUNDING):  # also refuses NaN
+            raise InputError(
+                f"{path}: expected probabilities in [0, 1], got {prob.min()} … {prob.max()}"
+            )
+        return np.ceil(prob.clip(0, 1) * 255 - 0.5).astype(np.uint8)
+
+    _write(path, probs, np.float32, encode)
 
 
 class _Archive(Mapping[str, Picture], Generic[Picture]):

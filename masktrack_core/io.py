@@ -1,4 +1,4 @@
-"""Frames, masks, labels, probabilities and tables on disk.
+"""Frames, masks, labels and tables on disk.
 
 Everything is written under a temporary name and renamed: a file that exists is complete.
 """
@@ -6,19 +6,17 @@ Everything is written under a temporary name and renamed: a file that exists is 
 import os
 import secrets
 import shutil
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
-from masktrack_core.arrays import Frame, Labels, Mask, Probs
+from masktrack_core.arrays import Frame, Labels, Mask
 from masktrack_core.decoding import describe, read_picture
 from masktrack_core.errors import InputError
 from masktrack_core.tables import Schema, format_table, parse_table

@@ -116,3 +116,18 @@ def test_annotations_are_read_by_frame_number(tmp_path):
     mask = np.eye(3, dtype=bool)
     write_mask_archive(tmp_path / "a.zip", [(frame_key(t), mask) for t in (0, 10)])
     assert list(read_annotations(tmp_path / "a.zip")) == [0, 10]
+
+
+@pytest.mark.parametrize("wrong", [1.003, -0.1, np.nan])
+def test_what_is_no_probability_is_refused(tmp_path, wrong):
+    prob = np.full((2, 2), wrong, np.float32)
+    with pytest.raises(InputError, match=r"expected probabilities in \[0, 1\]"):
+        write_prob_archive(tmp_path / "p.zip", [("0", prob)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_probability_keeps_its_side_of_one_half(tmp_path):
+    half = np.float32(0.5)
+    prob = np.array([[half, np.nextafter(half, 0), np.nextafter(half, 1)]], np.float32)
+    write_prob_archive(tmp_path / "p.zip", [("0", prob)])
+    assert ((ProbArchive(tmp_path / "p.zip")["0"] > 0.5) == (prob > 0.5)).all()

@@ -302,43 +302,7 @@ def test_sixteen_bit_labels_are_read_while_their_ids_fit(tmp_path):
         io.read_labels(path)
 
 
-# --- probabilities
-
-
-def test_stored_probabilities_are_off_by_half_a_step_at_most(tmp_path):
-    probs = np.random.default_rng(0).random((3, 4, 5), dtype=np.float32)
-    io.write_probs(tmp_path / "a.npz", probs)
-    assert np.abs(io.read_probs(tmp_path / "a.npz") - probs).max() <= 0.5 / 255 + 1e-6
-    io.write_probs(tmp_path / "b.npz", probs, dtype="float16")
-    assert np.abs(io.read_probs(tmp_path / "b.npz") - probs).max() <= 2**-12
-
-
-def test_storing_does_not_move_a_pixel_over_one_half(tmp_path):
-    half = np.float32(0.5)
-    probs = np.array([0, np.nextafter(half, 0), half, np.nextafter(half, 1), 1], np.float32)
-    io.write_probs(tmp_path / "a.npz", probs.reshape(1, 1, -1))
-    stored = io.read_probs(tmp_path / "a.npz")
-    assert ((stored > 0.5) == (probs > 0.5)).all()
-    assert stored[0, 0, 0] == 0
-    assert stored[0, 0, -1] == 1
-
-
-def test_equal_probabilities_give_equal_bytes(tmp_path):
-    probs = np.full((2, 3, 4), 0.25, np.float32)
-    io.write_probs(tmp_path / "a.npz", probs)
-    io.write_probs(tmp_path / "b.npz", probs)
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-
-
-def test_logits_nan_and_broken_files_are_refused(tmp_path):
-    for bad in (np.full((1, 2, 2), 1.5), np.full((1, 2, 2), np.nan), np.zeros((2, 2))):
-        with pytest.raises(InputError, match=r"\(T, H, W\)"):
-            io.write_probs(tmp_path / "a.npz", bad.astype(np.float32))
-    (tmp_path / "b.npz").write_bytes(b"PK")
-    np.savez(tmp_path / "c.npz", other=np.zeros(1))
-    for name in ("a.npz", "b.npz", "c.npz"):
-        with pytest.raises(InputError, match=name):
-            io.read_probs(tmp_path / name)
+# --- the disk
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
