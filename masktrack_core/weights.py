@@ -125,9 +125,8 @@ def load_pretrained(
         raise InputError(f"{path}: {error}") from error
     given = _whole_layers(checkpoint.tensors) if partial else dict(checkpoint.tensors)
     wanted = _wanted(network, given)
-    if partial and given:
-        wanted = {name: shape for name, shape in wanted.items() if name in given}
-    check_fit(path, wanted, _shapes(given))
+    present = {name: shape for name, shape in wanted.items() if name in given}
+    check_fit(path, present if partial and present else wanted, _shapes(given))
     network.normalise(normalisation, pretrained=network.spec.pretrained or Path(path).name)
     _install(network, given)
     orphans = {checkpoint.origins[name] for name in checkpoint.tensors if name not in given}
