@@ -167,19 +167,24 @@ class MobileNetV2(Backbone):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions added to the input; without normalisation layers."""
+    """Two 3×3 convolutions, each with group norm, added to the input.
+
+    Group norm looks at one picture at a time, so scores do not depend on the batch, nor on
+    statistics gathered at training.
+    """
 
     def __init__(self, width: int, *, dilation: int = 1) -> None:
-        """Build the block; ``second`` starts small, so that depth does not amplify."""
+        """Build the block."""
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
+        self.norm1 = nn.GroupNorm(8, width)
         self.second = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
-        self.relu = nn.ReLU(inplace=True)
+        self.norm2 = nn.GroupNorm(8, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the input's shape."""
-        y: Tensor = self.second(self.relu(self.first(x)))
-        return torch.relu(x + y)
+        y = torch.relu(self.norm1(self.first(x)))
+        return torch.relu(x + self.norm2(self.second(y)))
 
 
 class Slim(Backbone):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from masktrack_core.arrays import Size
-from masktrack_core.backbones import BACKBONES, ResidualBlock
+from masktrack_core.backbones import BACKBONES
 from masktrack_core.errors import InputError
 from masktrack_core.heads import build_head
 from masktrack_core.network_spec import NORMALISATIONS, NetworkSpec, one_of
@@ -153,9 +153,8 @@ def _draw(network: MaskTrackNet, generator: torch.Generator) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 layer.bias.zero_()
-    for layer in network.modules():
-        if isinstance(layer, ResidualBlock):
-            layer.second.weight *= 0.25
+        elif isinstance(layer, nn.GroupNorm):
+            layer.reset_parameters()  # ones and zeros: nothing drawn
     for layer in network.head.classifiers():
         layer.weight.normal_(0, 0.01, generator=generator)
     # Pictures have a standard deviation near 64 grey values: let the trunk start at unit scale.

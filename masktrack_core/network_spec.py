@@ -56,10 +56,10 @@ class NetworkSpec:
     #: First values of the mask's filters: gaussian | zero (§4: "no difference").
     prior_init: str = "gaussian"
     #: σ of those filters. None: 0.01 beside inputs of 0–255, 0.1 beside inputs of unit scale.
-    #: Paper: not stated; 0.01 is DeepLab's filler of new layers.
+    # Paper: σ not stated; 0.01 is DeepLab's filler of new layers.
     prior_std: float | None = None
     #: Values fed for background and object. None: ∓100 beside 0–255, ∓1 beside unit scale.
-    #: Paper: not stated; ∓100 follows omkar13/MaskTrack.
+    # Paper: values not stated; ∓100 follows omkar13/MaskTrack.
     prior_values: tuple[float, float] | None = None
     #: caffe | torchvision | centred. None: as the pretrained weights say, else the trunk's own.
     normalisation: str | None = None

@@ -112,10 +112,8 @@ def load_pretrained(
         layout: a key of `masktrack_core.checkpoints.LAYOUTS`; None: recognised by the names.
         partial: accept a file that holds only some layers of the trunk.
 
-    Raises:
-        InputError: the file is unreadable, of no known layout, for another trunk, contradicts
-            ``network.spec.normalisation``, or has missing or mis-shaped tensors (all listed).
-            The network is then unchanged.
+    Raises InputError, the network unchanged, for a file that is unreadable, of no known layout,
+    for another trunk, against ``network.spec.normalisation``, or with tensors that do not fit.
     """
     tensors, metadata = read_tensors(path)
     layout = _layout(path, layout or recognise(tensors), network)
@@ -127,12 +125,11 @@ def load_pretrained(
         raise InputError(f"{path}: {error}") from error
     given = _whole_layers(checkpoint.tensors) if partial else dict(checkpoint.tensors)
     wanted = _wanted(network, given)
-    if partial and given:
-        wanted = {name: shape for name, shape in wanted.items() if name in given}
-    check_fit(path, wanted, _shapes(given))
+    present = {name: shape for name, shape in wanted.items() if name in given}
+    check_fit(path, present if partial and present else wanted, _shapes(given))
     network.normalise(normalisation, pretrained=network.spec.pretrained or Path(path).name)
     _install(network, given)
-    orphans = {checkpoint.origins[name] for name in set(checkpoint.tensors) - set(given)}
+    orphans = {checkpoint.origins[name] for name in checkpoint.tensors if name not in given}
     return Loaded(
         layout=layout,
         normalisation=normalisation,

@@ -268,3 +268,9 @@ def test_no_layer_remembers_batches():
         with torch.device("meta"):
             net = MaskTrackNet(NetworkSpec(backbone=backbone, head=head))
         assert not any(isinstance(layer, nn.BatchNorm2d) for layer in net.modules())
+
+
+def test_scores_of_a_picture_do_not_depend_on_its_neighbours_in_the_batch():
+    net = network()
+    image, prior = example(40, 50, batch=3)
+    torch.testing.assert_close(net(image, prior)[1:2], net(image[1:2], prior[1:2]))

@@ -113,13 +113,16 @@ def test_dropout_of_a_half_follows_fc6_and_fc7_in_training_only():
 def field_of(module: nn.Module, pixels: int) -> int:
     """Width in pixels of what the centre cell of ``module(x)`` depends on.
 
-    Measured on positive filters, with means in the place of maxima: every tap counts.
+    Measured on positive filters, with means in the place of maxima (every tap counts)
+    and without group norms, whose statistics are of the whole picture.
     """
     for name, layer in list(module.named_modules()):
+        parent, _, child = name.rpartition(".")
         if isinstance(layer, nn.MaxPool2d):
-            parent, _, child = name.rpartition(".")
             mean = nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding)
             setattr(module.get_submodule(parent), child, mean)
+        elif isinstance(layer, nn.GroupNorm):
+            setattr(module.get_submodule(parent), child, nn.Identity())
     for parameter in module.parameters():
         nn.init.constant_(parameter, 1.0 if parameter.ndim == 1 else 1 / parameter[0].numel())
     x = torch.ones(1, 4, pixels, 33, requires_grad=True)
