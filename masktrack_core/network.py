@@ -49,7 +49,7 @@ class MaskTrackNet(nn.Module):
         """Build the modules; `build_network` is the way in, it also draws the parameters."""
         super().__init__()
         self.spec = spec
-        self.backbone = BACKBONES[spec.backbone](4 if spec.prior else 3)
+        self.backbone = BACKBONES[spec.backbone](4 if spec.guided else 3)
         self.head = build_head(spec.head, self.backbone, dropout=spec.dropout)
         self.register_buffer("mean", torch.empty(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.empty(1, 3, 1, 1), persistent=False)
@@ -71,7 +71,7 @@ class MaskTrackNet(nn.Module):
         """
         one_of("normalisation", name, tuple(NORMALISATIONS))
         old, new = NORMALISATIONS[self.normalisation], NORMALISATIONS[name]
-        if self.spec.prior and self.spec.prior_std is None and old.prior_std != new.prior_std:
+        if self.spec.guided and self.spec.prior_std is None and old.prior_std != new.prior_std:
             with torch.no_grad():
                 self.backbone.first.weight[:, 3] *= new.prior_std / old.prior_std
         self.spec = replace(self.spec, normalisation=name, pretrained=pretrained)
@@ -87,7 +87,7 @@ class MaskTrackNet(nn.Module):
         constants = NORMALISATIONS[self.normalisation]
         x = image.flip(1) if constants.blue_first else image
         x = (x.float() - self.mean.float()) * self.scale.float()
-        if self.spec.prior:
+        if self.spec.guided:
             assert prior is not None
             low, high = self.spec.prior_values or constants.prior_values
             x = torch.cat([x, low + (high - low) * prior.float()], dim=1)
@@ -105,7 +105,7 @@ class MaskTrackNet(nn.Module):
         normalisation, that is with the mean colour, as DeepLab pads; hence
         ``h = ceil((H - 1) / S) * S / stride + 1`` with ``S`` the trunk's stride.
         """
-        _check_input(image, prior if self.spec.prior else None, required=self.spec.prior)
+        _check_input(image, prior if self.spec.guided else None, required=self.spec.guided)
         step = self.backbone.stride
         height, width = image.shape[-2:]
         x = F.pad(self._input(image, prior), (0, (1 - width) % step, 0, (1 - height) % step))
@@ -159,7 +159,7 @@ def _draw(network: MaskTrackNet, generator: torch.Generator) -> None:
         layer.weight.normal_(0, 0.01, generator=generator)
     # Pictures have a standard deviation near 64 grey values: let the trunk start at unit scale.
     network.backbone.first.weight[:, :3] /= 64 * float(network.scale.mean())
-    if network.spec.prior:
+    if network.spec.guided:
         prior_filters = network.backbone.first.weight[:, 3]
         std = network.spec.prior_std
         std = NORMALISATIONS[network.normalisation].prior_std if std is None else std

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from masktrack_core.deform import PriorKind
 from masktrack_core.errors import InputError
 
 BACKBONE_NAMES = ("vgg16", "mobilenet_v2", "slim")
@@ -51,8 +52,9 @@ class NetworkSpec:
     backbone: str = "vgg16"
     #: Head: aspp | largefov | decoder.
     head: str = "aspp"
-    #: Whether the previous mask is a fourth input channel; False is "No input" of Table 1.
-    prior: bool = True
+    #: What the fourth input channel shows of the previous mask: mask | box | none. "none" has no
+    #: such channel ("No input" of Table 1).
+    prior: PriorKind = "mask"
     #: First values of the mask's filters: gaussian | zero (§4: "no difference").
     prior_init: str = "gaussian"
     #: σ of those filters. None: 0.01 beside inputs of 0–255, 0.1 beside inputs of unit scale.
@@ -68,10 +70,16 @@ class NetworkSpec:
     #: Name of the pretrained weights, for the record only.
     pretrained: str | None = None
 
+    @property
+    def guided(self) -> bool:
+        """Whether there is a fourth input channel."""
+        return self.prior != "none"
+
     def __post_init__(self) -> None:
         """Raise InputError for a name that is none of the choices."""
         one_of("backbone", self.backbone, BACKBONE_NAMES)
         one_of("head", self.head, HEAD_NAMES)
+        one_of("prior", self.prior, get_args(PriorKind))
         one_of("prior_init", self.prior_init, ("gaussian", "zero"))
         if self.normalisation is not None:
             one_of("normalisation", self.normalisation, tuple(NORMALISATIONS))

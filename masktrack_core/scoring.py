@@ -4,13 +4,11 @@
 scored, per-sequence means are averaged without weights, T only where it is meant.
 """
 
-import csv
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +21,7 @@ from PIL import Image
 
 from masktrack_core import metrics
 from masktrack_core.arrays import Mask, Masks
+from masktrack_core.datasets import read_facts
 from masktrack_core.errors import InputError
 
 Frames = dict[str, Path]
@@ -63,16 +62,10 @@ class SequenceScore:
 
 
 def read_davis_facts() -> dict[str, Fact]:
-    """Return split and stability of the sequences of DAVIS-2016; empty without the table."""
-    table = resources.files("masktrack_core") / "facts" / "davis2016_attributes.csv"
-    if not table.is_file():
-        return {}
-    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    """Return split and stability of the 50 sequences of DAVIS-2016."""
+    facts = read_facts("davis2016")
     return {
-        row["sequence"]: Fact(
-            split="val" if row["set"] == "val" else "train", is_stable=row["eval_t"] == "1"
-        )
-        for row in rows
+        row.sequence: Fact(split=row.set, is_stable=row.eval_t == 1) for row in facts.itertuples()
     }
 
 

@@ -78,7 +78,7 @@ def test_the_prior_is_fed_at_the_scale_of_the_picture():
 
 
 def test_without_prior_the_network_has_three_channels_and_ignores_the_mask():
-    net = network(prior=False)
+    net = network(prior="none")
     image, prior = example(40, 50)
     assert net.backbone.first.weight.shape[1] == 3
     assert torch.equal(net(image), net(image, prior))

@@ -36,7 +36,7 @@ def test_parameters_are_as_many_as_counted_by_hand():
     assert trunk == 14_715_264  # VGG16's 14,714,688 and 64 filters of 3 × 3 for the mask
     assert count(on_paper(head="aspp")) == trunk + 4 * branch == 37_800_328
     assert count(on_paper(head="largefov")) == trunk + branch == 20_486_530
-    assert count(on_paper(head="aspp", prior=False)) == 37_800_328 - 576
+    assert count(on_paper(head="aspp", prior="none")) == 37_800_328 - 576
 
 
 def test_a_crop_of_321_gives_41_by_41_scores():

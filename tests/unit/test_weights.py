@@ -52,7 +52,7 @@ def first_layers(*, channels: int = 3) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"prior": False},
+        {"prior": "none"},
         {"backbone": "mobilenet_v2", "prior_values": (-0.5, 2.0), "prior_std": 0.3},
         {"head": "aspp", "normalisation": "caffe", "dropout": 0.25, "pretrained": "somebody's"},
     ],
@@ -348,7 +348,7 @@ def test_a_torchvision_mobilenet_with_batch_norm_computes_the_same_once_folded(t
         elif tensor.ndim == 4:
             nn.init.kaiming_normal_(tensor, generator=rng)
     torch.save(published.state_dict(), tmp_path / "mobilenet_v2.pth")
-    net = network(backbone="mobilenet_v2", prior=False)
+    net = network(backbone="mobilenet_v2", prior="none")
     done = load_pretrained(net, tmp_path / "mobilenet_v2.pth")
     assert (done.layout, done.normalisation) == ("mobilenet_v2", "torchvision")
     assert not any(name.startswith("backbone.") for name in done.random)
