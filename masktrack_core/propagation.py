@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -70,9 +71,9 @@ def propagate(
         previous = annotations[start]
         for t, frames in _read_ahead(streams, order):
             probs = [predict(network, frame, previous, params) for frame in frames]
-            prob = probs[0] if len(probs) == 1 else np.mean(probs, axis=0, dtype=np.float32)
+            prob: Prob = np.mean(np.stack(probs), axis=0, dtype=np.float32)
             yield t, prob
-            mask = prob > params.threshold
+            mask: Mask = np.asarray(prob > params.threshold)
             if mask.any():
                 previous = mask
             else:
@@ -83,9 +84,7 @@ def propagate(
         yield t, mask.astype(np.float32)
 
 
-def predict(
-    network: MaskTrackNet, frame: Frame, previous: Mask, params: PropagationParams
-) -> Prob:
+def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: PropagationParams) -> Prob:
     """Return the foreground probability of a frame, guided by a rough mask of the same size.
 
     Zero outside the region shown to the network.
@@ -121,7 +120,7 @@ def nearest_spans(annotated: Sequence[int], length: int) -> list[tuple[int, rang
     ``annotated`` is sorted; annotated frames themselves are in no span.
     """
     spans = [(annotated[0], range(annotated[0] - 1, -1, -1))]
-    for left, right in zip(annotated[:-1], annotated[1:], strict=True):
+    for left, right in pairwise(annotated):
         middle = (left + right) // 2
         spans.append((left, range(left + 1, middle + 1)))
         spans.append((right, range(right - 1, middle, -1)))

@@ -198,8 +198,8 @@ def _check_meaning(recipes: Recipes) -> None:
                 "both (what turns it into a segment, paper §3.3), a mask needs neither"
             )
     for network in recipes.networks.values():
-        given = {network.schedule is None, network.crop is None, network.augmentation is None}
-        if len(given) > 1:
+        training = (network.schedule, network.crop, network.augmentation)
+        if None in training and any(training):
             raise InputError(
                 f"networks.{network.name}: augmentation, crop and schedule belong together; give "
                 "all to train offline, or none for a network that is only fine-tuned"

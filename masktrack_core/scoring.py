@@ -64,8 +64,10 @@ class SequenceScore:
 def read_davis_facts() -> dict[str, Fact]:
     """Return split and stability of the 50 sequences of DAVIS-2016."""
     facts = read_facts("davis2016")
+    columns = facts["sequence"], facts["set"], facts["eval_t"] == 1
     return {
-        row.sequence: Fact(split=row.set, is_stable=row.eval_t == 1) for row in facts.itertuples()
+        name: Fact(split=split, is_stable=bool(stable))
+        for name, split, stable in zip(*columns, strict=True)
     }
 
 

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from masktrack_core.arrays import Mask
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams, as_prior
-from masktrack_core.examples import CropParams, FirstFrameExamples
+from masktrack_core.examples import FirstFrameExamples
 from masktrack_core.network import MaskTrackNet
 from masktrack_core.propagation import (
     FrameSequence,
@@ -19,6 +20,7 @@ from masktrack_core.propagation import (
     predict,
     propagate,
 )
+from masktrack_core.regions import CropParams
 from masktrack_core.training import RunParams, TrainParams, train
 
 _log = logging.getLogger(__name__)
@@ -29,13 +31,13 @@ class FinetuningParams:
     """How a network learns one object from its annotated frames (paper §3.2, §4)."""
 
     #: the optimiser and its schedule
-    schedule: TrainParams = TrainParams(iterations=200)
+    schedule: TrainParams = field(default_factory=partial(TrainParams, iterations=200))
     #: what part of the frame the network sees
-    crop: CropParams = CropParams()
+    crop: CropParams = field(default_factory=CropParams)
     #: what frame and mask undergo together
-    augmentation: AugmentationParams = AugmentationParams()
+    augmentation: AugmentationParams = field(default_factory=AugmentationParams)
     #: what makes the mask an imperfect previous one
-    deformation: DeformationParams = DeformationParams()
+    deformation: DeformationParams = field(default_factory=DeformationParams)
     #: size of the augmented training set, "∼10³"
     samples: int = 1000
 

@@ -1,16 +1,17 @@
 """Still pictures with saliency masks: the offline training set (section 4 of the paper)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from masktrack_core.archives import Archives, MaskArchive
 from masktrack_core.arrays import Frame, Mask
 from masktrack_core.errors import InputError
 from masktrack_core.examples import Stills
-from masktrack_core.io import read_frame, read_mask
+from masktrack_core.io import read_frame, read_mask, read_table
 from masktrack_core.layouts import StillLayout, still_layout
 from masktrack_core.patterns import find_files, natural_key
 from masktrack_core.seeds import numpy_rng
@@ -68,8 +69,9 @@ def drop_empty(index: pd.DataFrame) -> pd.DataFrame:
 
 
 def open_stills(
-    indexes: Mapping[str, pd.DataFrame],
-    deformed: Mapping[str, Mask],
+    sets: Sequence[str],
+    indexes: Sequence[Path],
+    deformed: Sequence[Path],
     *,
     masks_per_image: int,
     limit: int | None = None,
@@ -77,26 +79,26 @@ def open_stills(
 ) -> Stills:
     """Return several sets of stills as one training set; pictures are read when asked for.
 
-    ``indexes`` maps the name of a set to its index; a still is then ``set/name``, as in
-    ``deformed``. ``limit`` keeps so many, drawn at random with ``seed`` (Table 1, "Reduced
-    offline training"). Raises `InputError` for a limit above what is there.
+    ``indexes`` are the tables of the ``sets``, ``deformed`` the archives of their deformed masks;
+    a still is ``set/name`` here and there. ``limit`` keeps so many, drawn at random with ``seed``
+    (Table 1, "Reduced offline training"). Raises `InputError` for a limit above what is there.
     """
     rows = {
         f"{name}/{row['name']}": row
-        for name, index in indexes.items()
-        for row in index.to_dict("records")
+        for name, index in zip(sets, indexes, strict=True)
+        for _, row in read_table(index, STILLS).iterrows()
     }
     names = list(rows)
     if limit is not None:
         if limit > len(names):
             raise InputError(
-                f"limit: expected at most the {len(names)} stills of {list(indexes)}, got {limit}"
+                f"limit: expected at most the {len(names)} stills of {list(sets)}, got {limit}"
             )
         kept = numpy_rng(seed, "limit").choice(len(names), limit, replace=False)
         names = [names[place] for place in sorted(kept)]
     return Stills(
         names=names,
         read=lambda name: read_still(rows[name]),
-        deformed=deformed,
+        deformed=Archives([MaskArchive(path) for path in deformed]),
         masks_per_image=masks_per_image,
     )

@@ -14,7 +14,14 @@ from torch import Tensor
 
 from masktrack_core.checkpoints import LAYOUTS, recognise, translate
 from masktrack_core.errors import InputError
-from masktrack_core.network import NORMALISATIONS, MaskTrackNet, NetworkSpec, empty_network
+from masktrack_core.network import (
+    NORMALISATIONS,
+    MaskTrackNet,
+    NetworkSpec,
+    build_network,
+    empty_network,
+)
+from masktrack_core.seeds import torch_generator
 from masktrack_core.tensor_files import check_fit, read_tensors, write_tensors
 
 FORMAT = "masktrack-network-1"
@@ -96,6 +103,17 @@ def _spec(fields: dict[str, Any], path: Path) -> NetworkSpec:
         raise InputError(
             f"{path}: its network cannot be built here ({error}); written by another version?"
         ) from error
+
+
+def start_network(spec: NetworkSpec, pretrained: Path | None, *, seed: int) -> MaskTrackNet:
+    """Return a network as offline training begins: drawn from ``seed``, its trunk pretrained.
+
+    ``pretrained`` None leaves the random weights. Raises InputError as `load_pretrained` does.
+    """
+    network = build_network(spec, generator=torch_generator(seed, "network"))
+    if pretrained is not None:
+        load_pretrained(network, pretrained)
+    return network
 
 
 def load_pretrained(

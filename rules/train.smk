@@ -37,7 +37,7 @@ rule train:
         seed=config["seed"],
         device=config["device"],
         network=row("networks", "network"),
-        rows=parts("networks", "network", architecture="architectures", crop="crops", schedule="schedules"),
+        rows=parts("networks", "network", architecture="architectures", augmentation="augmentations", crop="crops", schedule="schedules"),
         masks_per_still=config["masks_per_still"],
         state=lambda wildcards: f"{RESULTS}/state/networks/{wildcards.network}",
         threads=config["threads"]["train"],

@@ -20,9 +20,7 @@ def main(job: "Snakemake") -> None:
         video = open_video(read_table(Path(job.input[0]), INDEX), int(job.wildcards.object))
         recipe = AnnotationRecipe.from_row(job.wildcards.annotation, job.params.annotation)
         masks = annotated_masks(video, recipe.times(len(video)))
-        write_mask_archive(
-            Path(job.output[0]), ((frame_key(t), mask) for t, mask in masks.items())
-        )
+        write_mask_archive(Path(job.output[0]), ((frame_key(t), mask) for t, mask in masks.items()))
 
 
 main(snakemake)

@@ -28,9 +28,7 @@ def main(job: "Snakemake") -> None:
         network.to(use_device(job.params.device, job.params.threads))
         params = PropagationParams(**job.params.rows["propagation"])
         masks = segment_boxes(network, video, boxes, params)
-        write_mask_archive(
-            Path(job.output[0]), ((frame_key(t), mask) for t, mask in masks.items())
-        )
+        write_mask_archive(Path(job.output[0]), ((frame_key(t), mask) for t, mask in masks.items()))
 
 
 main(snakemake)

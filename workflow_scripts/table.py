@@ -20,7 +20,9 @@ def main(job: "Snakemake") -> None:
     """Write the table, its page and the means of every sequence."""
     with job_log(job.log[0], __file__):
         recipe = TableRecipe.from_row(job.wildcards.table, job.params.table)
-        scores = pd.concat([read_table(Path(path), SCORES) for path in job.input], ignore_index=True)
+        scores = pd.concat(
+            [read_table(Path(path), SCORES) for path in job.input], ignore_index=True
+        )
         sequences = sequence_table(scores, recipe.rows)
         table = method_table(
             sequences, recipe.datasets, read_facts("published_table2"), job.params.published

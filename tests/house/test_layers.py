@@ -14,17 +14,20 @@ CORE = Path(__file__).parents[2] / "masktrack_core"
 LAYERS = {
     "ground": ("arrays", "errors", "seeds", "tables"),
     "arrays": (
-        "masks", "contours", "temporal", "warp", "regions", "deform", "augment", "flow", "crf",
-        "oracles", "metrics", "recipes",
+        "masks", "contours", "temporal", "metrics", "warp", "regions", "deform", "augment", "flow",
+        "crf", "oracles", "recipes", "network_spec",
     ),
     "torch": (
-        "backbones", "heads", "network", "pretrained", "weights", "examples", "training",
-        "training_state", "devices", "raft", "propagation", "segmentation",
+        "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
+        "examples", "batches", "optimisers", "training_state", "training", "devices",
+        "propagation", "segmentation",
     ),
     "edges": (
-        "io", "facts", "layouts", "datasets", "stills", "download", "rendered_textures",
-        "rendered_layers", "rendered_puppets", "rendered_zoo", "rendered_clips", "rendered",
-        "experiment", "results", "scoring", "figures", "provenance", "cli",
+        "decoding", "io", "archives", "patterns", "layouts", "datasets", "videos", "stills",
+        "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
+        "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
+        "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "scoring",
+        "score_tables", "figures", "provenance", "cli",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.

@@ -13,9 +13,18 @@ RULES = {
     for name, body in RULE.findall(path.read_text())
 }
 SCRIPTS = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("*.py"))
-ORDER = (
-    "input output log benchmark wildcard_constraints retries threads resources params script"
-).split()
+ORDER = [
+    "input",
+    "output",
+    "log",
+    "benchmark",
+    "wildcard_constraints",
+    "priority",
+    "threads",
+    "resources",
+    "params",
+    "script",
+]
 
 
 def test_every_rule_has_the_script_of_its_name_and_every_script_a_rule():

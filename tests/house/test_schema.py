@@ -8,7 +8,6 @@ import yaml
 
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams
-from masktrack_core.examples import CropParams
 from masktrack_core.network import NetworkSpec
 from masktrack_core.propagation import PropagationParams
 from masktrack_core.recipes import (
@@ -19,6 +18,7 @@ from masktrack_core.recipes import (
     TrackerRecipe,
     VariantRecipe,
 )
+from masktrack_core.regions import CropParams
 from masktrack_core.training import TrainParams
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,6 @@ import pickle
 import numpy as np
 import pytest
 
-from masktrack_core.errors import InputError
 from masktrack_core.archives import (
     MaskArchive,
     ProbArchive,
@@ -13,6 +12,7 @@ from masktrack_core.archives import (
     write_mask_archive,
     write_prob_archive,
 )
+from masktrack_core.errors import InputError
 
 
 def masks(count=20, shape=(13, 17)):

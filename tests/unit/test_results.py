@@ -6,7 +6,7 @@ from masktrack_core.recipes import TableRow
 from masktrack_core.results import markdown_table, method_table, sequence_table
 
 ROWS = (TableRow(method="Ours", variant="masktrack"),)
-PUBLISHED = pd.DataFrame({"method": ["BVS", "NLC"], "dataset": ["davis", "davis"], "miou": [66.5, 64.1]})
+PUBLISHED = pd.DataFrame({"method": ["BVS", "NLC"], "dataset": "davis", "miou": [66.5, 64.1]})
 
 
 def scores(js, scored=None, sequence="a", number=1):
