@@ -21,9 +21,9 @@ GPU = 0 if config["device"] == "cpu" else 1
 
 
 wildcard_constraints:
+    **experiment.wildcards(),
     object="[0-9]+",
     sequence="[^/]+",
-    **experiment.wildcards(),
 
 
 def code(script):
@@ -46,7 +46,8 @@ def parts(table, key, **columns):
     def rows(wildcards):
         entry = config[table][wildcards[key]]
         return {
-            column: config[target].get(entry[column]) for column, target in columns.items()
+            column: config[target].get(entry[column])
+            for column, target in columns.items()
         }
 
     return rows

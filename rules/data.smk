@@ -53,8 +53,12 @@ rule index_video:
         code=code("index_video"),
         dataset=row("datasets", "dataset"),
         root=lambda wildcards: experiment.root("datasets", wildcards.dataset),
-        objects=lambda wildcards: experiment.objects_of(wildcards.dataset, wildcards.sequence),
-        files=lambda wildcards: experiment.fingerprint(wildcards.dataset, wildcards.sequence),
+        objects=lambda wildcards: experiment.objects_of(
+            wildcards.dataset, wildcards.sequence
+        ),
+        files=lambda wildcards: experiment.fingerprint(
+            wildcards.dataset, wildcards.sequence
+        ),
     script:
         "../workflow_scripts/index_video.py"
 

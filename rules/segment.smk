@@ -6,7 +6,9 @@ rule segment:
         index="<results>/index/{dataset}/{sequence}.csv",
         tracks=tracks,
     output:
-        directory("<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"),
+        directory(
+            "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
+        ),
     log:
         "<logs>/segment/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     wildcard_constraints:
@@ -23,7 +25,9 @@ rule oracle:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
     output:
-        directory("<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"),
+        directory(
+            "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
+        ),
     log:
         "<logs>/oracle/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     wildcard_constraints:

@@ -41,9 +41,7 @@ def main(job: "Snakemake") -> None:
     """Write the trained network and its losses; without a schedule, the initial network."""
     with job_log(job.log[0], __file__):
         p, label = job.params, f"train {job.wildcards.network}"
-        spec = NetworkSpec(
-            **dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
-        )
+        parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
         pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else None
         network = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
         network.to(use_device(p.device, p.threads))
