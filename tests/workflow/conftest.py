@@ -1,0 +1,67 @@
+"""Running the workflow as a user does, in a folder of its own."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Run:
+    """How one run of Snakemake ended."""
+
+    status: int
+    output: str
+
+    @property
+    def jobs(self):
+        """Return the number of jobs by rule, from the table that Snakemake prints."""
+        table = self.output.partition("Job stats:")[2].partition("total")[0]
+        return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+class Workflow:
+    """The workflow with a configuration laid over the default one, working in ``folder``."""
+
+    def __init__(self, folder, overlay=None):
+        self.folder, self.overlay = Path(folder), overlay or {}
+
+    def __call__(self, *arguments):
+        path = self.folder / "overlay.yaml"
+        path.write_text(yaml.safe_dump(self.overlay))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--configfile", str(ROOT / "config.yaml"), str(path)]
+        command += ["--directory", str(self.folder), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
+        return Run(done.returncode, done.stdout + done.stderr)
+
+
+@pytest.fixture
+def workflow(tmp_path):
+    return Workflow(tmp_path)
+
+
+#: Laid over config.yaml: one clip of each set and a few steps of training, for tests of the chain.
+SHORT = {
+    "stills": {"rendered": {"rendered": 24}},
+    "datasets": {
+        "rendered_davis": {"only": ["rally"]},
+        "rendered_youtube_objects": {"only": ["car-0001-001"]},
+        "rendered_segtrack": {"only": ["sidewinder"]},
+    },
+    "schedules": {
+        "offline": {"iterations": 12, "batch_size": 2},
+        "online": {"iterations": 3, "batch_size": 2},
+    },
+}
+
+
+@pytest.fixture
+def short(tmp_path):
+    return Workflow(tmp_path, SHORT)

@@ -1,0 +1,73 @@
+"""One complete run of what a student runs first, and what it must show."""
+
+import pandas as pd
+import pytest
+
+from .conftest import ROOT, Workflow
+
+MARGIN = 15.0
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The default benchmark, unchanged, in a fresh folder."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    run = Workflow(folder)("--cores", "all", "results/table2.csv")
+    assert run.status == 0, run.output[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(finished):
+    return pd.read_csv(finished / "results" / "table2.csv", index_col="method")
+
+
+def test_the_table_has_its_rows_and_columns(table):
+    assert list(table.columns) == [
+        "source",
+        "rendered_davis",
+        "rendered_youtube_objects",
+        "rendered_segtrack",
+    ]
+    assert list(table.index) == [
+        "Box oracle",
+        "Grabcut oracle",
+        "Copy of the first mask",
+        "MaskTrack without online fine-tuning",
+        "MaskTrack",
+        "MaskTrack_Box",
+    ]
+    assert table.drop(columns="source").map(lambda miou: 0 < miou < 100).all(axis=None)
+
+
+def test_masktrack_is_well_above_copying_the_first_mask_on_every_set(table):
+    numbers = table.drop(columns="source")
+    gain = numbers.loc["MaskTrack"] - numbers.loc["Copy of the first mask"]
+    assert (gain >= MARGIN).all(), gain
+
+
+def test_masktrack_is_above_the_box_oracle(table):
+    numbers = table.drop(columns="source")
+    assert (numbers.loc["MaskTrack"] > numbers.loc["Box oracle"]).all(), numbers
+
+
+def test_online_finetuning_helps_on_average(table):
+    numbers = table.drop(columns="source").mean(axis=1)
+    assert numbers["MaskTrack"] > numbers["MaskTrack without online fine-tuning"]
+
+
+def test_every_object_of_every_sequence_is_in_the_table_of_sequences(finished):
+    sequences = pd.read_csv(finished / "results" / "table2_sequences.csv")
+    assert len(sequences) == 6 * 14
+    assert (sequences.frames > 0).all()
+
+
+def test_a_second_run_does_no_work(finished):
+    run = Workflow(finished)("--cores", "all", "results/table2.csv")
+    assert run.status == 0 and "Nothing to be done" in run.output
+
+
+def test_nothing_was_written_outside_results_and_data(finished):
+    ours = {path.name for path in finished.iterdir()}
+    assert ours <= {"results", "data", "overlay.yaml", ".snakemake"}
+    assert (ROOT / "Snakefile").exists()

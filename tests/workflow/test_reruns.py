@@ -1,0 +1,123 @@
+"""What reruns after which change, by the job counts of dry runs (docs/decisions.md, design §4)."""
+
+import copy
+import os
+import shutil
+
+import pytest
+import yaml
+
+from .conftest import ROOT, SHORT, Workflow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The short chain, run once for this module."""
+    folder = tmp_path_factory.mktemp("finished")
+    run = Workflow(folder, SHORT)("--cores", "2", "results/table2.csv")
+    assert run.status == 0, run.output[-3000:]
+    return folder
+
+
+@pytest.fixture
+def changed(finished):
+    """Return the jobs that a changed configuration makes run."""
+
+    def dry_run(change):
+        overlay = copy.deepcopy(SHORT)
+        change(overlay)
+        run = Workflow(finished, overlay)("-n", "results/table2.csv")
+        assert run.status == 0, run.output[-3000:]
+        return run.jobs
+
+    return dry_run
+
+
+def test_nothing_reruns_when_nothing_changed(finished):
+    run = Workflow(finished, SHORT)("--cores", "1", "results/table2.csv")
+    assert "Nothing to be done" in run.output
+
+
+def test_a_threshold_of_a_variant_reruns_its_own_masks_and_scores(changed):
+    jobs = changed(lambda config: config.update(variants={"masktrack": {"threshold": 0.4}}))
+    assert jobs == {"segment": 6, "score": 6, "table": 1}
+
+
+def test_one_more_variant_over_existing_tracks_runs_only_its_own(changed):
+    rows = [*yaml.safe_load((ROOT / "config.yaml").read_text())["tables"]["table2"]["rows"]]
+    rows.append({"method": "Cautious", "variant": "cautious"})
+
+    def change(config):
+        config["variants"] = {"cautious": {"trackers": ["rgb"], "threshold": 0.7}}
+        config["tables"] = {"table2": {"rows": rows}}
+
+    assert changed(change) == {"segment": 3, "score": 3, "table": 1}
+
+
+def test_one_more_sequence_runs_only_that_sequence(changed):
+    def change(config):
+        config["datasets"]["rendered_davis"]["only"] = ["rally", "kite-gust"]
+
+    jobs = changed(change)
+    assert jobs.pop("table") == 1
+    assert jobs == {
+        "index_video": 1,
+        "annotate": 1,
+        "annotate_boxes": 1,
+        "finetune": 2,
+        "track": 3,
+        "segment": 3,
+        "oracle": 3,
+        "score": 6,
+    }
+
+
+def test_a_propagation_parameter_does_not_finetune_again(changed):
+    def change(config):
+        config["propagations"] = {"paper": {"dilation_radius": 3}}
+        config["annotations"] = {"first_box": {"propagation": "old"}}
+        config["propagations"]["old"] = {"dilation_radius": 2}
+
+    jobs = changed(change)
+    assert "finetune" not in jobs and "train" not in jobs
+    assert jobs["track"] == 9
+
+
+def test_a_deformation_parameter_reruns_synthesis_training_and_what_follows(changed):
+    jobs = changed(lambda config: config.update(deformations={"paper": {"shift": 0.2}}))
+    assert jobs["deform"] == 1 and jobs["train"] == 2 and jobs["finetune"] == 6
+    assert "oracle" not in jobs and "index_video" not in jobs
+
+
+@pytest.fixture
+def copied_code(finished, tmp_path):
+    """Return the jobs that an edit of a core module makes run, on a copy of the project."""
+
+    def dry_run(module, edit):
+        project = tmp_path / "project"
+        ignore = shutil.ignore_patterns(".git", ".venv", "results", "data", ".snakemake", "tests")
+        shutil.copytree(ROOT, project, ignore=ignore)
+        path = project / "masktrack_core" / f"{module}.py"
+        times = path.stat()
+        path.write_text(edit(path.read_text()))
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        workflow = Workflow(finished, SHORT)
+        run = workflow("-n", "--snakefile", str(project / "Snakefile"), "results/table2.csv")
+        assert run.status == 0, run.output[-3000:]
+        return run.jobs
+
+    return dry_run
+
+
+def test_a_comment_reruns_nothing(copied_code):
+    assert copied_code("metrics", lambda text: text + "\n# A remark.\n") == {}
+
+
+def test_code_of_the_measures_reruns_scores_and_tables(copied_code):
+    assert copied_code("metrics", lambda text: text + "\nNEW = 1\n") == {"score": 18, "table": 1}
+
+
+def test_code_of_the_deformation_reruns_synthesis_training_finetuning_and_after(copied_code):
+    jobs = copied_code("deform", lambda text: text + "\nNEW = 1\n")
+    assert jobs["deform"] == 1 and jobs["train"] == 2 and jobs["finetune"] == 6
+    assert "oracle" not in jobs and "annotate" not in jobs and "render_videos" not in jobs
