@@ -34,7 +34,13 @@ class _Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         first = step * self._size
         chosen = [self._examples[number] for number in range(first, first + self._size)]
-        return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*chosen, strict=True)))
+        # Pictures come with colours last in memory and stay so, as convolutions like them.
+        images = np.stack([example.image.transpose(1, 2, 0) for example in chosen])
+        return Batch(
+            torch.from_numpy(images).permute(0, 3, 1, 2),
+            torch.from_numpy(np.stack([example.prior for example in chosen])),
+            torch.from_numpy(np.stack([example.target for example in chosen])),
+        )
 
 
 def batches(

@@ -186,7 +186,7 @@ class _Cut:
         prior = as_prior(warp_mask(deformed, coordinates), self.prior_kind)
         target = warp_mask(mask, coordinates).astype(np.uint8)
         target[_outside(coordinates, Size(*mask.shape))] = VOID
-        return Example(np.ascontiguousarray(image.transpose(2, 0, 1)), prior[None], target)
+        return Example(image.transpose(2, 0, 1), prior[None], target)
 
 
 @lru_cache(maxsize=4)
@@ -196,10 +196,13 @@ def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
 
 
 def _outside(coordinates: CoordinateMap, size: Size) -> Mask:
-    """Return where a map leaves the frame."""
+    """Return where an affine map leaves the frame: nowhere if its corners do not."""
+    right, lower = size.width - 0.5, size.height - 0.5
     x, y = coordinates[..., 0], coordinates[..., 1]
-    left, right = (x < -0.5), (x > size.width - 0.5)
-    return np.asarray(left | right | (y < -0.5) | (y > size.height - 0.5))
+    ends = x[[0, 0, -1, -1], [0, -1, 0, -1]], y[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if min(map(np.min, ends)) >= -0.5 and ends[0].max() <= right and ends[1].max() <= lower:
+        return np.zeros(x.shape, np.bool_)
+    return np.asarray((x < -0.5) | (x > right) | (y < -0.5) | (y > lower))
 
 
 def _check_shapes(name: str, frame: Frame, mask: Mask, deformed: Mask) -> None:

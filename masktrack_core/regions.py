@@ -14,12 +14,12 @@ from masktrack_core.arrays import Box, Frame, Mask, Prob, Size
 from masktrack_core.augment import Augmentation
 from masktrack_core.errors import InputError
 from masktrack_core.warp import (
+    MEAN_COLOUR,
     Matrix,
     affine_map,
     compose_affine,
     invert_affine,
     similarity,
-    warp_frame,
     warp_mask,
 )
 
@@ -151,7 +151,16 @@ def view_frame(frame: Frame, view: Matrix, size: Size) -> Frame:
         )
         view = view / 2
         view[:, 2] -= 0.25
-    return warp_frame(frame, affine_map(view, size))
+    return np.asarray(
+        cv2.warpAffine(
+            frame,
+            view,
+            (size.width, size.height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderValue=MEAN_COLOUR,
+        ),
+        dtype=np.uint8,
+    )
 
 
 def paste_prob(prob: Prob, window: Window, frame_size: Size) -> Prob:

@@ -79,12 +79,13 @@ def identity_map(size: Size) -> CoordinateMap:
 def affine_map(matrix: Matrix, size: Size) -> CoordinateMap:
     """Return the map of an affine change given from **output to input** pixels."""
     _check_size(size)
-    x = np.arange(size.width, dtype=np.float64)
-    y = np.arange(size.height, dtype=np.float64)[:, None]
+    x, y = np.arange(size.width), np.arange(size.height)
     coordinates = np.empty((size.height, size.width, 2), np.float32)
     for axis in range(2):
         a, b, c = matrix[axis]
-        coordinates[..., axis] = a * x + (b * y + c)
+        along = (a * x).astype(np.float32)
+        across = (b * y + c).astype(np.float32)
+        np.add(across[:, None], along, out=coordinates[..., axis])
     return coordinates
 
 
@@ -223,7 +224,7 @@ def _kernel(square: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(square * np.log(np.maximum(square, np.finfo(square.dtype).tiny)))
 
 
-def _mean_bending(kernel: Matrix, plane: Matrix) -> float:
+def _mean_bending(kernel: NDArray[np.floating], plane: NDArray[np.floating]) -> float:
     """Return the mean diagonal of the kernel on the complement of the columns of ``plane``."""
     left, singular, _ = np.linalg.svd(plane)
     rest = left[:, int((singular > 1e-10).sum()) :]
