@@ -11,7 +11,7 @@ import pandas as pd
 from masktrack_core.arrays import Mask
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams, as_prior
-from masktrack_core.examples import FirstFrameExamples
+from masktrack_core.examples import FirstFrameExamples, FirstFrameParams
 from masktrack_core.network import MaskTrackNet
 from masktrack_core.propagation import (
     FrameSequence,
@@ -32,24 +32,20 @@ class FinetuningParams:
 
     #: the optimiser and its schedule
     schedule: TrainParams = field(default_factory=partial(TrainParams, iterations=200))
-    #: what part of the frame the network sees
-    crop: CropParams = field(default_factory=CropParams)
-    #: what frame and mask undergo together
-    augmentation: AugmentationParams = field(default_factory=AugmentationParams)
-    #: what makes the mask an imperfect previous one
-    deformation: DeformationParams = field(default_factory=DeformationParams)
-    #: size of the augmented training set, "∼10³"
-    samples: int = 1000
+    #: the training set made of the annotated frames
+    examples: FirstFrameParams = field(default_factory=FirstFrameParams)
 
     @classmethod
     def from_rows(cls, finetuning: Mapping[str, Any], rows: Mapping[str, Any]) -> Self:
         """Return the parameters of one row of ``finetunings`` and of the rows it names."""
         return cls(
             schedule=TrainParams(**rows["schedule"]),
-            crop=CropParams(**rows["crop"]),
-            augmentation=AugmentationParams(**rows["augmentation"]),
-            deformation=DeformationParams(**rows["deformation"]),
-            samples=finetuning["samples"],
+            examples=FirstFrameParams(
+                crop=CropParams(**rows["crop"]),
+                augmentation=AugmentationParams(**rows["augmentation"]),
+                deformation=DeformationParams(**rows["deformation"]),
+                samples=finetuning["samples"],
+            ),
         )
 
 
@@ -69,11 +65,8 @@ def finetune(
     check_annotations(frames, annotations)
     examples = FirstFrameExamples(
         [(frames[t], mask) for t, mask in sorted(annotations.items())],
-        params.crop,
-        augmentation=params.augmentation,
-        deformation=params.deformation,
+        params.examples,
         prior_kind=network.spec.prior,
-        pool=params.samples,
         seed=seed,
     )
     return train(network, examples, params.schedule, seed=seed, run=run)

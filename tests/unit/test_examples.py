@@ -4,7 +4,13 @@ import pytest
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams
 from masktrack_core.errors import InputError
-from masktrack_core.examples import Example, FirstFrameExamples, StillExamples, Stills
+from masktrack_core.examples import (
+    Example,
+    FirstFrameExamples,
+    FirstFrameParams,
+    StillExamples,
+    Stills,
+)
 from masktrack_core.regions import CropParams
 
 STILL = AugmentationParams(flip=False, rotation_deg=0)
@@ -117,7 +123,9 @@ def test_region_is_around_the_prior_not_around_the_truth():
 
 def test_first_frame_pool_repeats_after_its_size():
     mask = disk((60, 80), (30, 30), 12)
-    examples = FirstFrameExamples([(painted(mask), mask)], CropParams(size=41), pool=5, seed=1)
+    examples = FirstFrameExamples(
+        [(painted(mask), mask)], FirstFrameParams(crop=CropParams(size=41), samples=5), seed=1
+    )
     assert len(examples) == 5
     assert same(examples[2], examples[7])
     assert not same(examples[2], examples[3])
@@ -127,9 +135,7 @@ def test_first_frame_without_deformation_and_augmentation_gives_the_truth():
     mask = disk((60, 80), (30, 30), 12)
     _, prior, target = FirstFrameExamples(
         [(painted(mask), mask)],
-        CropParams(size=41),
-        augmentation=STILL,
-        deformation=NOTHING,
+        FirstFrameParams(crop=CropParams(size=41), augmentation=STILL, deformation=NOTHING),
         seed=1,
     )[0]
     assert np.array_equal(prior[0], target == 1)
@@ -138,7 +144,9 @@ def test_first_frame_without_deformation_and_augmentation_gives_the_truth():
 
 def test_several_annotated_frames_share_the_pool():
     frames = [(painted(m), m) for m in (disk((60, 80), (30, 30), 12), disk((60, 80), (30, 30), 5))]
-    examples = FirstFrameExamples(frames, CropParams(size=41), augmentation=STILL, seed=1)
+    examples = FirstFrameExamples(
+        frames, FirstFrameParams(crop=CropParams(size=41), augmentation=STILL), seed=1
+    )
     areas = {int((examples[number].target == 1).sum()) for number in range(4)}
     assert len(areas) == 2
 
@@ -146,7 +154,9 @@ def test_several_annotated_frames_share_the_pool():
 def test_empty_masks_give_examples_without_object():
     nothing = np.zeros((60, 80), bool)
     for crop in CROPS:
-        example = FirstFrameExamples([(painted(nothing), nothing)], crop, seed=1)[0]
+        example = FirstFrameExamples(
+            [(painted(nothing), nothing)], FirstFrameParams(crop=crop), seed=1
+        )[0]
         assert not example.prior.any()
         assert not (example.target == 1).any()
 
@@ -155,13 +165,13 @@ def test_nothing_to_learn_from_is_refused():
     with pytest.raises(InputError, match="at least one image"):
         StillExamples(stills(0), CropParams(), seed=1)
     with pytest.raises(InputError, match="annotate a frame"):
-        FirstFrameExamples([], CropParams(), seed=1)
+        FirstFrameExamples([], FirstFrameParams(), seed=1)
 
 
 def test_frame_and_mask_of_two_sizes_are_refused():
     mask = np.zeros((6, 8), bool)
     with pytest.raises(InputError, match="one size"):
-        FirstFrameExamples([(np.zeros((6, 9, 3), np.uint8), mask)], CropParams(), seed=1)
+        FirstFrameExamples([(np.zeros((6, 9, 3), np.uint8), mask)], FirstFrameParams(), seed=1)
 
 
 def test_a_region_without_previous_mask_is_refused():
