@@ -1,7 +1,10 @@
 """One complete run of what a student runs first, and what it must show."""
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from masktrack_core.io import read_mask
 
 from .conftest import ROOT, Workflow
 
@@ -69,5 +72,18 @@ def test_a_second_run_does_no_work(finished):
 
 def test_nothing_was_written_outside_results_and_data(finished):
     ours = {path.name for path in finished.iterdir()}
-    assert ours <= {"results", "data", "overlay.yaml", ".snakemake"}
-    assert (ROOT / "Snakefile").exists()
+    assert ours <= {"results", "data", "masks", "overlay.yaml", ".snakemake"}
+
+
+def test_the_snippet_of_the_readme_gives_the_masks_of_the_workflow(finished, monkeypatch):
+    code = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(finished)
+    exec(compile(code, "README.md", "exec"), {})
+    theirs = (
+        finished / "results" / "masks" / "no_online" / "first" / "rendered_davis" / "rally" / "1"
+    )
+    names = sorted(path.name for path in theirs.glob("*.png"))
+    assert len(names) > 20
+    for name in names:
+        ours = read_mask(finished / "masks" / name)
+        assert np.array_equal(ours, read_mask(theirs / name)), name
