@@ -6,7 +6,7 @@ numbers and shows every item once, in an order of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -112,6 +112,18 @@ class StillExamples:
         return self._cut(frame, mask, deformed, rng=rng)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FirstFrameParams:
+    """What is made of the annotated frames (§3.2)."""
+
+    augmentation: AugmentationParams = field(default_factory=AugmentationParams)
+    """What frame and mask undergo together."""
+    deformation: DeformationParams = field(default_factory=DeformationParams)
+    """What the mask undergoes to become the previous one; as offline (§4)."""
+    pool: int = 1000
+    """Number of different samples, shared by the frames (§3.2, ~10³)."""
+
+
 class FirstFrameExamples:
     """Examples of online training (§3.2): the annotated frames, augmented and deformed."""
 
@@ -119,40 +131,37 @@ class FirstFrameExamples:
         self,
         annotated: Sequence[tuple[Frame, Mask]],
         crop: CropParams,
+        params: FirstFrameParams | None = None,
         *,
-        augmentation: AugmentationParams | None = None,
-        deformation: DeformationParams | None = None,
         prior_kind: PriorKind = "mask",
-        pool: int = 1000,
         seed: int,
     ) -> None:
-        """Take annotated frames, of which at least one is expected; else ``InputError``.
-
-        ``pool`` is the number of different samples (~10³ in the paper), shared by the frames.
-        """
-        if not len(annotated) or pool < 1:
+        """Take annotated frames, of which at least one is expected; else ``InputError``."""
+        params = params or FirstFrameParams()
+        if not len(annotated) or params.pool < 1:
             raise InputError(
                 f"annotated: expected at least one frame with its mask and a pool of at least "
-                f"one sample, got {len(annotated)} and {pool}; annotate a frame"
+                f"one sample, got {len(annotated)} and {params.pool}; annotate a frame"
             )
         for place, (frame, mask) in enumerate(annotated):
             _check_shapes(f"annotated frame {place}", frame, mask, mask)
         self._annotated = annotated
-        self._deformation = deformation or DeformationParams()
-        self._pool = pool
+        self._params = params
         self._seed = seed
-        self._cut = _Cut(crop, augmentation or AugmentationParams(), prior_kind)
+        self._cut = _Cut(crop, params.augmentation, prior_kind)
 
     def __len__(self) -> int:
         """Return the number of different samples."""
-        return self._pool
+        return self._params.pool
 
     def __getitem__(self, number: int) -> Example:
         """Return example ``number``, made on the fly; number + pool is the same again."""
-        item = number % self._pool
+        item = number % self._params.pool
         frame, mask = self._annotated[item % len(self._annotated)]
         rng = numpy_rng(self._seed, "first frame", item)
-        deformed = apply_deformation(mask, sample_deformation(mask, self._deformation, rng=rng))
+        deformed = apply_deformation(
+            mask, sample_deformation(mask, self._params.deformation, rng=rng)
+        )
         return self._cut(frame, mask, deformed, rng=rng)
 
 

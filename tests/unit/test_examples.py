@@ -1,10 +1,20 @@
+import os
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams
 from masktrack_core.errors import InputError
-from masktrack_core.examples import Example, FirstFrameExamples, StillExamples, Stills
+from masktrack_core.examples import (
+    Example,
+    FirstFrameExamples,
+    FirstFrameParams,
+    StillExamples,
+    Stills,
+)
 from masktrack_core.regions import CropParams
 
 STILL = AugmentationParams(flip=False, rotation_deg=0)
@@ -117,7 +127,9 @@ def test_region_is_around_the_prior_not_around_the_truth():
 
 def test_first_frame_pool_repeats_after_its_size():
     mask = disk((60, 80), (30, 30), 12)
-    examples = FirstFrameExamples([(painted(mask), mask)], CropParams(size=41), pool=5, seed=1)
+    examples = FirstFrameExamples(
+        [(painted(mask), mask)], CropParams(size=41), FirstFrameParams(pool=5), seed=1
+    )
     assert len(examples) == 5
     assert same(examples[2], examples[7])
     assert not same(examples[2], examples[3])
@@ -128,8 +140,7 @@ def test_first_frame_without_deformation_and_augmentation_gives_the_truth():
     _, prior, target = FirstFrameExamples(
         [(painted(mask), mask)],
         CropParams(size=41),
-        augmentation=STILL,
-        deformation=NOTHING,
+        FirstFrameParams(augmentation=STILL, deformation=NOTHING),
         seed=1,
     )[0]
     assert np.array_equal(prior[0], target == 1)
@@ -138,7 +149,9 @@ def test_first_frame_without_deformation_and_augmentation_gives_the_truth():
 
 def test_several_annotated_frames_share_the_pool():
     frames = [(painted(m), m) for m in (disk((60, 80), (30, 30), 12), disk((60, 80), (30, 30), 5))]
-    examples = FirstFrameExamples(frames, CropParams(size=41), augmentation=STILL, seed=1)
+    examples = FirstFrameExamples(
+        frames, CropParams(size=41), FirstFrameParams(augmentation=STILL), seed=1
+    )
     areas = {int((examples[number].target == 1).sum()) for number in range(4)}
     assert len(areas) == 2
 
@@ -167,3 +180,23 @@ def test_frame_and_mask_of_two_sizes_are_refused():
 def test_a_region_without_previous_mask_is_refused():
     with pytest.raises(InputError, match="without previous mask"):
         StillExamples(stills(), CropParams(region=1.5), prior_kind="none", seed=1)
+
+
+REAL = Path(os.environ.get("MASKTRACK_REAL", Path(__file__).parents[3] / "shared" / "real"))
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not (REAL / "ECSSD").is_dir(), reason=f"no real stills in {REAL}")
+def test_deformed_masks_of_real_stills_overlap_the_truth_by_about_0_6():
+    scores = []
+    for file in sorted((REAL / "ECSSD" / "ground_truth_mask").glob("*.png"))[:60]:
+        mask = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) > 127
+        frame = cv2.imread(str(REAL / "ECSSD" / "images" / f"{file.stem}.jpg"))
+        examples = FirstFrameExamples(
+            [(frame, mask)], CropParams(region=1.5), FirstFrameParams(augmentation=STILL), seed=1
+        )
+        _, prior, target = examples[0]
+        truth = target == 1
+        scores.append((prior[0] & truth).sum() / (prior[0] | truth).sum())
+    assert 0.5 < np.mean(scores) < 0.7
+    assert np.quantile(scores, 0.05) > 0.2
