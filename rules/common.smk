@@ -1,4 +1,4 @@
-# What every rule file uses: the experiment tables, and functions from wildcards to rows and inputs.
+# Shared by the files of rules. Experiment tables, and functions from wildcards to rows and inputs.
 import sys
 from pathlib import Path
 
