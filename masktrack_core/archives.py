@@ -2,8 +2,8 @@
 
 The deformed masks of a training set are two per still, some 20 000: one file is kinder to a file
 system, to Snakemake and to a copy than 20 000. The file is a plain zip of PNGs, stored without
-further compression, so that anyone can look inside. It is written one picture at a time: memory
-does not grow with the video.
+further compression, so that anyone can look inside. It is written one picture at a time, while
+the next is computed: memory does not grow with the video.
 """
 
 import io
@@ -11,7 +11,9 @@ import os
 import struct
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +27,9 @@ from masktrack_core.errors import InputError
 from masktrack_core.io import atomic_path
 
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, zipfile.BadZipFile)
+
+#: Pictures that may wait to be written before the next one is asked for.
+_WAITING = 2
 
 #: How far interpolation may carry a probability beyond [0, 1].
 _ROUNDING = 1e-5
@@ -41,8 +46,9 @@ def write_mask_archive(path: Path, masks: Iterable[tuple[str, Mask]]) -> None:
     """Write named masks into one file, in the order given, as 1-bit PNGs.
 
     A name may have folders (``ecssd/0001-a``). Equal masks give equal bytes. The masks are taken
-    one at a time and may come from a generator; if it raises, no file is left. Raises `InputError`
-    for a doubled or unsafe name and for what is not a bool ``(H, W)`` array.
+    one at a time and may come from a generator, which makes the next ones while a thread writes;
+    it must not change a mask it has given. If it raises, no file is left. Raises `InputError` for a
+    doubled or unsafe name and for what is not a bool ``(H, W)`` array.
     """
     _write(path, masks, np.bool_, lambda mask: mask)
 
@@ -181,7 +187,12 @@ def _write(
     encode: Callable[[Picture], NDArray[Any]],
 ) -> None:
     seen: set[str] = set()
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    waiting: deque[Future[None]] = deque()
+    with (
+        atomic_path(path) as temporary,
+        zipfile.ZipFile(temporary, "w") as archive,
+        ThreadPoolExecutor(max_workers=1) as writer,
+    ):
         for name, picture in pictures:
             _check_name(path, name, seen)
             if picture.ndim != 2 or picture.dtype != dtype or picture.size == 0:
@@ -190,10 +201,23 @@ def _write(
                     f"{picture.dtype} {picture.shape}; convert it first"
                 )
             seen.add(name)
-            png = io.BytesIO()
-            encoded = np.ascontiguousarray(encode(picture))
-            Image.fromarray(encoded).save(png, format="PNG", compress_level=1)
-            archive.writestr(zipfile.ZipInfo(f"{name}.png"), png.getvalue())  # dated 1980
+            waiting.append(writer.submit(_store, archive, name, picture, encode))
+            if len(waiting) > _WAITING:
+                waiting.popleft().result()
+        for written in waiting:
+            written.result()
+
+
+def _store(
+    archive: zipfile.ZipFile,
+    name: str,
+    picture: Picture,
+    encode: Callable[[Picture], NDArray[Any]],
+) -> None:
+    png = io.BytesIO()
+    encoded = np.ascontiguousarray(encode(picture))
+    Image.fromarray(encoded).save(png, format="PNG", compress_level=1)
+    archive.writestr(zipfile.ZipInfo(f"{name}.png"), png.getvalue())  # dated 1980
 
 
 def _check_name(path: Path, name: str, seen: set[str]) -> None:

@@ -12,6 +12,7 @@ from masktrack_core.datasets import (
     read_facts,
 )
 from masktrack_core.errors import InputError
+from masktrack_core.published import weights_file
 from masktrack_core.recipes import Recipes, read_recipes
 from masktrack_core.rendered_clips import VIDEO_SETS
 
@@ -38,13 +39,8 @@ class Experiment:
         for name, stills in config["stills"].items():
             if not stills["rendered"]:
                 _existing_root(f"stills.{name}.root", stills.get("root"))
-        for name, architecture in config["architectures"].items():
-            weights = architecture["pretrained"]
-            if weights is not None and not Path(weights).is_file():
-                raise InputError(
-                    f"architectures.{name}.pretrained: expected a weights file, '{weights}' does "
-                    "not exist; correct the path, or null to start from random weights"
-                )
+        for name in config["architectures"]:
+            weights_file(config, name)
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
         return cls(config=config, recipes=recipes, objects=objects)
 
@@ -52,7 +48,8 @@ class Experiment:
         """Return the pattern of every wildcard that names a row."""
         singular = {table.removesuffix("s"): table for table in _NAMED}
         return {word: self.names(table) for word, table in singular.items()} | {
-            "stills": self.names("stills")
+            "stills": self.names("stills"),
+            "weights": self.names("weights"),
         }
 
     def names(self, table: str, **wanted: bool) -> str:
@@ -63,6 +60,15 @@ class Experiment:
             if all(bool(row[key]) == given for key, given in wanted.items())
         ]
         return "|".join(chosen) or "-"
+
+    def networks_of(self, table: str) -> list[str]:
+        """Return the networks trained offline behind a table's rows, in the order of the config."""
+        rows, recipes = self.recipes.tables[table].rows, self.recipes
+        used = {recipes.annotations[row.annotation].network for row in rows}
+        for row in rows:
+            for tracker in recipes.variants[row.variant].trackers:
+                used.add(recipes.trackers[tracker].network)
+        return [name for name in recipes.networks if name in used]
 
     def root(self, table: str, name: str) -> str:
         """Return the folder that holds a data set or a set of stills."""

@@ -1,6 +1,6 @@
 """The figures of the paper: arrays and tables in, a matplotlib ``Figure`` out; no file written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from masktrack_core.arrays import Frame
@@ -8,6 +8,7 @@ from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 COLUMN_INCHES = 2.4  # width of one frame in Figure 2
 
@@ -58,3 +59,35 @@ def _check_columns(
                 f"figure2: magnitudes[{column}]: expected shape {frame.shape} like its frame, "
                 f"got {magnitude.shape}"
             )
+
+
+def loss_curves(losses: Mapping[str, "DataFrame"]) -> "Figure":
+    """Return loss and learning rate over the steps of each training, by name.
+
+    Tables have the columns of ``tables.LOSSES``. Single losses are pale, their running median over
+    a fiftieth of the training is drawn on top. A network that was not trained offline has an empty
+    table and says so in the legend. Raises ``InputError`` for no table at all.
+    """
+    from matplotlib.figure import Figure
+
+    if not losses:
+        raise InputError("loss_curves: expected the losses of at least one network, got none")
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    for name, table in losses.items():
+        window = max(1, len(table) // 50)
+        smooth = table["loss"].rolling(window, center=True, min_periods=1).median()
+        label = name if len(table) else f"{name} (not trained offline)"
+        (line,) = upper.plot(table["iteration"], smooth, linewidth=1.5, label=label)
+        colour = line.get_color()
+        upper.plot(table["iteration"], table["loss"], color=colour, alpha=0.25, linewidth=0.6)
+        lower.plot(table["iteration"], table["learning_rate"], color=colour, linewidth=1.5)
+    upper.set(ylabel="loss (cross-entropy)")
+    lower.set(xlabel="step", ylabel="learning rate")
+    if any((table["loss"] > 0).any() for table in losses.values()):
+        upper.set_yscale("log")
+    upper.legend(frameon=False)
+    for axes in (upper, lower):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3, which="both", linewidth=0.5)
+    return figure

@@ -28,6 +28,8 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     os.close(handle)
     try:
         save_file(tensors, name, metadata=metadata)
+        with Path(name).open("rb+") as written:
+            os.fsync(written.fileno())  # a training's state is deleted once its network is there
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

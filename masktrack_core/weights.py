@@ -105,15 +105,17 @@ def _spec(fields: dict[str, Any], path: Path) -> NetworkSpec:
         ) from error
 
 
-def start_network(spec: NetworkSpec, pretrained: Path | None, *, seed: int) -> MaskTrackNet:
-    """Return a network as offline training begins: drawn from ``seed``, its trunk pretrained.
+def start_network(
+    spec: NetworkSpec, pretrained: Path | None, *, seed: int
+) -> tuple[MaskTrackNet, dict[str, str]]:
+    """Return a network as offline training begins, and the record of the weights it starts from.
 
-    ``pretrained`` None leaves the random weights. Raises InputError as `load_pretrained` does.
+    Drawn from ``seed``, its trunk pretrained; ``pretrained`` None leaves the random weights, and
+    the record empty. Raises InputError as `load_pretrained` does.
     """
     network = build_network(spec, generator=torch_generator(seed, "network"))
-    if pretrained is not None:
-        load_pretrained(network, pretrained)
-    return network
+    record = {} if pretrained is None else load_pretrained(network, pretrained).record()
+    return network, record
 
 
 def load_pretrained(

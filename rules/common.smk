@@ -9,6 +9,7 @@ sys.path.insert(0, workflow.basedir)
 from masktrack_core.errors import InputError
 from masktrack_core.experiment import Experiment
 from masktrack_core.provenance import core_digest
+from masktrack_core.published import weights_file
 
 try:
     experiment = Experiment.from_config(config)
@@ -56,12 +57,12 @@ def parts(table, key, **columns):
 def training_inputs(wildcards):
     """Return what a network is trained on: stills, their deformed masks, pretrained weights."""
     network = experiment.recipes.networks[wildcards.network]
-    pretrained = config["architectures"][network.architecture]["pretrained"]
+    pretrained = weights_file(config, network.architecture)
     deformed = f"{RESULTS}/deformed/{network.deformation}"
     return {
         "stills": [f"{RESULTS}/stills/{name}.csv" for name in network.stills],
         "deformed": [f"{deformed}/{name}.zip" for name in network.stills],
-        "pretrained": [pretrained] if pretrained else [],
+        "pretrained": [str(pretrained)] if pretrained else [],
     }
 
 
@@ -99,6 +100,12 @@ def table_scores(wildcards):
         for dataset in table.datasets
         for sequence, number in experiment.objects[dataset]
     ]
+
+
+def table_losses(wildcards):
+    """Return the losses of every network behind a table."""
+    networks = experiment.networks_of(wildcards.table)
+    return [f"{RESULTS}/networks/{network}.csv" for network in networks]
 
 
 def annotation_network(wildcards):

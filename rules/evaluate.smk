@@ -39,3 +39,16 @@ rule table:
         },
     script:
         "../workflow_scripts/table.py"
+
+
+rule loss_curves:
+    input:
+        table_losses,
+    output:
+        multiext("<results>/{table}_losses", ".pdf", ".png"),
+    log:
+        "<logs>/loss_curves/{table}.log",
+    params:
+        code=code("loss_curves"),
+    script:
+        "../workflow_scripts/loss_curves.py"

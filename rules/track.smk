@@ -57,6 +57,7 @@ rule finetune:
     threads: config["threads"]["finetune"]
     resources:
         gpu=GPU,
+        state_every_s=config["state_every_s"],
     params:
         code=code("finetune"),
         seed=config["seed"],
@@ -70,6 +71,7 @@ rule finetune:
             deformation="deformations",
             schedule="schedules",
         ),
+        state=f"{RESULTS}/state/finetuned/{{network}}/{{finetuning}}/{{annotation}}/{{dataset}}/{{sequence}}/{{object}}",
         threads=config["threads"]["finetune"],
     script:
         "../workflow_scripts/finetune.py"

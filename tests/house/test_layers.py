@@ -27,7 +27,7 @@ LAYERS = {
         "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
         "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
         "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "scoring",
-        "score_tables", "figures", "provenance", "cli",
+        "score_tables", "figures", "provenance", "published", "cli",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.
