@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from masktrack_core.arrays import Mask, Prob
-from masktrack_core.decoding import describe
+from masktrack_core.decoding import bilevel, describe
 from masktrack_core.errors import InputError
 from masktrack_core.io import atomic_path
 
@@ -142,7 +142,7 @@ class MaskArchive(_Archive[Mask]):
 
     @staticmethod
     def _decoded(picture: Image.Image) -> Mask:
-        return np.array(picture, dtype=np.bool_)
+        return bilevel(picture)
 
 
 class ProbArchive(_Archive[Prob]):

@@ -198,7 +198,7 @@ def warp_mask(mask: Mask, coordinates: CoordinateMap) -> Mask:
 
     Outside the frame there is no object. Smoother than the nearest pixel where a map enlarges.
     """
-    shades = mask.view(np.uint8) * np.uint8(255)
+    shades = mask * np.uint8(255)
     return np.asarray(_remap(shades, coordinates) > 127)
 
 

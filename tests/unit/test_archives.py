@@ -29,6 +29,11 @@ def archive(tmp_path):
     return MaskArchive(tmp_path / "a.zip")
 
 
+def test_bytes_of_masks_are_zero_and_one(archive):
+    for name, mask in masks(3):
+        assert np.array_equal(archive[name].view(np.uint8), mask)
+
+
 def test_masks_come_back_by_name(archive):
     assert tuple(archive) == tuple(name for name, _ in masks())
     assert len(archive) == 20
