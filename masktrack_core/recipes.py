@@ -71,10 +71,6 @@ class AnnotationRecipe(_Recipe):
     network: str | None = None
     propagation: str | None = None
 
-    def times(self, length: int) -> range:
-        """Return the annotated frames of a video of ``length`` frames: 0, k, 2k, … or 0 alone."""
-        return range(0, length, self.every or length)
-
 
 @dataclass(frozen=True, kw_only=True)
 class VariantRecipe(_Recipe):
@@ -118,6 +114,11 @@ class Recipes:
     annotations: Mapping[str, AnnotationRecipe]
     variants: Mapping[str, VariantRecipe]
     tables: Mapping[str, TableRecipe]
+
+
+def annotated_times(length: int, every: int | None) -> range:
+    """Return the annotated frames of a video of ``length`` frames: 0, k, 2k, … or 0 alone."""
+    return range(0, length, every or length)
 
 
 #: (table, key) → the table in which the key's value, or each of its values, must be a name.

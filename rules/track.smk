@@ -12,7 +12,7 @@ rule annotate:
         annotation=experiment.names("annotations", network=False),
     params:
         code=code("annotate"),
-        annotation=row("annotations", "annotation"),
+        every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
     script:
         "../workflow_scripts/annotate.py"
 
@@ -36,7 +36,7 @@ rule annotate_boxes:
         code=code("annotate_boxes"),
         device=config["device"],
         threads=config["threads"]["track"],
-        annotation=row("annotations", "annotation"),
+        every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
         rows=parts("annotations", "annotation", propagation="propagations"),
     script:
         "../workflow_scripts/annotate_boxes.py"
@@ -62,7 +62,7 @@ rule finetune:
         code=code("finetune"),
         seed=config["seed"],
         device=config["device"],
-        finetuning=row("finetunings", "finetuning"),
+        samples=lambda wildcards: config["finetunings"][wildcards.finetuning]["samples"],
         rows=parts(
             "finetunings",
             "finetuning",
@@ -94,7 +94,6 @@ rule track:
     params:
         code=code("track"),
         device=config["device"],
-        tracker=row("trackers", "tracker"),
         rows=parts("trackers", "tracker", propagation="propagations"),
         threads=config["threads"]["track"],
     script:
