@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from masktrack_core.arrays import Mask, Prob
+from masktrack_core.arrays import Frame, Mask, Prob
 from masktrack_core.decoding import describe
 from masktrack_core.errors import InputError
 from masktrack_core.io import atomic_path
@@ -62,6 +62,24 @@ def write_prob_archive(path: Path, probs: Iterable[tuple[str, Prob]]) -> None:
         return np.ceil(prob.clip(0, 1) * 255 - 0.5).astype(np.uint8)
 
     _write(path, probs, np.float32, encode)
+
+
+def write_grey_archive(path: Path, frames: Iterable[tuple[str, Frame]]) -> None:
+    """Write named frames of three equal channels (flow magnitudes) into one file as grey PNGs.
+
+    Otherwise as `write_mask_archive`; a frame whose channels differ is refused.
+    """
+
+    def only_grey() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        for name, frame in frames:
+            if frame.ndim != 3 or (frame != frame[..., :1]).any():
+                raise InputError(
+                    f"{path}: {name!r}: expected a frame (H, W, 3) of three equal channels, got "
+                    f"{frame.shape} or colours; store colours as pictures of their own"
+                )
+            yield name, frame[..., 0]
+
+    _write(path, only_grey(), np.uint8, lambda grey: grey)
 
 
 class _Archive(Mapping[str, Picture], Generic[Picture]):
@@ -147,6 +165,14 @@ class ProbArchive(_Archive[Prob]):
         return np.array(picture, dtype=np.float32) / np.float32(255)
 
 
+class GreyArchive(_Archive[Frame]):
+    """The frames that `write_grey_archive` wrote, by name, grey in three equal channels."""
+
+    @staticmethod
+    def _decoded(picture: Image.Image) -> Frame:
+        return np.repeat(np.array(picture, dtype=np.uint8)[..., None], 3, axis=2)
+
+
 class Archives(Mapping[str, Picture], Generic[Picture]):
     """Several archives as one mapping; the first that has a name answers."""
 
@@ -166,6 +192,22 @@ class Archives(Mapping[str, Picture], Generic[Picture]):
         """Return the picture of this name; raise `InputError` where no archive has it."""
         holder = next((one for one in self._archives if name in one), self._archives[-1])
         return holder[name]
+
+
+class ArchivedFrames:
+    """A sequence of frames in an archive, named by `frame_key`: a stream to propagate over."""
+
+    def __init__(self, frames: Mapping[str, Frame]) -> None:
+        """Take the archive."""
+        self._frames = frames
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self._frames)
+
+    def __getitem__(self, t: int) -> Frame:
+        """Return frame ``t``; raise `InputError` when it is missing or damaged."""
+        return self._frames[frame_key(t)]
 
 
 def read_annotations(path: Path) -> dict[int, Mask]:

@@ -62,14 +62,7 @@ rule finetune:
         seed=config["seed"],
         device=config["device"],
         finetuning=row("finetunings", "finetuning"),
-        rows=parts(
-            "finetunings",
-            "finetuning",
-            augmentation="augmentations",
-            crop="crops",
-            deformation="deformations",
-            schedule="schedules",
-        ),
+        rows=finetuning_rows,
         threads=config["threads"]["finetune"],
     script:
         "../workflow_scripts/finetune.py"
@@ -80,6 +73,7 @@ rule track:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
         network=tracking_network,
+        flow=tracking_flow,
     output:
         "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",
     log:
