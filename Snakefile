@@ -17,8 +17,8 @@ container: "docker://python:3.11"
 pathvars:
     results=config["results"],
     data=config["data"],
-    logs=config["results"] + "/logs",
-    benchmarks=config["results"] + "/benchmarks",
+    logs=f"{config['results']}/logs",
+    benchmarks=f"{config['results']}/benchmarks",
 
 
 include: "rules/common.smk"

@@ -39,16 +39,16 @@ class SearchParams:
 
         Raises ``InputError`` for a name that is no parameter of the CRF.
         """
-        try:
-            return [
-                replace(self.start, **dict(zip(self.grid, values, strict=True)))
-                for values in itertools.product(*self.grid.values())
-            ]
-        except TypeError:
-            known = sorted(asdict(self.start))
+        start: dict[str, Any] = asdict(self.start)
+        if not set(self.grid) <= set(start):
             raise InputError(
-                f"crf search: grid: expected parameters of the CRF {known}, got {list(self.grid)}"
-            ) from None
+                f"crf search: grid: expected parameters of the CRF {sorted(start)}, got "
+                f"{list(self.grid)}"
+            )
+        return [
+            CrfParams(**start | dict(zip(self.grid, values, strict=True)))
+            for values in itertools.product(*self.grid.values())
+        ]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def search_report(trials: pd.DataFrame, params: SearchParams) -> dict[str, Any]:
     chosen = best_crf(trials, params)
     before = float(trials.J[trials.candidate == UNREFINED].iloc[0])
     best = float(trials.J.max())
-    names = [str(name) for name in trials.columns[trials.columns.get_loc("J") + 1 :]]
+    names = [str(name) for name in trials.columns][len(params.grid) + 2 :]
     if best > before:
         why = f"best of {len(trials) - 1} candidates: J {best:.2f}, {before:.2f} without a CRF"
     else:

@@ -13,7 +13,7 @@ from masktrack_core.datasets import (
     read_facts,
 )
 from masktrack_core.errors import InputError
-from masktrack_core.recipes import Recipes, read_recipes
+from masktrack_core.recipes import Recipes, look_up, read_recipes
 from masktrack_core.rendered_clips import VIDEO_SETS
 
 SequenceObject = tuple[str, int]
@@ -51,6 +51,7 @@ class Experiment:
             _existing_weights(f"flows.{name}.weights", flow["weights"])
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
         ablations = read_ablations(config)
+        _check_pages(config)
         return cls(config=config, recipes=recipes, objects=objects, ablations=ablations)
 
     def wildcards(self) -> dict[str, str]:
@@ -140,6 +141,16 @@ def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, 
                 f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
             )
     return tuple(entry for entry in found if entry[0] in row["only"])
+
+
+def _check_pages(config: Mapping[str, Any]) -> None:
+    """Raise ``InputError`` where a page of pictures names a row that is not there."""
+    look_up(config, "figure2.flow", config["figure2"]["flow"], "flows")
+    for number, frame in enumerate(config["figure2"]["frames"]):
+        look_up(config, f"figure2.frames[{number}].dataset", frame["dataset"], "datasets")
+    page = config["deformed_masks"]
+    look_up(config, "deformed_masks.stills", page["stills"], "stills")
+    look_up(config, "deformed_masks.deformations", page["deformations"], "deformations")
 
 
 def _existing_weights(key: str, weights: str | None) -> None:

@@ -84,10 +84,6 @@ class AnnotationRecipe(_Recipe):
     network: str | None = None
     propagation: str | None = None
 
-    def times(self, length: int) -> range:
-        """Return the annotated frames of a video of ``length`` frames: 0, k, 2k, … or 0 alone."""
-        return range(0, length, self.every or length)
-
 
 @dataclass(frozen=True, kw_only=True)
 class VariantRecipe(_Recipe):
@@ -136,6 +132,11 @@ class Recipes:
     tables: Mapping[str, TableRecipe]
 
 
+def annotated_times(length: int, every: int | None) -> range:
+    """Return the annotated frames of a video of ``length`` frames: 0, k, 2k, … or 0 alone."""
+    return range(0, length, every or length)
+
+
 #: (table, key) → the table in which the key's value, or each of its values, must be a name.
 REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -156,6 +157,7 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("trackers", "flow"): "flows",
         ("flows", "method"): "flow_methods",
         ("flows", "image"): "flow_images",
+        ("crf_searches", "start"): "crfs",
         ("annotations", "network"): "networks",
         ("annotations", "propagation"): "propagations",
         ("variants", "trackers"): "trackers",

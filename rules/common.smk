@@ -1,4 +1,4 @@
-# What every rule file uses: the experiment tables, and functions from wildcards to rows and inputs.
+# Shared by the files of rules. Experiment tables, and functions from wildcards to rows and inputs.
 import sys
 from pathlib import Path
 
@@ -62,9 +62,10 @@ def training_inputs(wildcards):
     network = experiment.recipes.networks[wildcards.network]
     pretrained = config["architectures"][network.architecture]["pretrained"]
     deformed = f"{RESULTS}/deformed/{network.deformation}"
+    stills = network.stills if network.schedule else ()
     return {
-        "stills": [f"{RESULTS}/stills/{name}.csv" for name in network.stills],
-        "deformed": [f"{deformed}/{name}.zip" for name in network.stills],
+        "stills": [f"{RESULTS}/stills/{name}.csv" for name in stills],
+        "deformed": [f"{deformed}/{name}.zip" for name in stills],
         "pretrained": [pretrained] if pretrained else [],
     }
 
@@ -142,7 +143,9 @@ def search_inputs(wildcards):
     objects = experiment.development_objects(dataset)
     trackers = experiment.recipes.variants[wildcards.variant].trackers
     return {
-        "indexes": [f"{RESULTS}/index/{dataset}/{sequence}.csv" for sequence, _ in objects],
+        "indexes": [
+            f"{RESULTS}/index/{dataset}/{sequence}.csv" for sequence, _ in objects
+        ],
         "tracks": [
             f"{RESULTS}/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{number}.zip"
             for sequence, number in objects

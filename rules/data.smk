@@ -51,7 +51,7 @@ rule index_video:
     priority: 1
     params:
         code=code("index_video"),
-        dataset=row("datasets", "dataset"),
+        layout=lambda wildcards: config["datasets"][wildcards.dataset]["layout"],
         root=lambda wildcards: experiment.root("datasets", wildcards.dataset),
         objects=lambda wildcards: experiment.objects_of(
             wildcards.dataset, wildcards.sequence
@@ -78,7 +78,7 @@ rule index_stills:
         stills=experiment.names("stills", datasets=False),
     params:
         code=code("index_stills"),
-        stills=row("stills", "stills"),
+        layout=lambda wildcards: config["stills"][wildcards.stills]["layout"],
         root=lambda wildcards: experiment.root("stills", wildcards.stills),
     script:
         "../workflow_scripts/index_stills.py"

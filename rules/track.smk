@@ -12,7 +12,7 @@ rule annotate:
         annotation=experiment.names("annotations", network=False),
     params:
         code=code("annotate"),
-        annotation=row("annotations", "annotation"),
+        every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
     script:
         "../workflow_scripts/annotate.py"
 
@@ -36,7 +36,7 @@ rule annotate_boxes:
         code=code("annotate_boxes"),
         device=config["device"],
         threads=config["threads"]["track"],
-        annotation=row("annotations", "annotation"),
+        every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
         rows=parts("annotations", "annotation", propagation="propagations"),
     script:
         "../workflow_scripts/annotate_boxes.py"
@@ -61,7 +61,7 @@ rule finetune:
         code=code("finetune"),
         seed=config["seed"],
         device=config["device"],
-        finetuning=row("finetunings", "finetuning"),
+        samples=lambda wildcards: config["finetunings"][wildcards.finetuning]["samples"],
         rows=finetuning_rows,
         threads=config["threads"]["finetune"],
     script:
@@ -86,7 +86,7 @@ rule track:
     params:
         code=code("track"),
         device=config["device"],
-        tracker=row("trackers", "tracker"),
+        streams=lambda wildcards: config["trackers"][wildcards.tracker]["streams"],
         rows=parts("trackers", "tracker", propagation="propagations"),
         threads=config["threads"]["track"],
     script:

@@ -21,12 +21,13 @@ def main(job: "Snakemake") -> None:
         page, stills = job.params.page, read_table(Path(job.input.stills), STILLS)
         archives = [MaskArchive(Path(path)) for path in job.input.deformed]
         chosen = stills.iloc[:: max(len(stills) // page["count"], 1)].head(page["count"])
+        each = range(job.params.masks_per_still)
         rows = []
         for _, still in chosen.iterrows():
-            names = [f"{page['stills']}/{still['name']}/{k}" for k in range(job.params.masks_per_still)]
+            names = [f"{page['stills']}/{still['name']}/{k}" for k in each]
             masks = [archive[name] for archive in archives for name in names]
             rows.append((*read_still(still), masks))
-        titles = [name for name in page["deformations"] for _ in range(job.params.masks_per_still)]
+        titles = [name for name in page["deformations"] for _ in each]
         save_figure(deformed_masks_page(rows, titles), [job.output[0]])
 
 

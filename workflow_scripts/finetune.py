@@ -24,7 +24,7 @@ def main(job: "Snakemake") -> None:
         annotations = read_annotations(Path(job.input.annotations))
         network, record = load_network(Path(job.input.network))
         network.to(use_device(job.params.device, job.params.threads))
-        params = FinetuningParams.from_rows(job.params.finetuning, job.params.rows)
+        params = FinetuningParams.from_rows(job.params.rows, samples=job.params.samples)
         run = RunParams(progress=f"finetune {job.wildcards.sequence}/{job.wildcards.object}")
         losses = finetune(network, video, annotations, params, seed=job.params.seed, run=run)
         online = run_record({"online": dict(job.params.rows), "offline": record})

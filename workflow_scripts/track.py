@@ -29,7 +29,7 @@ def streams(job: "Snakemake", video: Video) -> list[FrameSequence]:
     given: dict[str, FrameSequence] = {"rgb": video}
     if job.input.flow:
         given["flow"] = ArchivedFrames(GreyArchive(Path(job.input.flow[0])))
-    return [given[name] for name in job.params.tracker["streams"]]
+    return [given[name] for name in job.params.streams]
 
 
 def main(job: "Snakemake") -> None:
