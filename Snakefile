@@ -24,9 +24,12 @@ pathvars:
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/flow.smk"
 include: "rules/track.smk"
 include: "rules/segment.smk"
+include: "rules/refine.smk"
 include: "rules/evaluate.smk"
+include: "rules/ablate.smk"
 
 
 rule all:

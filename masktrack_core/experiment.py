@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from masktrack_core.ablations import AblationRecipe, read_ablations
 from masktrack_core.datasets import (
     folder_fingerprint,
     index_video,
@@ -13,7 +14,7 @@ from masktrack_core.datasets import (
 )
 from masktrack_core.errors import InputError
 from masktrack_core.published import weights_file
-from masktrack_core.recipes import Recipes, read_recipes
+from masktrack_core.recipes import Recipes, look_up, read_recipes
 from masktrack_core.rendered_clips import VIDEO_SETS
 
 SequenceObject = tuple[str, int]
@@ -27,6 +28,7 @@ class Experiment:
     recipes: Recipes
     #: data set → (sequence, object number) of every object that is tracked
     objects: Mapping[str, tuple[SequenceObject, ...]]
+    ablations: Mapping[str, AblationRecipe]
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -37,12 +39,21 @@ class Experiment:
         """
         recipes = read_recipes(config)
         for name, stills in config["stills"].items():
-            if not stills["rendered"]:
+            if bool(stills["datasets"]) == ("layout" in stills):
+                raise InputError(
+                    f"stills.{name}: expected either layout or datasets, got "
+                    f"{'both' if stills['datasets'] else 'neither'}; keep one of them"
+                )
+            if not stills["rendered"] and not stills["datasets"]:
                 _existing_root(f"stills.{name}.root", stills.get("root"))
         for name in config["architectures"]:
             weights_file(config, name)
+        for name, flow in config["flows"].items():
+            _existing_weights(f"flows.{name}.weights", flow["weights"])
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
-        return cls(config=config, recipes=recipes, objects=objects)
+        ablations = read_ablations(config)
+        _check_pages(config)
+        return cls(config=config, recipes=recipes, objects=objects, ablations=ablations)
 
     def wildcards(self) -> dict[str, str]:
         """Return the pattern of every wildcard that names a row."""
@@ -79,6 +90,17 @@ class Experiment:
         """Return the object numbers of one sequence."""
         return [number for name, number in self.objects[dataset] if name == sequence]
 
+    def development_objects(self, dataset: str) -> tuple[SequenceObject, ...]:
+        """Return (sequence, object) of the sequences that parameters may be chosen on."""
+        chosen = self.config["datasets"][dataset]["development"]
+        return tuple(entry for entry in self.objects[dataset] if entry[0] in chosen)
+
+    def sequences_of_stills(self, stills: str) -> list[tuple[str, str]]:
+        """Return (data set, sequence) of a set of stills that is taken from video sets."""
+        datasets = self.config["stills"][stills]["datasets"]
+        pairs = [(dataset, name) for dataset in datasets for name, _ in self.objects[dataset]]
+        return list(dict.fromkeys(pairs))
+
     def fingerprint(self, dataset: str, sequence: str) -> str:
         """Return a digest of a sequence's files: it changes when they do. "" where rendered.
 
@@ -102,6 +124,8 @@ _NAMED = (
     "annotations",
     "variants",
     "tables",
+    "ablations",
+    "flows",
 )
 
 
@@ -128,6 +152,24 @@ def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, 
                 f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
             )
     return tuple(entry for entry in found if entry[0] in row["only"])
+
+
+def _check_pages(config: Mapping[str, Any]) -> None:
+    """Raise ``InputError`` where a page of pictures names a row that is not there."""
+    look_up(config, "figure2.flow", config["figure2"]["flow"], "flows")
+    for number, frame in enumerate(config["figure2"]["frames"]):
+        look_up(config, f"figure2.frames[{number}].dataset", frame["dataset"], "datasets")
+    page = config["deformed_masks"]
+    look_up(config, "deformed_masks.stills", page["stills"], "stills")
+    look_up(config, "deformed_masks.deformations", page["deformations"], "deformations")
+
+
+def _existing_weights(key: str, weights: str | None) -> None:
+    if weights is not None and not Path(weights).is_file():
+        raise InputError(
+            f"{key}: expected a weights file, '{weights}' does not exist; correct the path, or "
+            "null for none"
+        )
 
 
 def _existing_root(key: str, root: str | None) -> Path:

@@ -49,8 +49,18 @@ class FinetuningRecipe(_Recipe):
     schedule: str
     crop: str
     augmentation: str
-    deformation: str
+    #: None: that of the network, so that online training sees what offline training saw
+    deformation: str | None = None
     samples: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowRecipe(_Recipe):
+    """What the flow stream shows (paper §3.3, Figure 2)."""
+
+    method: str
+    image: str
+    weights: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +70,9 @@ class TrackerRecipe(_Recipe):
     network: str
     finetuning: str | None = None
     propagation: str
+    #: averaged frame by frame, and the average guides the next frame
+    streams: tuple[str, ...] = ("rgb",)
+    flow: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +92,8 @@ class VariantRecipe(_Recipe):
     trackers: tuple[str, ...] = ()
     oracle: str | None = None
     threshold: float = 0.5
+    crf: str | None = None
+    crf_search: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +125,7 @@ class Recipes:
 
     networks: Mapping[str, NetworkRecipe]
     finetunings: Mapping[str, FinetuningRecipe]
+    flows: Mapping[str, FlowRecipe]
     trackers: Mapping[str, TrackerRecipe]
     annotations: Mapping[str, AnnotationRecipe]
     variants: Mapping[str, VariantRecipe]
@@ -124,6 +140,7 @@ def annotated_times(length: int, every: int | None) -> range:
 #: (table, key) → the table in which the key's value, or each of its values, must be a name.
 REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
+        ("stills", "datasets"): "datasets",
         ("networks", "architecture"): "architectures",
         ("networks", "stills"): "stills",
         ("networks", "deformation"): "deformations",
@@ -137,9 +154,15 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("trackers", "network"): "networks",
         ("trackers", "finetuning"): "finetunings",
         ("trackers", "propagation"): "propagations",
+        ("trackers", "flow"): "flows",
+        ("flows", "method"): "flow_methods",
+        ("flows", "image"): "flow_images",
+        ("crf_searches", "start"): "crfs",
         ("annotations", "network"): "networks",
         ("annotations", "propagation"): "propagations",
         ("variants", "trackers"): "trackers",
+        ("variants", "crf"): "crfs",
+        ("variants", "crf_search"): "crf_searches",
         ("tables", "datasets"): "datasets",
     }
 )
@@ -152,15 +175,12 @@ def read_recipes(config: Mapping[str, Any]) -> Recipes:
     """
     for (table, key), target in REFERENCES.items():
         for row_name, row in config.get(table, {}).items():
-            _look_up(config, f"{table}.{row_name}.{key}", row.get(key), target)
-    for table_name, table in config["tables"].items():
-        for number, row in enumerate(table["rows"]):
-            where = f"tables.{table_name}.rows[{number}]"
-            _look_up(config, f"{where}.variant", row["variant"], "variants")
-            _look_up(config, f"{where}.annotation", row.get("annotation", "first"), "annotations")
+            look_up(config, f"{table}.{row_name}.{key}", row.get(key), target)
+    look_up_rows(config, "tables")
     recipes = Recipes(
         networks=_rows(NetworkRecipe, config["networks"]),
         finetunings=_rows(FinetuningRecipe, config["finetunings"]),
+        flows=_rows(FlowRecipe, config.get("flows", {})),
         trackers=_rows(TrackerRecipe, config["trackers"]),
         annotations=_rows(AnnotationRecipe, config["annotations"]),
         variants=_rows(VariantRecipe, config["variants"]),
@@ -174,7 +194,17 @@ def _rows(recipe: type[R], table: Mapping[str, Row]) -> Mapping[str, R]:
     return MappingProxyType({name: recipe.from_row(name, row) for name, row in table.items()})
 
 
-def _look_up(config: Mapping[str, Any], where: str, value: Any, target: str) -> None:
+def look_up_rows(config: Mapping[str, Any], tables: str) -> None:
+    """Raise ``InputError`` where a row of a results table names what does not exist."""
+    for name, table in config.get(tables, {}).items():
+        for number, row in enumerate(table["rows"]):
+            where = f"{tables}.{name}.rows[{number}]"
+            look_up(config, f"{where}.variant", row["variant"], "variants")
+            look_up(config, f"{where}.annotation", row.get("annotation", "first"), "annotations")
+
+
+def look_up(config: Mapping[str, Any], where: str, value: Any, target: str) -> None:
+    """Raise ``InputError`` unless the value, or each of its values, names a row of ``target``."""
     names = value if isinstance(value, list) else [] if value is None else [value]
     for name in names:
         if name not in config.get(target, {}):
@@ -189,6 +219,18 @@ def _check_meaning(recipes: Recipes) -> None:
             raise InputError(
                 f"variants.{variant.name}: expected either trackers or oracle, "
                 f"got {'both' if variant.oracle else 'neither'}; keep one of them"
+            )
+        refinements = [given for given in (variant.crf, variant.crf_search) if given]
+        if len(refinements) > (1 if variant.trackers else 0):
+            raise InputError(
+                f"variants.{variant.name}: expected crf or crf_search, and only beside trackers, "
+                f"got {refinements}; keep one of them, or none for an oracle"
+            )
+    for tracker in recipes.trackers.values():
+        if ("flow" in tracker.streams) != (tracker.flow is not None):
+            raise InputError(
+                f"trackers.{tracker.name}: streams {list(tracker.streams)} with flow "
+                f"{tracker.flow!r}; the stream flow needs a row of flows, the others need none"
             )
     for annotation in recipes.annotations.values():
         given = (annotation.network is not None, annotation.propagation is not None)

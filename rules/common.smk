@@ -19,6 +19,10 @@ except InputError as error:
 RESULTS = config["results"]
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 GPU = 0 if config["device"] == "cpu" else 1
+#: Variants that end with a dense CRF, given or searched.
+REFINED = "|".join(
+    experiment.names("variants", **{key: True}) for key in ("crf", "crf_search")
+)
 
 
 wildcard_constraints:
@@ -59,9 +63,10 @@ def training_inputs(wildcards):
     network = experiment.recipes.networks[wildcards.network]
     pretrained = weights_file(config, network.architecture)
     deformed = f"{RESULTS}/deformed/{network.deformation}"
+    stills = network.stills if network.schedule else ()
     return {
-        "stills": [f"{RESULTS}/stills/{name}.csv" for name in network.stills],
-        "deformed": [f"{deformed}/{name}.zip" for name in network.stills],
+        "stills": [f"{RESULTS}/stills/{name}.csv" for name in stills],
+        "deformed": [f"{deformed}/{name}.zip" for name in stills],
         "pretrained": [str(pretrained)] if pretrained else [],
     }
 
@@ -82,6 +87,41 @@ def tracking_network(wildcards):
     )
 
 
+def finetuning_rows(wildcards):
+    """Return the rows of a fine-tuning; without a deformation of its own it has the network's."""
+    own = experiment.recipes.finetunings[wildcards.finetuning].deformation
+    deformation = own or experiment.recipes.networks[wildcards.network].deformation
+    named = parts(
+        "finetunings",
+        "finetuning",
+        augmentation="augmentations",
+        crop="crops",
+        schedule="schedules",
+    )
+    return named(wildcards) | {"deformation": config["deformations"][deformation]}
+
+
+def tracking_flow(wildcards):
+    """Return the flow pictures of a sequence, where one of the tracker's streams needs them."""
+    flow = experiment.recipes.trackers[wildcards.tracker].flow
+    path = f"{RESULTS}/flow/{flow}/{wildcards.dataset}/{wildcards.sequence}.zip"
+    return [path] if flow else []
+
+
+def flow_weights(wildcards):
+    """Return the weights of a learned flow."""
+    weights = config["flows"][wildcards.flow]["weights"]
+    return [weights] if weights else []
+
+
+def figure2_inputs(folder, suffix):
+    """Return a file of each sequence of Figure 2."""
+    return [
+        f"{RESULTS}/{folder}/{frame['dataset']}/{frame['sequence']}.{suffix}"
+        for frame in config["figure2"]["frames"]
+    ]
+
+
 def tracks(wildcards):
     """Return the tracks that a variant averages."""
     return [
@@ -89,6 +129,36 @@ def tracks(wildcards):
         f"{wildcards.dataset}/{wildcards.sequence}/{wildcards.object}.zip"
         for tracker in experiment.recipes.variants[wildcards.variant].trackers
     ]
+
+
+def searched_crf(wildcards):
+    """Return the CRF found for a data set, where the variant asks for a search."""
+    searched = experiment.recipes.variants[wildcards.variant].crf_search
+    path = f"{RESULTS}/crf/{wildcards.variant}/{wildcards.annotation}/{wildcards.dataset}.yaml"
+    return [path] if searched else []
+
+
+def search_inputs(wildcards):
+    """Return indexes and tracks of the development sequences: nothing else is looked at."""
+    dataset, annotation = wildcards.dataset, wildcards.annotation
+    objects = experiment.development_objects(dataset)
+    trackers = experiment.recipes.variants[wildcards.variant].trackers
+    return {
+        "indexes": [
+            f"{RESULTS}/index/{dataset}/{sequence}.csv" for sequence, _ in objects
+        ],
+        "tracks": [
+            f"{RESULTS}/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{number}.zip"
+            for sequence, number in objects
+            for tracker in trackers
+        ],
+    }
+
+
+def search_row(wildcards):
+    """Return the row of a variant's search, with the CRF that it starts from."""
+    search = config["crf_searches"][config["variants"][wildcards.variant]["crf_search"]]
+    return dict(search) | {"start": config["crfs"][search["start"]]}
 
 
 def table_scores(wildcards):
@@ -106,6 +176,16 @@ def table_losses(wildcards):
     """Return the losses of every network behind a table."""
     networks = experiment.networks_of(wildcards.table)
     return [f"{RESULTS}/networks/{network}.csv" for network in networks]
+
+
+def ablation_scores(wildcards):
+    """Return the scores that an ablation is made of."""
+    ablation = experiment.ablations[wildcards.ablation]
+    return [
+        f"{RESULTS}/scores/{row.variant}/{row.annotation}/{ablation.dataset}/{sequence}/{number}.csv"
+        for row in ablation.rows
+        for sequence, number in experiment.objects[ablation.dataset]
+    ]
 
 
 def annotation_network(wildcards):

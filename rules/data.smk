@@ -74,9 +74,31 @@ rule index_stills:
         "<results>/stills/{stills}.csv",
     log:
         "<logs>/index_stills/{stills}.log",
+    wildcard_constraints:
+        stills=experiment.names("stills", datasets=False),
     params:
         code=code("index_stills"),
         layout=lambda wildcards: config["stills"][wildcards.stills]["layout"],
         root=lambda wildcards: experiment.root("stills", wildcards.stills),
     script:
         "../workflow_scripts/index_stills.py"
+
+
+rule video_stills:
+    input:
+        indexes=lambda wildcards: [
+            f"<results>/index/{dataset}/{sequence}.csv"
+            for dataset, sequence in experiment.sequences_of_stills(wildcards.stills)
+        ],
+    output:
+        index="<results>/stills/{stills}.csv",
+        masks=directory("<results>/stills/{stills}"),
+    log:
+        "<logs>/video_stills/{stills}.log",
+    wildcard_constraints:
+        stills=experiment.names("stills", datasets=True),
+    params:
+        code=code("video_stills"),
+        sequences=lambda wildcards: experiment.sequences_of_stills(wildcards.stills),
+    script:
+        "../workflow_scripts/video_stills.py"

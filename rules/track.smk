@@ -63,14 +63,7 @@ rule finetune:
         seed=config["seed"],
         device=config["device"],
         samples=lambda wildcards: config["finetunings"][wildcards.finetuning]["samples"],
-        rows=parts(
-            "finetunings",
-            "finetuning",
-            augmentation="augmentations",
-            crop="crops",
-            deformation="deformations",
-            schedule="schedules",
-        ),
+        rows=finetuning_rows,
         state=f"{RESULTS}/state/finetuned/{{network}}/{{finetuning}}/{{annotation}}/{{dataset}}/{{sequence}}/{{object}}",
         threads=config["threads"]["finetune"],
     script:
@@ -82,6 +75,7 @@ rule track:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
         network=tracking_network,
+        flow=tracking_flow,
     output:
         "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",
     log:
@@ -94,6 +88,7 @@ rule track:
     params:
         code=code("track"),
         device=config["device"],
+        streams=lambda wildcards: config["trackers"][wildcards.tracker]["streams"],
         rows=parts("trackers", "tracker", propagation="propagations"),
         threads=config["threads"]["track"],
     script:

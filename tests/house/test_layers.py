@@ -23,11 +23,12 @@ LAYERS = {
         "propagation", "segmentation",
     ),
     "edges": (
-        "decoding", "io", "archives", "patterns", "layouts", "datasets", "videos", "stills",
-        "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
+        "decoding", "io", "picture_zip", "archives", "patterns", "layouts", "datasets", "videos",
+        "stills", "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
         "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
-        "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "scoring",
-        "score_tables", "figures", "provenance", "published", "cli",
+        "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "ablations",
+        "refinement", "crf_search", "video_stills", "ablation_figures", "scoring", "score_tables",
+        "figures", "provenance", "published", "cli",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.

@@ -6,13 +6,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from masktrack_core.ablations import AblationRow
 from masktrack_core.augment import AugmentationParams
+from masktrack_core.crf import PUBLISHED, CrfParams
+from masktrack_core.crf_search import SearchParams
 from masktrack_core.deform import DeformationParams
+from masktrack_core.flow import FlowImageParams, FlowParams
 from masktrack_core.network import NetworkSpec
 from masktrack_core.propagation import PropagationParams
 from masktrack_core.recipes import (
     AnnotationRecipe,
     FinetuningRecipe,
+    FlowRecipe,
     NetworkRecipe,
     TableRecipe,
     TrackerRecipe,
@@ -30,6 +35,11 @@ TABLES = {
     "crops": CropParams,
     "schedules": TrainParams,
     "propagations": PropagationParams,
+    "flow_methods": FlowParams,
+    "flow_images": FlowImageParams,
+    "flows": FlowRecipe,
+    "crfs": CrfParams,
+    "crf_searches": SearchParams,
     "networks": NetworkRecipe,
     "finetunings": FinetuningRecipe,
     "trackers": TrackerRecipe,
@@ -38,7 +48,7 @@ TABLES = {
     "tables": TableRecipe,
 }
 #: (table, field) that is not a key of its row: the row's own name, or set by another table.
-ELSEWHERE = {("architectures", "prior")}
+ELSEWHERE = {("architectures", "prior"), ("crf_searches", "threshold")}
 
 
 def row_schema(table):
@@ -72,3 +82,13 @@ def test_every_key_is_described(path, entry):
 @pytest.mark.parametrize("table", TABLES)
 def test_unknown_keys_are_errors(table):
     assert row_schema(table)["additionalProperties"] is False
+
+
+def test_rows_of_an_ablation_have_the_fields_of_their_dataclass():
+    rows = row_schema("ablations")["properties"]["rows"]["items"]
+    assert set(rows["properties"]) == {field.name for field in fields(AblationRow)}
+
+
+def test_the_published_crfs_are_rows_of_the_configuration():
+    rows = yaml.safe_load((ROOT / "config.yaml").read_text())["crfs"]
+    assert {name: CrfParams(**rows[name]) for name in PUBLISHED} == dict(PUBLISHED)
