@@ -26,7 +26,8 @@ LAYERS = {
         "decoding", "io", "archives", "patterns", "layouts", "datasets", "videos", "stills",
         "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
         "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
-        "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "scoring",
+        "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "mask_folders",
+        "scoring",
         "score_tables", "figures", "provenance", "cli",
     ),
 }  # fmt: skip
