@@ -26,7 +26,9 @@ include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/track.smk"
 include: "rules/segment.smk"
+include: "rules/external.smk"
 include: "rules/evaluate.smk"
+include: "rules/figures.smk"
 
 
 rule all:
@@ -35,3 +37,18 @@ rule all:
         "<results>/table2.csv",
     log:
         "<logs>/all.log",
+
+
+rule figures:
+    input:
+        expand("<results>/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]),
+        "<results>/index.html",
+    log:
+        "<logs>/figures.log",
+
+
+rule films:
+    input:
+        films(),
+    log:
+        "<logs>/films.log",

@@ -12,6 +12,7 @@ from masktrack_core.datasets import (
     read_facts,
 )
 from masktrack_core.errors import InputError
+from masktrack_core.external import check_source
 from masktrack_core.recipes import Recipes, read_recipes
 from masktrack_core.rendered_clips import VIDEO_SETS
 
@@ -45,6 +46,9 @@ class Experiment:
                     f"architectures.{name}.pretrained: expected a weights file, '{weights}' does "
                     "not exist; correct the path, or null to start from random weights"
                 )
+        for name, variant in recipes.variants.items():
+            if variant.masks is not None:
+                check_source(f"variants.{name}.masks", variant.masks)
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
         return cls(config=config, recipes=recipes, objects=objects)
 
@@ -96,6 +100,7 @@ _NAMED = (
     "annotations",
     "variants",
     "tables",
+    "figures",
 )
 
 

@@ -1,15 +1,28 @@
-"""The figures of the paper: arrays and tables in, a matplotlib ``Figure`` out; no file written."""
+"""Figure 2 of the paper, and how a figure becomes files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.arrays import Frame
 from masktrack_core.errors import InputError
+from masktrack_core.io import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Dots per inch of PNG files.
+RESOLUTION = 150
+
 COLUMN_INCHES = 2.4  # width of one frame in Figure 2
+
+
+def write_figure(figure: "Figure", paths: Iterable[Path | str]) -> None:
+    """Write a figure to files; the suffix chooses the format. Equal figures give equal bytes."""
+    for path in map(Path, paths):
+        stamps = {"CreationDate": None} if path.suffix == ".pdf" else {}
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=RESOLUTION, metadata=stamps)
 
 
 def figure2(

@@ -78,10 +78,11 @@ class AnnotationRecipe(_Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class VariantRecipe(_Recipe):
-    """What is scored: the average of trackers, or an oracle that sees the truth."""
+    """What is scored: the average of trackers, an oracle that sees the truth, or others' masks."""
 
     trackers: tuple[str, ...] = ()
     oracle: str | None = None
+    masks: str | None = None
     threshold: float = 0.5
 
 
@@ -184,10 +185,11 @@ def _look_up(config: Mapping[str, Any], where: str, value: Any, target: str) -> 
 def _check_meaning(recipes: Recipes) -> None:
     """Raise where single values are right but do not fit together."""
     for variant in recipes.variants.values():
-        if bool(variant.trackers) == bool(variant.oracle):
+        sources = [key for key in ("trackers", "oracle", "masks") if getattr(variant, key)]
+        if len(sources) != 1:
             raise InputError(
-                f"variants.{variant.name}: expected either trackers or oracle, "
-                f"got {'both' if variant.oracle else 'neither'}; keep one of them"
+                f"variants.{variant.name}: expected either trackers, oracle or masks, "
+                f"got {' and '.join(sources) or 'none'}; keep one of them"
             )
     for annotation in recipes.annotations.values():
         given = (annotation.network is not None, annotation.propagation is not None)

@@ -21,8 +21,18 @@ rule table:
     input:
         table_scores,
     output:
-        table="<results>/{table}.csv",
-        sequences="<results>/{table}_sequences.csv",
+        table=report(
+            "<results>/{table}.csv",
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}", "shows": "means of data sets"},
+        ),
+        sequences=report(
+            "<results>/{table}_sequences.csv",
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}", "shows": "means of sequences"},
+        ),
         page="<results>/{table}.md",
     log:
         "<logs>/table/{table}.log",

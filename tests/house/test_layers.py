@@ -15,7 +15,7 @@ LAYERS = {
     "ground": ("arrays", "errors", "seeds", "tables"),
     "arrays": (
         "masks", "contours", "temporal", "metrics", "warp", "regions", "deform", "augment", "flow",
-        "crf", "oracles", "recipes", "network_spec",
+        "crf", "oracles", "recipes", "figure_recipes", "network_spec",
     ),
     "torch": (
         "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
@@ -27,8 +27,8 @@ LAYERS = {
         "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
         "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
         "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "mask_folders",
-        "scoring",
-        "score_tables", "figures", "provenance", "cli",
+        "external", "scoring", "score_tables", "effort", "attributes", "overlays", "sheets",
+        "plots", "figures", "page_parts", "page", "provenance", "cli",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.

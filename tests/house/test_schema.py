@@ -8,6 +8,7 @@ import yaml
 
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams
+from masktrack_core.figure_recipes import FigureRecipe
 from masktrack_core.network import NetworkSpec
 from masktrack_core.propagation import PropagationParams
 from masktrack_core.recipes import (
@@ -36,6 +37,7 @@ TABLES = {
     "annotations": AnnotationRecipe,
     "variants": VariantRecipe,
     "tables": TableRecipe,
+    "figures": FigureRecipe,
 }
 #: (table, field) that is not a key of its row: the row's own name, or set by another table.
 ELSEWHERE = {("architectures", "prior")}
