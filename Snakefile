@@ -28,8 +28,10 @@ include: "rules/flow.smk"
 include: "rules/track.smk"
 include: "rules/segment.smk"
 include: "rules/refine.smk"
+include: "rules/external.smk"
 include: "rules/evaluate.smk"
 include: "rules/ablate.smk"
+include: "rules/figures.smk"
 
 
 rule all:
@@ -38,3 +40,18 @@ rule all:
         "<results>/table2.csv",
     log:
         "<logs>/all.log",
+
+
+rule figures:
+    input:
+        expand("<results>/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]),
+        "<results>/index.html",
+    log:
+        "<logs>/figures.log",
+
+
+rule films:
+    input:
+        films(),
+    log:
+        "<logs>/films.log",

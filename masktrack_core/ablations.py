@@ -8,7 +8,8 @@ from typing import Any, Self
 import pandas as pd
 
 from masktrack_core.errors import InputError
-from masktrack_core.recipes import Row, TableRow, look_up, look_up_rows
+from masktrack_core.recipes import Row, TableRow
+from masktrack_core.references import look_up, look_up_rows
 from masktrack_core.results import markdown_table
 
 _HEADS = {

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
-    from masktrack_core.scoring import Fact, Frames, ScoringTask, SequenceScore
+    from masktrack_core.scoring import Fact, ScoringTask, SequenceScore
 
 _SCORE_HELP = """\
 Score masks against the annotations of DAVIS-2016, or of any data set in its layout.
 
 Both sides are <sequence>/<frame>.png, whoever made them. Measures are the official ones: region
 similarity J, contour accuracy F (mean, recall, decay) and temporal instability T. The first and
-the last frame of a sequence are not scored. A value above half of a mask's largest is foreground.
+the last frame of a sequence are not scored. A mask of one object is foreground where its values
+{0, 1} or {0, 255} are not 0, and where other values are above half of the largest.
 
 T is the mean over the sequences without occlusion and fast deformation (27 of the 50); like the
 published numbers it counts the step from the true first mask to the second result.
@@ -28,6 +29,7 @@ _SCORE_EXAMPLES = """\
 examples:
   masktrack score data/DAVIS results/masks
   masktrack score data/DAVIS/Annotations/480p osvos.zip --split val --out scores --jobs 8
+  masktrack score truth_labels mask_labels --object all
 
 exit status: 0 scored; 2 some mask is missing, extra, of the wrong size or unreadable (all are
 named, nothing is written).
@@ -85,6 +87,14 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
         help="sequences of which T is taken: where DAVIS-2016 does (default), all, or none",
     )
     score.add_argument(
+        "--object",
+        metavar="ID",
+        dest="objects",
+        type=_object_id,
+        help="score one object of label PNGs, or of folders <sequence>/<object>/: its id, or 'all' "
+        "for each apart (default: masks of one object)",
+    )
+    score.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
@@ -99,47 +109,39 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
     )
 
 
+def _object_id(text: str) -> int | str:
+    if text == "all" or (text.isdecimal() and 1 <= int(text) <= 254):
+        return text if text == "all" else int(text)
+    raise argparse.ArgumentTypeError(f"expected an object id from 1 to 254, or all, got {text!r}")
+
+
 def _score(options: argparse.Namespace) -> int:
-    from masktrack_core.scoring import (
-        choose_sequences,
-        find_sequences,
-        opened_folder,
-        read_davis_facts,
-    )
+    from masktrack_core.mask_folders import find_sequences, opened_folder
+    from masktrack_core.scoring import choose_sequences, object_tasks, read_davis_facts
 
     facts = read_davis_facts()
     with ExitStack() as stack:
         truth = find_sequences(stack.enter_context(opened_folder(options.truth)))
         pred = find_sequences(stack.enter_context(opened_folder(options.masks)))
         names = choose_sequences(truth, pred, options.split, facts)
-        tasks = _scoring_tasks(names, truth, pred, options.temporal, facts)
+        tasks = [
+            task
+            for name in names
+            for task in object_tasks(
+                name,
+                truth.get(name),
+                pred.get(name),
+                objects=options.objects,
+                with_temporal=options.temporal == "all"
+                or (options.temporal == "stable" and name in facts and facts[name].is_stable),
+            )
+        ]
         scores, problems = _run_tasks(tasks, options.jobs)
     if problems:
         sys.stderr.write("\n".join([*problems, f"masktrack: {len(problems)} problems, no score\n"]))
         return 2
     _report(scores, facts, options.out)
     return 0
-
-
-def _scoring_tasks(
-    names: Sequence[str],
-    truth: "dict[str, Frames]",
-    pred: "dict[str, Frames]",
-    temporal: str,
-    facts: "dict[str, Fact]",
-) -> "list[ScoringTask]":
-    from masktrack_core.scoring import ScoringTask
-
-    return [
-        ScoringTask(
-            sequence=name,
-            truth=truth.get(name, {}),
-            pred=pred.get(name, {}),
-            with_temporal=temporal == "all"
-            or (temporal == "stable" and name in facts and facts[name].is_stable),
-        )
-        for name in names
-    ]
 
 
 def _run_tasks(

@@ -13,8 +13,10 @@ from masktrack_core.datasets import (
     read_facts,
 )
 from masktrack_core.errors import InputError
+from masktrack_core.external import check_source
 from masktrack_core.published import weights_file
-from masktrack_core.recipes import Recipes, look_up, read_recipes
+from masktrack_core.recipes import Recipes, read_recipes
+from masktrack_core.references import look_up
 from masktrack_core.rendered_clips import VIDEO_SETS
 
 SequenceObject = tuple[str, int]
@@ -50,6 +52,9 @@ class Experiment:
             weights_file(config, name)
         for name, flow in config["flows"].items():
             _existing_weights(f"flows.{name}.weights", flow["weights"])
+        for name, variant in recipes.variants.items():
+            if variant.masks is not None:
+                check_source(f"variants.{name}.masks", variant.masks)
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
         ablations = read_ablations(config)
         _check_pages(config)
@@ -71,15 +76,6 @@ class Experiment:
             if all(bool(row[key]) == given for key, given in wanted.items())
         ]
         return "|".join(chosen) or "-"
-
-    def networks_of(self, table: str) -> list[str]:
-        """Return the networks trained offline behind a table's rows, in the order of the config."""
-        rows, recipes = self.recipes.tables[table].rows, self.recipes
-        used = {recipes.annotations[row.annotation].network for row in rows}
-        for row in rows:
-            for tracker in recipes.variants[row.variant].trackers:
-                used.add(recipes.trackers[tracker].network)
-        return [name for name in recipes.networks if name in used]
 
     def root(self, table: str, name: str) -> str:
         """Return the folder that holds a data set or a set of stills."""
@@ -126,6 +122,7 @@ _NAMED = (
     "tables",
     "ablations",
     "flows",
+    "figures",
 )
 
 

@@ -1,17 +1,28 @@
-"""The figures of the paper: arrays and tables in, a matplotlib ``Figure`` out."""
+"""Figure 2 of the paper, and how a figure becomes files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.arrays import Frame
 from masktrack_core.errors import InputError
+from masktrack_core.io import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from pandas import DataFrame
+
+#: Dots per inch of PNG files.
+RESOLUTION = 150
 
 COLUMN_INCHES = 2.4  # width of one frame in Figure 2
+
+
+def write_figure(figure: "Figure", paths: Iterable[Path | str]) -> None:
+    """Write a figure to files; the suffix chooses the format. Equal figures give equal bytes."""
+    for path in map(Path, paths):
+        stamps = {"CreationDate": None} if path.suffix == ".pdf" else {}
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=RESOLUTION, metadata=stamps)
 
 
 def figure2(
@@ -60,45 +71,3 @@ def _check_columns(
                 f"figure2: magnitudes[{column}]: expected shape {frame.shape} like its frame, "
                 f"got {magnitude.shape}"
             )
-
-
-def save_figure(figure: "Figure", paths: Iterable[str | Path]) -> None:
-    """Write a figure in the formats that the suffixes name; the same figure gives the same bytes.
-
-    Pictures have 150 pixels an inch.
-    """
-    for path in paths:
-        dated = {"CreationDate": None} if Path(path).suffix == ".pdf" else {}
-        figure.savefig(path, dpi=150, metadata=dated)
-
-
-def loss_curves(losses: Mapping[str, "DataFrame"]) -> "Figure":
-    """Return loss and learning rate over the steps of each training, by name.
-
-    Tables have the columns of ``tables.LOSSES``. Single losses are pale, their running median over
-    a fiftieth of the training is drawn on top. A network that was not trained offline has an empty
-    table and says so in the legend. Raises ``InputError`` for no table at all.
-    """
-    from matplotlib.figure import Figure
-
-    if not losses:
-        raise InputError("loss_curves: expected the losses of at least one network, got none")
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    for name, table in losses.items():
-        window = max(1, len(table) // 50)
-        smooth = table["loss"].rolling(window, center=True, min_periods=1).median()
-        label = name if len(table) else f"{name} (not trained offline)"
-        (line,) = upper.plot(table["iteration"], smooth, linewidth=1.5, label=label)
-        colour = line.get_color()
-        upper.plot(table["iteration"], table["loss"], color=colour, alpha=0.25, linewidth=0.6)
-        lower.plot(table["iteration"], table["learning_rate"], color=colour, linewidth=1.5)
-    upper.set(ylabel="loss (cross-entropy)")
-    lower.set(xlabel="step", ylabel="learning rate")
-    if any((table["loss"] > 0).any() for table in losses.values()):
-        upper.set_yscale("log")
-    upper.legend(frameon=False)
-    for axes in (upper, lower):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.3, which="both", linewidth=0.5)
-    return figure

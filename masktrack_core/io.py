@@ -80,13 +80,14 @@ def read_frame(path: Path) -> Frame:
     return np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
 
 
-def read_mask(path: Path, *, threshold: int = 127) -> Mask:
+def read_mask(path: Path, *, threshold: int | None = 127) -> Mask:
     """Return a binary mask.
 
     A lossless file whose values are {0, 1} or {0, full} is foreground where > 0; any other, and
-    every JPEG, where > ``threshold`` of 255 (the rule of DAVIS' ``db_read_result``). Colour masks
-    (SegTrack-v2 stores grey as RGB) count by their largest channel; alpha is dropped (DAVIS
-    bear/00077). A coloured palette counts by its indices, which must be {0, 1} or {0, 255}.
+    every JPEG, where > ``threshold`` of 255; None is half of the file's largest value (the rule
+    for results, DAVIS' ``db_read_result``). Colour masks (SegTrack-v2 stores grey as RGB) count by
+    their largest channel; alpha is dropped (DAVIS bear/00077). A coloured palette counts by its
+    indices, which must be {0, 1} or {0, 255}.
     Raises `InputError` for unreadable files and for several objects in one palette.
     """
     picture = read_picture(path)
@@ -95,7 +96,7 @@ def read_mask(path: Path, *, threshold: int = 127) -> Mask:
         if ids[-1] not in (0, 1, 255) or ids.size > 2 or (ids.size == 2 and ids[0] != 0):
             raise InputError(
                 f"{path}: expected one object, palette indices {{0, 1}} or {{0, 255}}, got "
-                f"{ids.tolist()}; read it as labels and choose an object"
+                f"{ids.tolist()}; read as labels and choose an object (masktrack score --object)"
             )
         return np.asarray(picture.values > 0)
     values = picture.coloured
@@ -108,7 +109,8 @@ def read_mask(path: Path, *, threshold: int = 127) -> Mask:
     binary = largest in (0, 1, 255, full) and bool(((values == 0) | (values == largest)).all())
     if picture.lossless and binary:
         return np.asarray(values > 0)
-    return np.asarray(values > threshold * (full // 255))
+    cut = float(largest) / 2 if threshold is None else threshold * (full // 255)
+    return np.asarray(values > cut)
 
 
 def read_labels(path: Path) -> Labels:

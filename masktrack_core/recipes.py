@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from masktrack_core.errors import InputError
+from masktrack_core.references import check_references
 
 Row = Mapping[str, Any]
 R = TypeVar("R", bound="_Recipe")
@@ -87,10 +88,11 @@ class AnnotationRecipe(_Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class VariantRecipe(_Recipe):
-    """What is scored: the average of trackers, or an oracle that sees the truth."""
+    """What is scored: the average of trackers, an oracle that sees the truth, or others' masks."""
 
     trackers: tuple[str, ...] = ()
     oracle: str | None = None
+    masks: str | None = None
     threshold: float = 0.5
     crf: str | None = None
     crf_search: str | None = None
@@ -137,46 +139,12 @@ def annotated_times(length: int, every: int | None) -> range:
     return range(0, length, every or length)
 
 
-#: (table, key) → the table in which the key's value, or each of its values, must be a name.
-REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        ("stills", "datasets"): "datasets",
-        ("networks", "architecture"): "architectures",
-        ("networks", "stills"): "stills",
-        ("networks", "deformation"): "deformations",
-        ("networks", "augmentation"): "augmentations",
-        ("networks", "crop"): "crops",
-        ("networks", "schedule"): "schedules",
-        ("finetunings", "schedule"): "schedules",
-        ("finetunings", "crop"): "crops",
-        ("finetunings", "augmentation"): "augmentations",
-        ("finetunings", "deformation"): "deformations",
-        ("trackers", "network"): "networks",
-        ("trackers", "finetuning"): "finetunings",
-        ("trackers", "propagation"): "propagations",
-        ("trackers", "flow"): "flows",
-        ("flows", "method"): "flow_methods",
-        ("flows", "image"): "flow_images",
-        ("crf_searches", "start"): "crfs",
-        ("annotations", "network"): "networks",
-        ("annotations", "propagation"): "propagations",
-        ("variants", "trackers"): "trackers",
-        ("variants", "crf"): "crfs",
-        ("variants", "crf_search"): "crf_searches",
-        ("tables", "datasets"): "datasets",
-    }
-)
-
-
 def read_recipes(config: Mapping[str, Any]) -> Recipes:
     """Return the experiment tables of a validated configuration.
 
     Raises ``InputError`` naming the key, the unknown name and the names that exist.
     """
-    for (table, key), target in REFERENCES.items():
-        for row_name, row in config.get(table, {}).items():
-            look_up(config, f"{table}.{row_name}.{key}", row.get(key), target)
-    look_up_rows(config, "tables")
+    check_references(config)
     recipes = Recipes(
         networks=_rows(NetworkRecipe, config["networks"]),
         finetunings=_rows(FinetuningRecipe, config["finetunings"]),
@@ -194,31 +162,14 @@ def _rows(recipe: type[R], table: Mapping[str, Row]) -> Mapping[str, R]:
     return MappingProxyType({name: recipe.from_row(name, row) for name, row in table.items()})
 
 
-def look_up_rows(config: Mapping[str, Any], tables: str) -> None:
-    """Raise ``InputError`` where a row of a results table names what does not exist."""
-    for name, table in config.get(tables, {}).items():
-        for number, row in enumerate(table["rows"]):
-            where = f"{tables}.{name}.rows[{number}]"
-            look_up(config, f"{where}.variant", row["variant"], "variants")
-            look_up(config, f"{where}.annotation", row.get("annotation", "first"), "annotations")
-
-
-def look_up(config: Mapping[str, Any], where: str, value: Any, target: str) -> None:
-    """Raise ``InputError`` unless the value, or each of its values, names a row of ``target``."""
-    names = value if isinstance(value, list) else [] if value is None else [value]
-    for name in names:
-        if name not in config.get(target, {}):
-            known = sorted(config.get(target, {}))
-            raise InputError(f"{where}: unknown name '{name}'; config.{target} defines {known}")
-
-
 def _check_meaning(recipes: Recipes) -> None:
     """Raise where single values are right but do not fit together."""
     for variant in recipes.variants.values():
-        if bool(variant.trackers) == bool(variant.oracle):
+        sources = [key for key in ("trackers", "oracle", "masks") if getattr(variant, key)]
+        if len(sources) != 1:
             raise InputError(
-                f"variants.{variant.name}: expected either trackers or oracle, "
-                f"got {'both' if variant.oracle else 'neither'}; keep one of them"
+                f"variants.{variant.name}: expected either trackers, oracle or masks, "
+                f"got {' and '.join(sources) or 'none'}; keep one of them"
             )
         refinements = [given for given in (variant.crf, variant.crf_search) if given]
         if len(refinements) > (1 if variant.trackers else 0):

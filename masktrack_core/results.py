@@ -1,14 +1,15 @@
 """From scores of frames to the tables of the paper."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from masktrack_core.errors import InputError
-from masktrack_core.io import read_mask
+from masktrack_core.io import read_mask, read_table
 from masktrack_core.metrics import contour_accuracy, region_similarity, scored_frames
 from masktrack_core.recipes import TableRow
+from masktrack_core.tables import SCORES
 from masktrack_core.videos import Video
 
 COMPUTED, PUBLISHED = "computed", "published"
@@ -20,16 +21,17 @@ def frame_scores(
     """Return J and F of the masks in a folder, one row per frame that has a truth.
 
     Masks are PNGs named like the video's frames. ``annotated`` are the frames a user gave;
-    ``skip`` ⊂ {first, last} are left out of the score (paper §5.1), as column ``scored`` says.
+    ``skip`` ⊂ {first, last} are left out of the score (paper §5.1), as column ``scored`` says; such
+    a frame without a mask has no row (others' masks often begin at the second frame).
     Raises ``InputError`` naming the file for a missing mask and one of another size.
     """
     counted = range(len(video))[scored_frames(len(video), skip)]
     rows = []
     for t, name in enumerate(video.frame_names):
         truth = video.truth(t)
-        if truth is None:
-            continue
         path = masks / f"{name}.png"
+        if truth is None or (t not in counted and not path.exists()):
+            continue
         mask = read_mask(path)
         if mask.shape != truth.shape:
             raise InputError(
@@ -41,6 +43,11 @@ def frame_scores(
         rows.append((video.object_id, name, t, t in annotated, t in counted, *measured))
     columns = ["object", "frame", "t", "annotated", "scored", "J", "F"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def read_scores(paths: Iterable[Path]) -> pd.DataFrame:
+    """Return the scores of several files as one table, with the columns of ``tables.SCORES``."""
+    return pd.concat([read_table(path, SCORES) for path in paths], ignore_index=True)
 
 
 def sequence_table(scores: pd.DataFrame, rows: Sequence[TableRow]) -> pd.DataFrame:

@@ -16,24 +16,26 @@ Row = dict[str, str | int | float]
 
 
 def frame_rows(scores: Iterable[SequenceScore]) -> list[Row]:
-    """Return one row per scored frame: sequence, frame, J, F, T (T may be absent or NaN)."""
+    """Return one row per scored frame: sequence, object, frame, J, F, T (T may be NaN)."""
     rows: list[Row] = []
     for score in scores:
         t = np.full(len(score.frames), np.nan) if score.t is None else score.t
         for name, j, f, step in zip(score.frames, score.j, score.f, t, strict=True):
-            rows.append({"sequence": score.sequence, "frame": name, "J": j, "F": f, "T": step})
+            row: Row = {"sequence": score.sequence, "object": score.object_id, "frame": name}
+            rows.append(row | {"J": j, "F": f, "T": step})
     return rows
 
 
 def sequence_rows(scores: Iterable[SequenceScore], facts: Mapping[str, Fact]) -> list[Row]:
-    """Return one row per sequence: split, scored frames and the statistics of J, F and T."""
+    """Return one row per sequence and object: split, scored frames, statistics of J, F and T."""
     rows: list[Row] = []
     for score in scores:
         j, f = summarize(score.j), summarize(score.f)
         t = math.nan if score.t is None else temporal_mean(score.t)
         values = (j.mean, j.recall, j.decay, f.mean, f.recall, f.decay, t)
         split = facts[score.sequence].split if score.sequence in facts else ""
-        row: Row = {"sequence": score.sequence, "set": split, "frames": len(score.frames)}
+        row: Row = {"sequence": score.sequence, "object": score.object_id}
+        row |= {"set": split, "frames": len(score.frames)}
         rows.append(row | dict(zip(_STATISTICS, values, strict=True)))
     return rows
 

@@ -1,31 +1,26 @@
 """Scores of a folder of masks in DAVIS layout, whoever made them.
 
-``<sequence>/<frame>.png`` on both sides. Protocol of DAVIS-2016: first and last frame are not
-scored, per-sequence means are averaged without weights, T only where it is meant.
+``<sequence>/<frame>.png`` on both sides, read by `masktrack_core.mask_folders`. Protocol of
+DAVIS-2016: first and last frame are not scored, per-sequence means are averaged without weights,
+T only where it is meant.
 """
 
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from masktrack_core import metrics
 from masktrack_core.arrays import Mask, Masks
 from masktrack_core.datasets import read_facts
 from masktrack_core.errors import InputError
-
-Frames = dict[str, Path]
-"""The mask files of one sequence by frame name, in order."""
+from masktrack_core.mask_folders import MaskFiles, find_masks, find_objects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +33,12 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringTask:
-    """One sequence to score."""
+    """One object of one sequence to score."""
 
     sequence: str
-    truth: Frames
-    pred: Frames
+    object_id: int = 1
+    truth: MaskFiles
+    pred: MaskFiles
     skip: tuple[str, ...] = ("first", "last")  # frames not scored (DAVIS-2016)
     with_temporal: bool = True
 
@@ -55,6 +51,7 @@ class SequenceScore:
     """
 
     sequence: str
+    object_id: int = 1
     frames: tuple[str, ...]
     j: NDArray[np.float64]
     f: NDArray[np.float64]
@@ -71,47 +68,8 @@ def read_davis_facts() -> dict[str, Fact]:
     }
 
 
-@contextmanager
-def opened_folder(path: Path) -> Iterator[Path]:
-    """Give the folder itself, or a temporary one with the PNG files of a zip archive."""
-    if path.is_dir():
-        yield path
-    elif path.is_file() and zipfile.is_zipfile(path):
-        with TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if n.lower().endswith(".png")]
-            archive.extractall(folder, [n for n in names if not n.startswith("__MACOSX")])
-            yield Path(folder)
-    else:
-        raise InputError(f"{path}: expected a folder or a zip archive of masks, found neither")
-
-
-def find_sequences(root: Path) -> dict[str, Frames]:
-    """Return the PNG files below ``root`` by sequence and frame, both in order of name.
-
-    ``root`` may be the root of DAVIS (its ``Annotations/480p`` is taken), a folder of sequences,
-    a folder that holds only one such folder (as archives often do), or one sequence.
-    """
-    annotations = root / "Annotations" / "480p"
-    root = annotations if annotations.is_dir() else root
-    for _ in range(4):
-        if frames := _find_frames(root):
-            return {root.name: frames}
-        folders = sorted(entry for entry in root.iterdir() if entry.is_dir())
-        found = {folder.name: _find_frames(folder) for folder in folders}
-        if any(found.values()):
-            return {name: frames for name, frames in found.items() if frames}
-        if len(folders) != 1:
-            break
-        root = folders[0]
-    raise InputError(f"{root}: expected masks <sequence>/<frame>.png, found no PNG file")
-
-
-def _find_frames(folder: Path) -> Frames:
-    return {path.stem: path for path in sorted(folder.glob("*.png"))}
-
-
 def choose_sequences(
-    truth: Mapping[str, Frames], pred: Mapping[str, Frames], split: str, facts: Mapping[str, Fact]
+    truth: Collection[str], pred: Collection[str], split: str, facts: Mapping[str, Fact]
 ) -> list[str]:
     """Return the sequences to score, in order: those in ``pred``, or those of a split.
 
@@ -127,18 +85,47 @@ def choose_sequences(
     return chosen
 
 
+def object_tasks(
+    sequence: str,
+    truth: Path | None,
+    pred: Path | None,
+    *,
+    objects: int | str | None,
+    with_temporal: bool,
+) -> list[ScoringTask]:
+    """Return what there is to score in the folders of a sequence; None where it has no folder.
+
+    ``objects`` is an object id, ``"all"`` for each that the truth has, or None for masks of one
+    object.
+    """
+    numbers: Sequence[int | None]
+    if objects == "all":
+        numbers = find_objects(truth) if truth else [None]
+    else:
+        numbers = [int(objects) if objects is not None else None]
+    return [
+        ScoringTask(
+            sequence=sequence,
+            object_id=number or 1,
+            truth=find_masks(truth, number),
+            pred=find_masks(pred, number),
+            with_temporal=with_temporal,
+        )
+        for number in numbers
+    ]
+
+
 def find_mismatches(task: ScoringTask) -> list[str]:
     """Return one line for each missing and each extra mask of a sequence."""
-    if not task.truth:
-        what = "extra, not in TRUTH" if task.pred else "missing in TRUTH and in MASKS"
+    truth, pred = list(task.truth.paths), list(task.pred.paths)
+    if not truth:
+        what = "extra, not in TRUTH" if pred else "missing in TRUTH and in MASKS"
         return [f"{task.sequence}: {what}"]
-    if not task.pred:
+    if not pred:
         return [f"{task.sequence}: missing in MASKS, the whole sequence"]
-    lines = [f"{task.sequence}/{name}.png: extra" for name in task.pred if name not in task.truth]
-    needed = list(task.truth)[metrics.scored_frames(len(task.truth), task.skip)]
-    return lines + [
-        f"{task.sequence}/{name}.png: missing" for name in needed if name not in task.pred
-    ]
+    lines = [f"{task.sequence}/{name}.png: extra" for name in pred if name not in task.truth.paths]
+    needed = truth[metrics.scored_frames(len(truth), task.skip)]
+    return lines + [f"{task.sequence}/{name}.png: missing" for name in needed if name not in pred]
 
 
 def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
@@ -146,23 +133,45 @@ def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
 
     T follows the published numbers: the true first mask, then the scored results in order.
     """
-    names = list(task.truth)[metrics.scored_frames(len(task.truth), task.skip)]
-    first = next(iter(task.truth))
+    frames = list(task.truth.paths)
+    first, names = frames[0], frames[metrics.scored_frames(len(frames), task.skip)]
     problems: list[str] = []
-    truth = _read_masks([task.truth[name] for name in [first, *names]], problems)
-    pred = _read_masks([task.pred[name] for name in names], problems)
-    if not problems:
-        problems = _find_wrong_sizes(task, names, truth[1:], pred, truth[0].shape)
+    truth = _read_masks(task.truth, list(dict.fromkeys([first, *names])), problems)
+    pred = _read_masks(task.pred, names, problems)
+    if first in truth:
+        problems += _find_wrong_sizes(task.truth, truth, truth[first].shape)
+        problems += _find_wrong_sizes(task.pred, pred, truth[first].shape)
     if problems:
         return problems
-    true_masks, masks = np.stack(truth[1:]), np.stack(pred)
+    true_masks, masks = np.stack([truth[n] for n in names]), np.stack([pred[n] for n in names])
     return SequenceScore(
         sequence=task.sequence,
+        object_id=task.object_id,
         frames=tuple(names),
         j=metrics.region_similarity(masks, true_masks),
         f=metrics.contour_accuracy(masks, true_masks),
-        t=_temporal(truth[0], masks, names[0] == first) if task.with_temporal else None,
+        t=_temporal(truth[first], masks, names[0] == first) if task.with_temporal else None,
     )
+
+
+def _read_masks(files: MaskFiles, names: Sequence[str], problems: list[str]) -> dict[str, Mask]:
+    masks = {}
+    for name in names:
+        try:
+            masks[name] = files.read(name)
+        except InputError as error:
+            problems.append(str(error))
+    return masks
+
+
+def _find_wrong_sizes(
+    files: MaskFiles, masks: Mapping[str, Mask], expected: tuple[int, ...]
+) -> list[str]:
+    return [
+        f"{files.paths[name]}: wrong size, expected {expected} like TRUTH, got {mask.shape}"
+        for name, mask in masks.items()
+        if mask.shape != expected
+    ]
 
 
 def _temporal(first: Mask, masks: Masks, is_first_scored: bool) -> NDArray[np.float64]:
@@ -187,44 +196,3 @@ def score_sequences(
 
 def _use_one_thread() -> None:
     cv2.setNumThreads(1)
-
-
-def _read_masks(paths: Sequence[Path], problems: list[str]) -> list[Mask]:
-    masks: list[Mask] = []
-    for path in paths:
-        try:
-            masks.append(_read_mask(path))
-        except InputError as error:
-            problems.append(str(error))
-    return masks
-
-
-def _read_mask(path: Path) -> Mask:
-    """Return a mask file as DAVIS' ``db_read_result`` does: above half of its largest value.
-
-    To be replaced by ``masktrack_core.io.read_mask(path)`` once that is on this branch.
-    """
-    try:
-        with Image.open(path) as picture:
-            is_palette = picture.mode == "P"
-            values = np.asarray(picture if picture.mode in "P1L" else picture.convert("L"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: unreadable, expected a PNG mask ({error})") from error
-    if is_palette:
-        return np.asarray(values > 0)
-    return np.asarray(values > values.max() / 2)
-
-
-def _find_wrong_sizes(
-    task: ScoringTask,
-    names: Sequence[str],
-    truth: Sequence[Mask],
-    pred: Sequence[Mask],
-    expected: tuple[int, ...],
-) -> list[str]:
-    problems = []
-    for name, true_mask, mask in zip(names, truth, pred, strict=True):
-        for path, got in ((task.truth[name], true_mask.shape), (task.pred[name], mask.shape)):
-            if got != expected:
-                problems.append(f"{path}: wrong size, expected {expected} like TRUTH, got {got}")
-    return problems

@@ -172,12 +172,6 @@ def table_scores(wildcards):
     ]
 
 
-def table_losses(wildcards):
-    """Return the losses of every network behind a table."""
-    networks = experiment.networks_of(wildcards.table)
-    return [f"{RESULTS}/networks/{network}.csv" for network in networks]
-
-
 def ablation_scores(wildcards):
     """Return the scores that an ablation is made of."""
     ablation = experiment.ablations[wildcards.ablation]

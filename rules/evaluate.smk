@@ -21,8 +21,18 @@ rule table:
     input:
         table_scores,
     output:
-        table="<results>/{table}.csv",
-        sequences="<results>/{table}_sequences.csv",
+        table=report(
+            "<results>/{table}.csv",
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}", "shows": "means of data sets"},
+        ),
+        sequences=report(
+            "<results>/{table}_sequences.csv",
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}", "shows": "means of sequences"},
+        ),
         page="<results>/{table}.md",
     log:
         "<logs>/table/{table}.log",
@@ -39,16 +49,3 @@ rule table:
         },
     script:
         "../workflow_scripts/table.py"
-
-
-rule loss_curves:
-    input:
-        table_losses,
-    output:
-        multiext("<results>/{table}_losses", ".pdf", ".png"),
-    log:
-        "<logs>/loss_curves/{table}.log",
-    params:
-        code=code("loss_curves"),
-    script:
-        "../workflow_scripts/loss_curves.py"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from masktrack_core.ablation_figures import delta_figure
-from masktrack_core.figures import save_figure
+from masktrack_core.figures import write_figure
 from masktrack_core.provenance import job_log
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def main(job: "Snakemake") -> None:
     """Write the figure as PDF and PNG."""
     with job_log(job.log[0], __file__):
         table = pd.read_csv(job.input[0]).fillna({"aspect": ""})
-        save_figure(delta_figure(table), [job.output.pdf, job.output.png])
+        write_figure(delta_figure(table), [job.output.pdf, job.output.png])
 
 
 main(snakemake)

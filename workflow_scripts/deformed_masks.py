@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from masktrack_core.ablation_figures import deformed_masks_page
 from masktrack_core.archives import MaskArchive
-from masktrack_core.figures import save_figure
+from masktrack_core.figures import write_figure
 from masktrack_core.io import read_table
 from masktrack_core.provenance import job_log
 from masktrack_core.stills import read_still
@@ -28,7 +28,7 @@ def main(job: "Snakemake") -> None:
             masks = [archive[name] for archive in archives for name in names]
             rows.append((*read_still(still), masks))
         titles = [name for name in page["deformations"] for _ in each]
-        save_figure(deformed_masks_page(rows, titles), [job.output[0]])
+        write_figure(deformed_masks_page(rows, titles), [job.output[0]])
 
 
 main(snakemake)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.archives import GreyArchive, frame_key
-from masktrack_core.figures import figure2, save_figure
+from masktrack_core.figures import figure2, write_figure
 from masktrack_core.io import read_table
 from masktrack_core.provenance import job_log
 from masktrack_core.tables import INDEX
@@ -24,7 +24,7 @@ def main(job: "Snakemake") -> None:
             frames.append(open_video(index, int(index["object"].iloc[0]))[chosen["t"]])
             magnitudes.append(GreyArchive(Path(flow))[frame_key(chosen["t"])])
         names = [chosen["sequence"] for chosen in job.params.frames]
-        save_figure(figure2(frames, magnitudes, names=names), [job.output.pdf, job.output.png])
+        write_figure(figure2(frames, magnitudes, names=names), [job.output.pdf, job.output.png])
 
 
 main(snakemake)

@@ -8,7 +8,7 @@ from masktrack_core.io import atomic_folder, read_table, write_mask
 from masktrack_core.oracles import box_oracle, grabcut_oracle, nearest_annotation
 from masktrack_core.provenance import job_log
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import open_video
+from masktrack_core.videos import annotated_masks, open_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
@@ -19,6 +19,7 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__), atomic_folder(Path(job.output[0])) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
+        given = annotated_masks(video, annotations)
         for t, name in enumerate(video.frame_names):
             truth = video.truth(t)
             if truth is None:
@@ -30,6 +31,8 @@ def main(job: "Snakemake") -> None:
                     mask = grabcut_oracle(video[t], truth, seed=job.params.seed)
                 case "copy":
                     mask = annotations[nearest_annotation(list(annotations), t)]
+                case "copy_box":
+                    mask = box_oracle(given[nearest_annotation(list(given), t)])
             write_mask(folder / f"{name}.png", mask)
 
 

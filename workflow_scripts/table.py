@@ -3,14 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from masktrack_core.datasets import read_facts
-from masktrack_core.io import read_table
 from masktrack_core.provenance import job_log
 from masktrack_core.recipes import TableRecipe
-from masktrack_core.results import markdown_table, method_table, sequence_table
-from masktrack_core.tables import SCORES
+from masktrack_core.results import markdown_table, method_table, read_scores, sequence_table
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
@@ -20,10 +16,7 @@ def main(job: "Snakemake") -> None:
     """Write the table, its page and the means of every sequence."""
     with job_log(job.log[0], __file__):
         recipe = TableRecipe.from_row(job.wildcards.table, job.params.table)
-        scores = pd.concat(
-            [read_table(Path(path), SCORES) for path in job.input], ignore_index=True
-        )
-        sequences = sequence_table(scores, recipe.rows)
+        sequences = sequence_table(read_scores(map(Path, job.input)), recipe.rows)
         table = method_table(
             sequences, recipe.datasets, read_facts("published_table2"), job.params.published
         )

@@ -15,7 +15,7 @@ LAYERS = {
     "ground": ("arrays", "errors", "seeds", "tables"),
     "arrays": (
         "masks", "contours", "temporal", "metrics", "warp", "regions", "deform", "augment", "flow",
-        "crf", "oracles", "recipes", "network_spec",
+        "crf", "oracles", "references", "recipes", "figure_recipes", "network_spec",
     ),
     "torch": (
         "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
@@ -24,11 +24,12 @@ LAYERS = {
     ),
     "edges": (
         "decoding", "io", "picture_zip", "archives", "patterns", "layouts", "datasets", "videos",
-        "stills", "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
-        "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
+        "stills", "download", "unpacking", "rendered_textures", "rendered_layers",
+        "rendered_puppets", "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
         "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "ablations",
-        "refinement", "crf_search", "video_stills", "ablation_figures", "scoring", "score_tables",
-        "figures", "provenance", "published", "cli",
+        "refinement", "crf_search", "video_stills", "ablation_figures", "mask_folders", "external",
+        "scoring", "score_tables", "effort", "attributes", "overlays", "sheets", "plots", "figures",
+        "page_parts", "page", "provenance", "published", "cli",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.

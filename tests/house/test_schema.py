@@ -11,6 +11,7 @@ from masktrack_core.augment import AugmentationParams
 from masktrack_core.crf import PUBLISHED, CrfParams
 from masktrack_core.crf_search import SearchParams
 from masktrack_core.deform import DeformationParams
+from masktrack_core.figure_recipes import FigureRecipe
 from masktrack_core.flow import FlowImageParams, FlowParams
 from masktrack_core.network import NetworkSpec
 from masktrack_core.propagation import PropagationParams
@@ -46,6 +47,7 @@ TABLES = {
     "annotations": AnnotationRecipe,
     "variants": VariantRecipe,
     "tables": TableRecipe,
+    "figures": FigureRecipe,
 }
 #: (table, field) that is not a key of its row: the row's own name, or set by another table.
 ELSEWHERE = {("architectures", "prior"), ("crf_searches", "threshold")}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from masktrack_core import cli, scoring
+from masktrack_core import cli, io, scoring
 from masktrack_core.metrics import region_similarity, temporal_instability
 from masktrack_core.scoring import Fact
 
@@ -117,6 +117,81 @@ def test_masks_of_one_and_of_grey_score_like_masks_of_255(folders, tmp_path, cap
     assert "val" not in first.replace("all scored", "")
 
 
+def test_graded_masks_are_cut_at_half_of_their_largest_value(folders, tmp_path):
+    truth, _ = folders
+    graded = np.where(squares(0), 90, 0) + np.where(squares(2) & ~squares(0), 44, 0)
+    write(tmp_path / "graded" / "b", graded, 1)
+    assert score(truth, tmp_path / "graded", "--out", tmp_path / "out", "--jobs", 1) == 0
+    assert float(rows(tmp_path / "out" / "summary.csv")[0]["J_mean"]) == 1.0
+
+
+def write_labels(folder, numbers):
+    folder.mkdir(parents=True)
+    for t in range(6):
+        labels = np.zeros((40, 50), np.uint8)
+        for number in numbers:
+            labels[8 * number : 8 * number + 6, 5 + t : 25 + t] = number
+        io.write_labels(folder / f"{t:05d}.png", labels)
+
+
+def test_each_object_of_label_pngs_is_scored_apart(tmp_path):
+    write_labels(tmp_path / "truth" / "s", (1, 2, 3))
+    write_labels(tmp_path / "pred" / "s", (1, 3))
+    arguments = [tmp_path / "truth", tmp_path / "pred", "--out", tmp_path / "out", "--jobs", 1]
+    assert score(*arguments, "--object", "all") == 0
+    found = {row["object"]: float(row["J_mean"]) for row in rows(tmp_path / "out/per_sequence.csv")}
+    assert found == {"1": 1.0, "2": 0.0, "3": 1.0}
+    assert score(*arguments, "--object", 3) == 0
+    assert [row["object"] for row in rows(tmp_path / "out/per_sequence.csv")] == ["3"]
+
+
+def test_a_folder_an_object_scores_like_label_pngs(tmp_path):
+    write_labels(tmp_path / "truth" / "s", (1, 2))
+    for number in (1, 2):
+        folder = tmp_path / "pred" / "s" / str(number)
+        write_labels(tmp_path / "only" / str(number), (number,))
+        folder.mkdir(parents=True)
+        for path in (tmp_path / "only" / str(number)).glob("*.png"):
+            io.write_mask(folder / path.name, io.read_labels(path) == number)
+    out = tmp_path / "out"
+    assert score(tmp_path / "truth", tmp_path / "pred", "--object", "all", "--out", out) == 0
+    assert [float(row["J_mean"]) for row in rows(out / "per_sequence.csv")] == [1.0, 1.0]
+
+
+def test_several_objects_without_a_choice_are_refused(tmp_path, capsys):
+    write_labels(tmp_path / "truth" / "s", (1, 2))
+    assert score(tmp_path / "truth", tmp_path / "truth", "--jobs", 1) == 2
+    error = capsys.readouterr().err
+    assert "00000.png: expected one object, palette indices" in error
+    assert "--object" in error
+
+
+@pytest.mark.parametrize("word", ["0", "255", "every", "-1"])
+def test_an_object_is_a_number_or_all(word, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        score("a", "b", f"--object={word}")
+    assert stopped.value.code == 2
+    assert "expected an object id from 1 to 254, or all" in capsys.readouterr().err
+
+
+def test_an_archive_that_leaves_its_folder_is_refused(folders, tmp_path, capsys):
+    archive = tmp_path / "evil.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        stream.writestr("../escaped/00000.png", b"")
+    assert score(folders[0], archive) == 2
+    assert "'../escaped/00000.png'" in capsys.readouterr().err
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_what_macos_adds_to_archives_is_no_mask(folders, tmp_path):
+    archive = tmp_path / "mac.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        for path in sorted(folders[1].rglob("*.png")):
+            stream.write(path, path.relative_to(folders[1]))
+            stream.writestr(f"__MACOSX/{path.parent.name}/._{path.name}", b"x")
+    assert score(folders[0], archive, "--jobs", 1) == 0
+
+
 def test_first_and_last_mask_need_not_be_there(folders):
     truth, pred = folders
     (pred / "a" / "00000.png").unlink()
@@ -141,7 +216,7 @@ def test_every_mask_that_is_wrong_is_named(folders, tmp_path, capsys):
         "a/other.png: extra",
         "d: extra, not in TRUTH",
         "00001.png: wrong size, expected (40, 50) like TRUTH, got (8, 7)",
-        "00004.png: unreadable",
+        "00004.png: expected a picture",
         "6 problems, no score",
     ):
         assert line in output.err

@@ -1,0 +1,35 @@
+"""Gather scores into the numbers of Figure 5: quality by attribute (paper §5.3)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from masktrack_core.attributes import attribute_table, published_sequences, read_attributes
+from masktrack_core.datasets import read_facts
+from masktrack_core.figure_recipes import FigureRecipe
+from masktrack_core.provenance import job_log
+from masktrack_core.results import read_scores, sequence_table
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write a row for each method and attribute."""
+    with job_log(job.log[0], __file__):
+        recipe = FigureRecipe.from_row(job.wildcards.figure, job.params.figure)
+        ours = sequence_table(read_scores(map(Path, job.input.scores)), recipe.rows)
+        parts, attributes = [ours], []
+        for dataset, source in job.params.attributes.items():
+            table = read_attributes(Path(source) if source.endswith(".csv") else source)
+            attributes.append(table.assign(dataset=dataset))
+            if recipe.published and job.params.published[dataset]:
+                known = read_facts(f"{job.params.published[dataset]}_published_J")
+                parts.append(published_sequences(ours, known, recipe.published, dataset))
+        sequences = pd.concat(parts, ignore_index=True)
+        table = attribute_table(sequences, pd.concat(attributes, ignore_index=True))
+        table.to_csv(job.output[0], index=False, float_format="%.4f")
+
+
+main(snakemake)

@@ -1,0 +1,24 @@
+"""Draw a figure from its table, and from nothing else."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from masktrack_core.figures import write_figure
+from masktrack_core.plots import attribute_figure, effort_figure, loss_figure
+from masktrack_core.provenance import job_log
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+DRAW = {"annotations": effort_figure, "attributes": attribute_figure, "losses": loss_figure}
+
+
+def main(job: "Snakemake") -> None:
+    """Write the figure as PDF and as PNG."""
+    with job_log(job.log[0], __file__):
+        figure = DRAW[job.params.kind](pd.read_csv(job.input[0]))
+        write_figure(figure, job.output)
+
+
+main(snakemake)

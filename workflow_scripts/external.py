@@ -1,0 +1,26 @@
+"""Check somebody else's masks of one object and write them like ours."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.external import external_masks, write_external
+from masktrack_core.io import atomic_folder, read_table
+from masktrack_core.provenance import job_log
+from masktrack_core.tables import INDEX
+from masktrack_core.videos import open_video
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write one binary PNG a frame."""
+    with job_log(job.log[0], __file__), atomic_folder(Path(job.output[0])) as folder:
+        video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
+        root = Path(job.input.unpacked[0] if job.input.unpacked else job.params.source)
+        skip, objects = tuple(job.params.skip), job.params.objects
+        files = external_masks(root, job.wildcards.sequence, video, objects=objects, skip=skip)
+        write_external(files, video, folder)
+
+
+main(snakemake)

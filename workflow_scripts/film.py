@@ -1,0 +1,30 @@
+"""Write the masks of one sequence over its frames as a film."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.io import read_mask, read_table
+from masktrack_core.overlays import OBJECTS, write_film
+from masktrack_core.provenance import job_log
+from masktrack_core.sheets import masked_times, picture
+from masktrack_core.tables import INDEX
+from masktrack_core.videos import open_video
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write an MP4 file; frames without masks are left out."""
+    with job_log(job.log[0], __file__):
+        video = open_video(read_table(Path(job.input.index), INDEX), job.params.objects[0])
+        folders = [Path(path) for path in job.input.masks]
+        names = video.frame_names
+        frames = (
+            picture(video, t, [read_mask(f / f"{names[t]}.png") for f in folders], OBJECTS)
+            for t in masked_times(video, folders)
+        )
+        write_film(Path(job.output[0]), frames, frames_per_second=job.params.frames_per_second)
+
+
+main(snakemake)

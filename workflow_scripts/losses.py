@@ -1,0 +1,27 @@
+"""Gather the losses of offline training into one table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from masktrack_core.io import read_table
+from masktrack_core.provenance import job_log
+from masktrack_core.tables import LOSSES
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the losses of every network, one below the other."""
+    with job_log(job.log[0], __file__):
+        names = job.params.figure["networks"]
+        tables = [
+            read_table(Path(path), LOSSES).assign(network=name)
+            for name, path in zip(names, job.input, strict=True)
+        ]
+        pd.concat(tables, ignore_index=True).to_csv(job.output[0], index=False)
+
+
+main(snakemake)

@@ -1,0 +1,21 @@
+"""Unpack an archive of somebody else's masks."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.provenance import job_log
+from masktrack_core.unpacking import unpack
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the contents of the archive into a folder of its own."""
+    with job_log(job.log[0], __file__):
+        shutil.rmtree(job.output[0], ignore_errors=True)
+        unpack(Path(job.input[0]), Path(job.output[0]))
+
+
+main(snakemake)
