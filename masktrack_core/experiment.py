@@ -1,21 +1,21 @@
 """A whole configuration, read once: what the workflow asks before it can plan its jobs."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from masktrack_core.datasets import (
-    folder_fingerprint,
-    index_video,
-    list_sequences,
-    read_facts,
-)
+from masktrack_core.datasets import folder_fingerprint, index_video
 from masktrack_core.errors import InputError
 from masktrack_core.recipes import Recipes, read_recipes
-from masktrack_core.rendered_clips import VIDEO_SETS
-
-SequenceObject = tuple[str, int]
+from masktrack_core.sources import (
+    SequenceObject,
+    check_sources,
+    dataset_objects,
+    set_root,
+    source,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +35,15 @@ class Experiment:
         are not there: before anything runs.
         """
         recipes = read_recipes(config)
-        for name, stills in config["stills"].items():
-            if not stills["rendered"]:
-                _existing_root(f"stills.{name}.root", stills.get("root"))
+        check_sources(config)
         for name, architecture in config["architectures"].items():
             weights = architecture["pretrained"]
-            if weights is not None and not Path(weights).is_file():
+            downloaded = weights in config["archives"]
+            if weights is not None and not downloaded and not Path(weights).is_file():
                 raise InputError(
                     f"architectures.{name}.pretrained: expected a weights file, '{weights}' does "
-                    "not exist; correct the path, or null to start from random weights"
+                    "not exist; correct the path, name a row of archives, or null to start from "
+                    "random weights"
                 )
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
         return cls(config=config, recipes=recipes, objects=objects)
@@ -62,24 +62,23 @@ class Experiment:
             for name, row in self.config[table].items()
             if all(bool(row[key]) == given for key, given in wanted.items())
         ]
-        return "|".join(chosen) or "-"
+        return "|".join(re.escape(name) for name in chosen) or "-"
 
     def root(self, table: str, name: str) -> str:
         """Return the folder that holds a data set or a set of stills."""
-        row = self.config[table][name]
-        return str(Path(self.config["data"]) / name) if row["rendered"] else str(row["root"])
+        return set_root(self.config, table, name)
 
     def objects_of(self, dataset: str, sequence: str) -> list[int]:
         """Return the object numbers of one sequence."""
         return [number for name, number in self.objects[dataset] if name == sequence]
 
     def fingerprint(self, dataset: str, sequence: str) -> str:
-        """Return a digest of a sequence's files: it changes when they do. "" where rendered.
+        """Return a digest of a sequence's files on disk: it changes when they do; else "".
 
         Raises ``InputError`` where frames or truth are missing.
         """
         row = self.config["datasets"][dataset]
-        if row["rendered"]:
+        if source(f"datasets.{dataset}", row) != "root":
             return ""
         objects = self.objects_of(dataset, sequence)
         index = index_video(Path(row["root"]), row["layout"], sequence, objects)
@@ -88,6 +87,7 @@ class Experiment:
 
 
 _NAMED = (
+    "archives",
     "datasets",
     "deformations",
     "networks",
@@ -97,37 +97,3 @@ _NAMED = (
     "variants",
     "tables",
 )
-
-
-def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, ...]:
-    """Return (sequence, object) of a data set: as rendered, as listed, or as found on disk.
-
-    Raises ``InputError`` where the root is missing or ``only`` names a sequence that is not there.
-    """
-    if row["rendered"]:
-        found = [(clip.name, n) for clip in VIDEO_SETS[row["rendered"]] for n in clip.objects]
-    else:
-        root = _existing_root(f"datasets.{name}.root", row.get("root"))
-        if row["table"]:
-            facts = read_facts(row["table"])
-            found = list(zip(facts["sequence"], facts["object"].astype(int), strict=True))
-        else:
-            found = list_sequences(root, row["layout"])
-    if row["only"] is None:
-        return tuple(found)
-    known = {sequence for sequence, _ in found}
-    for sequence in row["only"]:
-        if sequence not in known:
-            raise InputError(
-                f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
-            )
-    return tuple(entry for entry in found if entry[0] in row["only"])
-
-
-def _existing_root(key: str, root: str | None) -> Path:
-    if root is None or not Path(root).is_dir():
-        raise InputError(
-            f"{key}: expected the folder that holds the data, got {root!r}, which does not exist; "
-            "correct the path or remove the entry"
-        )
-    return Path(root)

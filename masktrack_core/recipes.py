@@ -140,6 +140,8 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("annotations", "propagation"): "propagations",
         ("variants", "trackers"): "trackers",
         ("tables", "datasets"): "datasets",
+        ("datasets", "archives"): "archives",
+        ("stills", "archives"): "archives",
     }
 )
 

@@ -53,6 +53,31 @@ def parts(table, key, **columns):
     return rows
 
 
+def set_files(table, name):
+    """Return what must be there before a set is indexed; nothing for a set on disk."""
+    row, root = config[table][name], f"{config['data']}/{name}"
+    if row["archives"]:
+        return [root]
+    if row["rendered"]:
+        rendered = {
+            "datasets": ["attributes.csv"],
+            "stills": ["images", "ground_truth_mask"],
+        }
+        return [f"{root}/{part}" for part in rendered[table]]
+    return []
+
+
+def unpacked(wildcards):
+    """Return the row of a set that is unpacked from archives."""
+    name = wildcards.unpacked
+    return config["datasets"].get(name) or config["stills"][name]
+
+
+def receipt(archive):
+    """Return the receipt of a downloaded file, which lies beside it under the same name."""
+    return f"{config['data']}/archives/{archive}.receipt"
+
+
 def training_inputs(wildcards):
     """Return what a network is trained on: stills, their deformed masks, pretrained weights."""
     network = experiment.recipes.networks[wildcards.network]
@@ -61,7 +86,11 @@ def training_inputs(wildcards):
     return {
         "stills": [f"{RESULTS}/stills/{name}.csv" for name in network.stills],
         "deformed": [f"{deformed}/{name}.zip" for name in network.stills],
-        "pretrained": [pretrained] if pretrained else [],
+        "pretrained": (
+            [receipt(pretrained) if pretrained in config["archives"] else pretrained]
+            if pretrained
+            else []
+        ),
     }
 
 

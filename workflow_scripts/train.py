@@ -7,6 +7,7 @@ import pandas as pd
 
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.devices import use_device
+from masktrack_core.download import received
 from masktrack_core.examples import StillExamples
 from masktrack_core.io import write_table
 from masktrack_core.network_spec import NetworkSpec
@@ -42,7 +43,7 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         p, label = job.params, f"train {job.wildcards.network}"
         parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
-        pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else None
+        pretrained = received(Path(job.input.pretrained[0])) if job.input.pretrained else None
         network = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
         network.to(use_device(p.device, p.threads))
         losses = pd.DataFrame(columns=list(LOSSES.names))

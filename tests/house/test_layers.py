@@ -24,9 +24,9 @@ LAYERS = {
     ),
     "edges": (
         "decoding", "io", "archives", "patterns", "layouts", "datasets", "videos", "stills",
-        "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
-        "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
-        "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "scoring",
+        "mirrors", "download", "unpacking", "sources", "rendered_textures", "rendered_layers",
+        "rendered_puppets", "rendered_animals", "rendered_zoo", "rendered_scripts",
+        "rendered_clips", "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "scoring",
         "score_tables", "figures", "provenance", "cli",
     ),
 }  # fmt: skip
