@@ -26,8 +26,8 @@ LAYERS = {
         "decoding", "io", "archives", "patterns", "layouts", "datasets", "videos", "stills",
         "mirrors", "download", "unpacking", "sources", "rendered_textures", "rendered_layers",
         "rendered_puppets", "rendered_animals", "rendered_zoo", "rendered_scripts",
-        "rendered_clips", "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "scoring",
-        "score_tables", "figures", "provenance", "cli",
+        "rendered_clips", "rendered_stills", "rendered", "rendered_layouts",
+        "experiment", "results", "scoring", "score_tables", "figures", "provenance", "cli",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.
