@@ -110,6 +110,24 @@ def tracking_network(wildcards):
     )
 
 
+def tracker_usage(name):
+    """Return how a tracker uses its network: the rows of its parameters."""
+    tracker = experiment.recipes.trackers[name]
+    finetuning = config["finetunings"].get(tracker.finetuning)
+    tables = ("schedule", "crop", "augmentation", "deformation")
+    stills = experiment.recipes.networks[tracker.network].stills
+    return {
+        "propagation": config["propagations"][tracker.propagation],
+        "finetuning": finetuning,
+        "rows": {
+            table: config[f"{table}s"][finetuning[table]]
+            for table in tables
+            if finetuning
+        },
+        "trained_on": ", ".join(stills),
+    }
+
+
 def tracks(wildcards):
     """Return the tracks that a variant averages."""
     return [

@@ -20,14 +20,16 @@ LAYERS = {
     "torch": (
         "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
         "examples", "batches", "optimisers", "training_state", "training", "devices",
-        "propagation", "segmentation",
+        "propagation", "segmentation", "usage",
     ),
     "edges": (
         "decoding", "io", "archives", "patterns", "layouts", "datasets", "videos", "stills",
         "mirrors", "download", "unpacking", "sources", "rendered_textures", "rendered_layers",
         "rendered_puppets", "rendered_animals", "rendered_zoo", "rendered_scripts",
         "rendered_clips", "rendered_stills", "rendered", "rendered_layouts",
-        "experiment", "results", "scoring", "score_tables", "figures", "provenance", "cli",
+        "experiment", "results", "scoring", "score_tables", "figures", "provenance", "video_files",
+        "overlays", "checks", "own_videos", "cli", "cli_score", "cli_segment", "cli_overlay",
+        "cli_check",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.
