@@ -86,8 +86,10 @@ def read_objects(path: Path) -> dict[int, Mask]:
             )
         return _one(read_mask(path))
     ids = [int(i) for i in np.unique(values) if i] if picture.lossless else []
+    if len(ids) == 1:
+        return _one(np.asarray(values > 0))
     small = [i for i in ids if i < 32]
-    if len(ids) < 2 or not small:
+    if not small:
         return _one(read_mask(path))
     if len(small) == len(ids):
         return split_objects(values.astype(np.uint8))
