@@ -22,8 +22,10 @@ pathvars:
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/export.smk"
 include: "rules/flow.smk"
 include: "rules/track.smk"
 include: "rules/segment.smk"

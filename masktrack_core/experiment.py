@@ -1,25 +1,25 @@
 """A whole configuration, read once: what the workflow asks before it can plan its jobs."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from masktrack_core.ablations import AblationRecipe, read_ablations
-from masktrack_core.datasets import (
-    folder_fingerprint,
-    index_video,
-    list_sequences,
-    read_facts,
-)
+from masktrack_core.datasets import folder_fingerprint, index_video
 from masktrack_core.errors import InputError
 from masktrack_core.external import check_source
 from masktrack_core.published import weights_file
 from masktrack_core.recipes import Recipes, read_recipes
 from masktrack_core.references import look_up
-from masktrack_core.rendered_clips import VIDEO_SETS
-
-SequenceObject = tuple[str, int]
+from masktrack_core.sources import (
+    SequenceObject,
+    check_sources,
+    dataset_objects,
+    set_root,
+    source,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +40,7 @@ class Experiment:
         are not there: before anything runs.
         """
         recipes = read_recipes(config)
-        for name, stills in config["stills"].items():
-            if bool(stills["datasets"]) == ("layout" in stills):
-                raise InputError(
-                    f"stills.{name}: expected either layout or datasets, got "
-                    f"{'both' if stills['datasets'] else 'neither'}; keep one of them"
-                )
-            if not stills["rendered"] and not stills["datasets"]:
-                _existing_root(f"stills.{name}.root", stills.get("root"))
+        check_sources(config)
         for name in config["architectures"]:
             weights_file(config, name)
         for name, flow in config["flows"].items():
@@ -75,12 +68,11 @@ class Experiment:
             for name, row in self.config[table].items()
             if all(bool(row[key]) == given for key, given in wanted.items())
         ]
-        return "|".join(chosen) or "-"
+        return "|".join(re.escape(name) for name in chosen) or "-"
 
     def root(self, table: str, name: str) -> str:
         """Return the folder that holds a data set or a set of stills."""
-        row = self.config[table][name]
-        return str(Path(self.config["data"]) / name) if row["rendered"] else str(row["root"])
+        return set_root(self.config, table, name)
 
     def objects_of(self, dataset: str, sequence: str) -> list[int]:
         """Return the object numbers of one sequence."""
@@ -98,12 +90,12 @@ class Experiment:
         return list(dict.fromkeys(pairs))
 
     def fingerprint(self, dataset: str, sequence: str) -> str:
-        """Return a digest of a sequence's files: it changes when they do. "" where rendered.
+        """Return a digest of a sequence's files on disk: it changes when they do; else "".
 
         Raises ``InputError`` where frames or truth are missing.
         """
         row = self.config["datasets"][dataset]
-        if row["rendered"]:
+        if source(f"datasets.{dataset}", row) != "root":
             return ""
         objects = self.objects_of(dataset, sequence)
         index = index_video(Path(row["root"]), row["layout"], sequence, objects)
@@ -112,6 +104,7 @@ class Experiment:
 
 
 _NAMED = (
+    "archives",
     "datasets",
     "deformations",
     "networks",
@@ -124,31 +117,6 @@ _NAMED = (
     "flows",
     "figures",
 )
-
-
-def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, ...]:
-    """Return (sequence, object) of a data set: as rendered, as listed, or as found on disk.
-
-    Raises ``InputError`` where the root is missing or ``only`` names a sequence that is not there.
-    """
-    if row["rendered"]:
-        found = [(clip.name, n) for clip in VIDEO_SETS[row["rendered"]] for n in clip.objects]
-    else:
-        root = _existing_root(f"datasets.{name}.root", row.get("root"))
-        if row["table"]:
-            facts = read_facts(row["table"])
-            found = list(zip(facts["sequence"], facts["object"].astype(int), strict=True))
-        else:
-            found = list_sequences(root, row["layout"])
-    if row["only"] is None:
-        return tuple(found)
-    known = {sequence for sequence, _ in found}
-    for sequence in row["only"]:
-        if sequence not in known:
-            raise InputError(
-                f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
-            )
-    return tuple(entry for entry in found if entry[0] in row["only"])
 
 
 def _check_pages(config: Mapping[str, Any]) -> None:
@@ -167,12 +135,3 @@ def _existing_weights(key: str, weights: str | None) -> None:
             f"{key}: expected a weights file, '{weights}' does not exist; correct the path, or "
             "null for none"
         )
-
-
-def _existing_root(key: str, root: str | None) -> Path:
-    if root is None or not Path(root).is_dir():
-        raise InputError(
-            f"{key}: expected the folder that holds the data, got {root!r}, which does not exist; "
-            "correct the path or remove the entry"
-        )
-    return Path(root)

@@ -22,7 +22,17 @@ from masktrack_core.decoding import describe
 from masktrack_core.errors import InputError
 from masktrack_core.io import atomic_path
 
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, zipfile.BadZipFile)
+#: What damaged files raise; found by damaging files at random.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,  # zipfile: encrypted; NotImplementedError: a compression it does not know
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 #: Pictures that wait to be written while the next is computed.
 _WAITING = 2
@@ -89,7 +99,7 @@ class PictureZip(Mapping[str, Picture], Generic[Picture]):
         if self._handle is None or self._handle[0] != os.getpid():
             try:
                 self._handle = os.getpid(), zipfile.ZipFile(self.path)
-            except (OSError, ValueError, zipfile.BadZipFile) as error:
+            except _DAMAGE as error:
                 raise InputError(
                     f"{self.path}: expected an archive of pictures, got {describe(error)}; make "
                     "it again"

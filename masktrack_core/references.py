@@ -12,6 +12,8 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("stills", "datasets"): "datasets",
         ("networks", "architecture"): "architectures",
         ("networks", "stills"): "stills",
+        ("datasets", "archives"): "archives",
+        ("stills", "archives"): "archives",
         ("networks", "deformation"): "deformations",
         ("networks", "augmentation"): "augmentations",
         ("networks", "crop"): "crops",

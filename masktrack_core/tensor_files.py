@@ -6,7 +6,9 @@ pickles (``.pth``) are read with ``weights_only``.
 
 import os
 import pickle
+import struct
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from zipfile import BadZipFile
@@ -18,6 +20,25 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from masktrack_core.errors import InputError
+
+#: What damaged files raise; found by damaging files at random.
+_DAMAGE = (
+    SafetensorError,
+    BadZipFile,
+    OSError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    SyntaxError,
+    AssertionError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -54,8 +75,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 return {name: torch.from_numpy(arrays[name]) for name in arrays.files}, {}
         if path.suffix in (".pth", ".pt"):
             return _tensors_of_pickle(path), {}
-    except (SafetensorError, BadZipFile, ValueError, RuntimeError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); download it again") from error
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(f"{path}: cannot be read ({why}); download it again") from error
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: expected tensors only, but the pickle wants to run code; it was not read. "

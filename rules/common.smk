@@ -58,6 +58,31 @@ def parts(table, key, **columns):
     return rows
 
 
+def set_files(table, name):
+    """Return what must be there before a set is indexed; nothing for a set on disk."""
+    row, root = config[table][name], f"{config['data']}/{name}"
+    if row["archives"]:
+        return [root]
+    if row["rendered"]:
+        rendered = {
+            "datasets": ["attributes.csv"],
+            "stills": ["images", "ground_truth_mask"],
+        }
+        return [f"{root}/{part}" for part in rendered[table]]
+    return []
+
+
+def unpacked(wildcards):
+    """Return the row of a set that is unpacked from archives."""
+    name = wildcards.unpacked
+    return config["datasets"].get(name) or config["stills"][name]
+
+
+def receipt(archive):
+    """Return the receipt of a downloaded file, which lies beside it under the same name."""
+    return f"{config['data']}/archives/{archive}.receipt"
+
+
 def training_inputs(wildcards):
     """Return what a network is trained on: stills, their deformed masks, pretrained weights."""
     network = experiment.recipes.networks[wildcards.network]
@@ -87,18 +112,21 @@ def tracking_network(wildcards):
     )
 
 
-def finetuning_rows(wildcards):
+def finetuning_rows_of(finetuning, network):
     """Return the rows of a fine-tuning; without a deformation of its own it has the network's."""
-    own = experiment.recipes.finetunings[wildcards.finetuning].deformation
-    deformation = own or experiment.recipes.networks[wildcards.network].deformation
-    named = parts(
-        "finetunings",
-        "finetuning",
-        augmentation="augmentations",
-        crop="crops",
-        schedule="schedules",
-    )
-    return named(wildcards) | {"deformation": config["deformations"][deformation]}
+    recipe = experiment.recipes.finetunings[finetuning]
+    deformation = recipe.deformation or experiment.recipes.networks[network].deformation
+    return {
+        "augmentation": config["augmentations"][recipe.augmentation],
+        "crop": config["crops"][recipe.crop],
+        "schedule": config["schedules"][recipe.schedule],
+        "deformation": config["deformations"][deformation],
+    }
+
+
+def finetuning_rows(wildcards):
+    """Return the rows of the fine-tuning that a job is for."""
+    return finetuning_rows_of(wildcards.finetuning, wildcards.network)
 
 
 def tracking_flow(wildcards):
@@ -120,6 +148,20 @@ def figure2_inputs(folder, suffix):
         f"{RESULTS}/{folder}/{frame['dataset']}/{frame['sequence']}.{suffix}"
         for frame in config["figure2"]["frames"]
     ]
+
+
+def tracker_usage(name):
+    """Return how a tracker uses its network: the rows of its parameters."""
+    tracker = experiment.recipes.trackers[name]
+    rows = {}
+    if tracker.finetuning:
+        rows = finetuning_rows_of(tracker.finetuning, tracker.network)
+    return {
+        "propagation": config["propagations"][tracker.propagation],
+        "finetuning": config["finetunings"].get(tracker.finetuning),
+        "rows": rows,
+        "trained_on": ", ".join(experiment.recipes.networks[tracker.network].stills),
+    }
 
 
 def tracks(wildcards):

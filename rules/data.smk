@@ -38,11 +38,7 @@ rule render_stills:
 
 rule index_video:
     input:
-        lambda wildcards: (
-            "<data>/{dataset}/attributes.csv"
-            if config["datasets"][wildcards.dataset]["rendered"]
-            else []
-        ),
+        lambda wildcards: set_files("datasets", wildcards.dataset),
     output:
         "<results>/index/{dataset}/{sequence}.csv",
     log:
@@ -65,11 +61,7 @@ rule index_video:
 
 rule index_stills:
     input:
-        lambda wildcards: (
-            ["<data>/{stills}/images", "<data>/{stills}/ground_truth_mask"]
-            if config["stills"][wildcards.stills]["rendered"]
-            else []
-        ),
+        lambda wildcards: set_files("stills", wildcards.stills),
     output:
         "<results>/stills/{stills}.csv",
     log:
