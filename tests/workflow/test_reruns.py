@@ -38,6 +38,10 @@ def test_nothing_reruns_when_nothing_changed(finished):
     assert "Nothing to be done" in run.output
 
 
+def test_workers_and_the_interval_of_states_rerun_nothing(changed):
+    assert changed(lambda config: config.update(loader_workers=0, state_every_s=7)) == {}
+
+
 def test_a_threshold_of_a_variant_reruns_its_own_masks_and_scores(changed):
     jobs = changed(lambda config: config.update(variants={"masktrack": {"threshold": 0.4}}))
     assert jobs == {"segment": 6, "score": 6, "table": 1}
