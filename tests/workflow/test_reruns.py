@@ -1,13 +1,11 @@
 """What reruns after which change, by the job counts of dry runs (docs/decisions.md, design §4)."""
 
 import copy
-import os
-import shutil
 
 import pytest
 import yaml
 
-from .conftest import ROOT, SHORT, Workflow
+from .conftest import ROOT, SHORT, Workflow, edited_copy
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +96,9 @@ def copied_code(finished, tmp_path):
     """Return the jobs that an edit of a core module makes run, on a copy of the project."""
 
     def dry_run(module, edit):
-        project = tmp_path / "project"
-        ignore = shutil.ignore_patterns(".git", ".venv", "results", "data", ".snakemake", "tests")
-        shutil.copytree(ROOT, project, ignore=ignore)
-        path = project / "masktrack_core" / f"{module}.py"
-        times = path.stat()
-        path.write_text(edit(path.read_text()))
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        snakefile = edited_copy(tmp_path, module, edit)
         workflow = Workflow(finished, SHORT)
-        run = workflow("-n", "--snakefile", str(project / "Snakefile"), "results/table2.csv")
+        run = workflow("-n", "--snakefile", snakefile, "results/table2.csv")
         assert run.status == 0, run.output[-3000:]
         return run.jobs
 
