@@ -4,9 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
-from .conftest import Workflow
+from .conftest import ROOT, Workflow
 
 
 def stop(workflow, *arguments):
@@ -137,3 +138,9 @@ def test_a_sequence_that_changed_on_disk_is_indexed_again(on_disk):
     shutil.copy(frames / "00003.jpg", frames / "00004.jpg")
     save_truth(truths / "00004.png", SIZE, 14)
     assert workflow("-n", target).jobs == {"index_video": 1, "annotate": 1, "oracle": 1, "score": 1}
+
+
+def test_the_example_configuration_asks_for_folders_and_nothing_else(tmp_path):
+    overlay = yaml.safe_load((ROOT / "examples" / "davis_on_disk.yaml").read_text())
+    message = stop(Workflow(tmp_path, overlay), "-n", "results/davis/table2.csv")
+    assert "expected the folder that holds the data, got '/path/to/" in message
