@@ -45,18 +45,32 @@ def write_video(folder: Path, length: int, size: Size) -> FrameFolder:
     return FrameFolder(folder)
 
 
+class Copy(torch.nn.Module):
+    """Answers the prior: what is left is the memory of everything but the network."""
+
+    def __init__(self) -> None:
+        """Have a parameter, whose device is asked for."""
+        super().__init__()
+        self.spec = NetworkSpec()
+        self.anchor = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, image: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
+        """Return scores that are sure of the prior."""
+        score = 20.0 * prior.float() - 10
+        return torch.cat([-score, score], dim=1)
+
+
 def first_mask(size: Size) -> dict[int, np.ndarray]:
     mask = np.zeros(size, np.bool_)
     mask[size.height // 4 : size.height // 2, size.width // 4 : size.width // 2] = True
     return {0: mask}
 
 
-def child(length: int, size: Size) -> dict[str, float]:
+def child(length: int, size: Size, kind: str) -> dict[str, float]:
     """Return peak memory and times of tracking one video in this process."""
     torch.set_num_threads(1)
-    network = build_network(
-        NetworkSpec(backbone="slim", head="decoder"), generator=torch_generator(1)
-    )
+    spec = NetworkSpec(backbone="slim", head="decoder")
+    network = build_network(spec, generator=torch_generator(1)) if kind == "slim" else Copy()
     params = PropagationParams()
     with tempfile.TemporaryDirectory() as name:
         video = write_video(Path(name), length, size)
@@ -87,15 +101,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, nargs="+", default=(200, 2000))
     parser.add_argument("--size", type=int, nargs=2, default=(64, 96), metavar=("H", "W"))
+    parser.add_argument("--network", default="slim", choices=("slim", "copy"))
     parser.add_argument("--child", action="store_true", help="measure in this process")
     asked = parser.parse_args()
     if asked.child:
-        sys.stdout.write(json.dumps(child(asked.frames[0], Size(*asked.size))))
+        sys.stdout.write(json.dumps(child(asked.frames[0], Size(*asked.size), asked.network)))
         return
     size = [str(side) for side in asked.size]
     found = []
     for frames in asked.frames:
         command = [sys.executable, __file__, "--child", "--frames", str(frames), "--size", *size]
+        command += ["--network", asked.network]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         found.append(json.loads(done.stdout))
         sys.stdout.write(json.dumps({k: round(v, 2) for k, v in found[-1].items()}) + "\n")

@@ -14,7 +14,7 @@ SIZE = (48, 64)
 
 def peak_mib(frames):
     command = [sys.executable, "benchmarks/bench_track.py", "--child", "--frames", str(frames)]
-    command += ["--size", *map(str, SIZE)]
+    command += ["--network", "copy", "--size", *map(str, SIZE)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
