@@ -1,8 +1,8 @@
 """What real data look like: one test an oddity that is tested nowhere else.
 
 Elsewhere: alpha in a mask, 16-bit and 1-bit PNGs, graded masks, EXIF, grey frames, palettes,
-all-zero truth (test_io); JPEG truth of another size, bmp and png mixed, gaps in numbers, linked roots, names
-(test_datasets); videos (test_video_files).
+all-zero truth (test_io); JPEG truth of another size, bmp and png mixed, gaps in numbers, linked
+roots, names (test_datasets); videos (test_video_files).
 """
 
 import os
