@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from masktrack_core.ablations import AblationRecipe, read_ablations
-from masktrack_core.datasets import folder_fingerprint, index_video
+from masktrack_core.datasets import folder_fingerprint, index_video, read_facts
 from masktrack_core.errors import InputError
 from masktrack_core.external import check_source
 from masktrack_core.published import weights_file
@@ -77,6 +77,19 @@ class Experiment:
     def objects_of(self, dataset: str, sequence: str) -> list[int]:
         """Return the object numbers of one sequence."""
         return [number for name, number in self.objects[dataset] if name == sequence]
+
+    def published(self, dataset: str) -> str | None:
+        """Return the name under which results on a data set are published.
+
+        None where there are none, and where this configuration has other sequences than the
+        published results: they would not belong side by side.
+        """
+        name: str | None = self.config["datasets"][dataset]["published"]
+        if name is None:
+            return None
+        facts = read_facts(name)
+        whole = set(zip(facts["sequence"], facts["object"].astype(int), strict=True))
+        return name if set(self.objects[dataset]) == whole else None
 
     def development_objects(self, dataset: str) -> tuple[SequenceObject, ...]:
         """Return (sequence, object) of the sequences that parameters may be chosen on."""

@@ -40,7 +40,7 @@ rule table:
         code=code("table"),
         table=row("tables", "table"),
         published=lambda wildcards: {
-            dataset: config["datasets"][dataset]["published"]
+            dataset: experiment.published(dataset)
             for dataset in experiment.recipes.tables[wildcards.table].datasets
         },
         titles=lambda wildcards: {

@@ -4,7 +4,7 @@ import pytest
 
 from masktrack_core.ablation_figures import deformed_masks_page, delta_figure
 from masktrack_core.errors import InputError
-from masktrack_core.figures import save_figure
+from masktrack_core.figures import write_figure
 
 NAN = float("nan")
 TABLE = pd.DataFrame(
@@ -56,5 +56,5 @@ def test_masks_without_a_title_are_refused():
 def test_the_same_figure_is_the_same_file(tmp_path, suffix):
     paths = [tmp_path / f"{name}.{suffix}" for name in "ab"]
     for path in paths:
-        save_figure(delta_figure(TABLE), [path])
+        write_figure(delta_figure(TABLE), [path])
     assert paths[0].read_bytes() == paths[1].read_bytes()

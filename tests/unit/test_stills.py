@@ -17,7 +17,7 @@ def write_stills(root, layout, values=(255, 106, 255)):
         grey = np.zeros((4, 5), np.uint8)
         grey[1, 2], grey[2, 2] = value, 43
         path = root / layout.masks.format(name=name)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(grey).save(path)
     return root
 

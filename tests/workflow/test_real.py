@@ -66,4 +66,5 @@ def test_oracles_on_real_davis_are_the_independent_ones(real, tmp_path):
     computed = table[table.source == "computed"].davis2016
     assert computed["Box oracle"] == pytest.approx(100 * np.mean(boxes), abs=0.006)
     assert computed["Copy"] == pytest.approx(100 * np.mean(copies), abs=0.006)
-    assert (table.source == "published").sum() > 5
+    # Three sequences are not the fifty that the published results are about.
+    assert (table.source == "computed").all()
