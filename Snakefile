@@ -17,17 +17,22 @@ container: "docker://python:3.11"
 pathvars:
     results=config["results"],
     data=config["data"],
-    logs=config["results"] + "/logs",
-    benchmarks=config["results"] + "/benchmarks",
+    logs=f"{config['results']}/logs",
+    benchmarks=f"{config['results']}/benchmarks",
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/export.smk"
+include: "rules/flow.smk"
 include: "rules/track.smk"
 include: "rules/segment.smk"
+include: "rules/refine.smk"
 include: "rules/external.smk"
 include: "rules/evaluate.smk"
+include: "rules/ablate.smk"
 include: "rules/figures.smk"
 
 

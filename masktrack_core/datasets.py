@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,10 @@ _TEXT_FACTS = frozenset(
 
 
 def index_video(
-    root: Path, layout: VideoLayout | str, sequence: str, objects: Sequence[int]
+    root: Path,
+    layout: VideoLayout | Mapping[str, Any] | str,
+    sequence: str,
+    objects: Sequence[int],
 ) -> pd.DataFrame:
     """Return the index of one sequence: a row a frame and object (schema `tables.INDEX`).
 
@@ -63,7 +66,9 @@ def index_video(
     return check_columns(pd.DataFrame(rows, columns=list(INDEX.names)), INDEX, where=sequence)
 
 
-def list_sequences(root: Path, layout: VideoLayout | str) -> list[tuple[str, int]]:
+def list_sequences(
+    root: Path, layout: VideoLayout | Mapping[str, Any] | str
+) -> list[tuple[str, int]]:
     """Return every (sequence, object) on disk, sorted: for data sets without a list of their own.
 
     Objects are the ``{object}`` folders, the ids in the first truth for ``labels``, else 1.

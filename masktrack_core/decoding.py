@@ -121,6 +121,15 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
+def bilevel(image: Image.Image) -> NDArray[np.bool_]:
+    """Return a picture of mode "1" as bool whose bytes are 0 and 1.
+
+    Pillow's own conversion leaves 255 in the bytes of True: code that looks at a mask as uint8,
+    as OpenCV does, would take it for another number.
+    """
+    return np.array(image.convert("L")) > 0
+
+
 def _orientation(image: Image.Image) -> int:
     return int(image.getexif().get(_EXIF_ORIENTATION, 1))
 
@@ -133,7 +142,9 @@ def _palette(image: Image.Image) -> NDArray[np.uint8] | None:
 
 
 def _values(image: Image.Image) -> NDArray[Any]:
-    if image.mode in ("1", "L", "P", "RGB"):
+    if image.mode == "1":
+        return bilevel(image)
+    if image.mode in ("L", "P", "RGB"):
         return np.array(image)
     if image.mode in ("LA", "PA", "RGBA"):
         colour = np.array(image)[..., :-1]

@@ -4,6 +4,7 @@ A network that refines such masks at training refines its own previous mask at t
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal, TypeAlias
 
 import cv2
@@ -11,14 +12,16 @@ import numpy as np
 
 from masktrack_core.arrays import CoordinateMap, Mask, Points, Size
 from masktrack_core.errors import InputError
-from masktrack_core.masks import bounding_box, box_mask, dilate
+from masktrack_core.masks import bounding_box, box_mask, dilate, padded_window
 from masktrack_core.warp import (
+    NODE_STEP,
     Matrix,
     affine_map,
+    between_nodes,
     fit_thin_plate,
     invert_affine,
+    map_nodes,
     similarity,
-    smooth_map,
     transform_points,
     warp_mask,
 )
@@ -121,7 +124,7 @@ def apply_deformation(mask: Mask, deformation: Deformation) -> Mask:
 
     An empty mask stays empty. A mask that would vanish (thin, at the border) is only dilated.
     """
-    bent = warp_mask(mask, _origin_map(deformation, Size(*mask.shape)))
+    bent = _bent(mask, deformation) if deformation.source else _moved(mask, deformation)
     return dilate(bent if bent.any() else mask, deformation.dilation_radius)
 
 
@@ -145,23 +148,55 @@ def _placement(centre: tuple[float, float], scale: float, shift: tuple[float, fl
     return matrix
 
 
-def _origin_map(deformation: Deformation, size: Size) -> CoordinateMap:
-    """Return the map from the deformed mask to the mask."""
+def _moved(mask: Mask, deformation: Deformation) -> Mask:
+    """Return the mask after the affine step."""
     back = invert_affine(_placement(deformation.centre, deformation.scale, deformation.shift))
-    if not deformation.source:
-        return affine_map(back, size)
+    return warp_mask(mask, affine_map(back, Size(*mask.shape)))
+
+
+def _bent(mask: Mask, deformation: Deformation) -> Mask:
+    """Return the mask after the affine step and the spline, looked at where it can be only."""
+    back = invert_affine(_placement(deformation.centre, deformation.scale, deformation.shift))
     unbend = fit_thin_plate(
         np.array(deformation.target, np.float32),
         np.array(deformation.source, np.float32),
         smoothing=deformation.smoothing,
     )
-    return smooth_map(lambda points: transform_points(back, unbend(points)), size)
+    nodes = map_nodes(lambda points: transform_points(back, unbend(points)), Size(*mask.shape))
+    bent = np.zeros_like(mask)
+    window = _reach(nodes, mask)
+    if window is not None:
+        bent[window] = warp_mask(mask, between_nodes(nodes, *window))
+    return bent
+
+
+def _reach(nodes: CoordinateMap, mask: Mask) -> tuple[slice, slice] | None:
+    """Return rows and columns outside which no pixel's origin is near the object."""
+    box = bounding_box(mask)
+    if box is None:
+        return None
+    corners = nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, :-1], nodes[1:, 1:]
+    low, high = reduce(np.minimum, corners), reduce(np.maximum, corners)
+    # Pixels between four nodes come from between their origins; 2 px for interpolation.
+    end = (box.x + box.width + 1, box.y + box.height + 1)
+    touching: Mask = np.all((high >= (box.x - 2, box.y - 2)) & (low <= end), axis=-1)
+    if not touching.any():
+        return None
+    cells = np.flatnonzero(touching.any(axis=1)), np.flatnonzero(touching.any(axis=0))
+    rows, columns = (
+        slice(max(NODE_STEP * (int(cell[0]) - 1), 0), min(NODE_STEP * (int(cell[-1]) + 1), length))
+        for cell, length in zip(cells, mask.shape, strict=True)
+    )
+    return rows, columns
 
 
 def _control_points(mask: Mask, count: int, *, rng: np.random.Generator) -> Points:
     """Return up to ``count`` of the pixels just outside the object, ``(N, 2)``."""
-    shades = mask.view(np.uint8)
+    box = bounding_box(mask)
+    assert box is not None
+    rows, columns = padded_window(box, 1, Size(*mask.shape))
+    shades = mask[rows, columns].astype(np.uint8)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    rows, columns = np.nonzero(cv2.dilate(shades, cross) != shades)
-    chosen = rng.choice(len(rows), size=min(count, len(rows)), replace=False)
-    return np.column_stack([columns[chosen], rows[chosen]]).astype(np.float32)
+    y, x = np.nonzero(cv2.dilate(shades, cross) != shades)
+    chosen = rng.choice(len(y), size=min(count, len(y)), replace=False)
+    return np.column_stack([x[chosen] + columns.start, y[chosen] + rows.start]).astype(np.float32)

@@ -9,7 +9,6 @@ import re
 import tarfile
 import time
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -17,47 +16,18 @@ from tqdm import tqdm
 
 from masktrack_core.errors import InputError
 from masktrack_core.io import atomic_path
+from masktrack_core.mirrors import Archive
+
+__all__ = ["Archive", "fetch", "file_digest", "received", "write_receipt"]
 
 log = logging.getLogger(__name__)
 
+#: Suffix of the receipt of a download, behind the whole name of the file.
+RECEIPT = ".receipt"
 #: Bytes read at a time; a break loses what came of the last chunk.
 _CHUNK = 1 << 16
 #: Seconds to connect, and between two chunks.
 _TIMEOUT_S = (15.0, 60.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Archive:
-    """One file to download. Raises `InputError` for an unusable name, URL or checksum."""
-
-    #: File name below the folder of downloads.
-    name: str
-    #: The same file at several places, tried in this order; http or https.
-    urls: tuple[str, ...]
-    #: ``md5:…`` or ``sha256:…`` in hexadecimal; empty where none is published: then the SHA-256
-    #: of the first download is written beside it and holds from then on.
-    checksum: str = ""
-    #: Tries at each place; every try goes on where the last one broke off.
-    attempts: int = 3
-    #: Seconds before the second try; doubled before each further one.
-    pause_s: float = 2.0
-
-    def __post_init__(self) -> None:
-        """Check name, URLs and checksum."""
-        named = self.name == Path(self.name).name and not self.name.startswith(".")
-        placed = self.urls and all(re.match(r"https?://", url) for url in self.urls)
-        if not named or not placed or self.attempts < 1:
-            raise InputError(
-                f"archive {self.name!r}: expected a plain file name, http(s) URLs and at least one "
-                f"attempt, got {list(self.urls)} and {self.attempts}; correct the archive"
-            )
-        if self.checksum and not re.fullmatch(
-            r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", self.checksum
-        ):
-            raise InputError(
-                f"archive {self.name!r}: expected a checksum like md5:<32 digits> or sha256:<64 "
-                f"digits>, got {self.checksum!r}; correct the archive"
-            )
 
 
 class _Broken(Exception):  # noqa: N818 - never leaves this module
@@ -85,12 +55,23 @@ def fetch(archive: Archive, into: Path) -> Path:
         failure for url in archive.urls if not path.exists() for failure in _try(url, path, archive)
     ]
     if not path.exists():
-        raise InputError(
-            f"{archive.name}: expected a download from one of {len(archive.urls)} places, got "
-            + "; ".join(dict.fromkeys(failures))
-            + f"; try again later, or put the file at {path} yourself"
-        )
+        raise archive.missing(path, failures)
     return path
+
+
+def write_receipt(path: Path, receipt: Path) -> None:
+    """Write that a file is there and what it is, in the form that ``sha256sum -c`` reads.
+
+    Workflows wait for the receipt: Snakemake deletes the outputs of a job that runs again, and
+    would delete gigabytes, or what a person put there by hand.
+    """
+    with atomic_path(receipt) as temporary:
+        temporary.write_text(f"{file_digest(path)}  {path.name}\n", encoding="utf-8")
+
+
+def received(receipt: Path) -> Path:
+    """Return the file that a receipt is for; any other path unchanged."""
+    return receipt.with_suffix("") if receipt.suffix == RECEIPT else receipt
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:

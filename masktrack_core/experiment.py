@@ -1,22 +1,25 @@
 """A whole configuration, read once: what the workflow asks before it can plan its jobs."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from masktrack_core.datasets import (
-    folder_fingerprint,
-    index_video,
-    list_sequences,
-    read_facts,
-)
+from masktrack_core.ablations import AblationRecipe, read_ablations
+from masktrack_core.datasets import folder_fingerprint, index_video
 from masktrack_core.errors import InputError
 from masktrack_core.external import check_source
+from masktrack_core.published import weights_file
 from masktrack_core.recipes import Recipes, read_recipes
-from masktrack_core.rendered_clips import VIDEO_SETS
-
-SequenceObject = tuple[str, int]
+from masktrack_core.references import look_up
+from masktrack_core.sources import (
+    SequenceObject,
+    check_sources,
+    dataset_objects,
+    set_root,
+    source,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,7 @@ class Experiment:
     recipes: Recipes
     #: data set → (sequence, object number) of every object that is tracked
     objects: Mapping[str, tuple[SequenceObject, ...]]
+    ablations: Mapping[str, AblationRecipe]
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -36,27 +40,25 @@ class Experiment:
         are not there: before anything runs.
         """
         recipes = read_recipes(config)
-        for name, stills in config["stills"].items():
-            if not stills["rendered"]:
-                _existing_root(f"stills.{name}.root", stills.get("root"))
-        for name, architecture in config["architectures"].items():
-            weights = architecture["pretrained"]
-            if weights is not None and not Path(weights).is_file():
-                raise InputError(
-                    f"architectures.{name}.pretrained: expected a weights file, '{weights}' does "
-                    "not exist; correct the path, or null to start from random weights"
-                )
+        check_sources(config)
+        for name in config["architectures"]:
+            weights_file(config, name)
+        for name, flow in config["flows"].items():
+            _existing_weights(f"flows.{name}.weights", flow["weights"])
         for name, variant in recipes.variants.items():
             if variant.masks is not None:
                 check_source(f"variants.{name}.masks", variant.masks)
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
-        return cls(config=config, recipes=recipes, objects=objects)
+        ablations = read_ablations(config)
+        _check_pages(config)
+        return cls(config=config, recipes=recipes, objects=objects, ablations=ablations)
 
     def wildcards(self) -> dict[str, str]:
         """Return the pattern of every wildcard that names a row."""
         singular = {table.removesuffix("s"): table for table in _NAMED}
         return {word: self.names(table) for word, table in singular.items()} | {
-            "stills": self.names("stills")
+            "stills": self.names("stills"),
+            "weights": self.names("weights"),
         }
 
     def names(self, table: str, **wanted: bool) -> str:
@@ -66,24 +68,34 @@ class Experiment:
             for name, row in self.config[table].items()
             if all(bool(row[key]) == given for key, given in wanted.items())
         ]
-        return "|".join(chosen) or "-"
+        return "|".join(re.escape(name) for name in chosen) or "-"
 
     def root(self, table: str, name: str) -> str:
         """Return the folder that holds a data set or a set of stills."""
-        row = self.config[table][name]
-        return str(Path(self.config["data"]) / name) if row["rendered"] else str(row["root"])
+        return set_root(self.config, table, name)
 
     def objects_of(self, dataset: str, sequence: str) -> list[int]:
         """Return the object numbers of one sequence."""
         return [number for name, number in self.objects[dataset] if name == sequence]
 
+    def development_objects(self, dataset: str) -> tuple[SequenceObject, ...]:
+        """Return (sequence, object) of the sequences that parameters may be chosen on."""
+        chosen = self.config["datasets"][dataset]["development"]
+        return tuple(entry for entry in self.objects[dataset] if entry[0] in chosen)
+
+    def sequences_of_stills(self, stills: str) -> list[tuple[str, str]]:
+        """Return (data set, sequence) of a set of stills that is taken from video sets."""
+        datasets = self.config["stills"][stills]["datasets"]
+        pairs = [(dataset, name) for dataset in datasets for name, _ in self.objects[dataset]]
+        return list(dict.fromkeys(pairs))
+
     def fingerprint(self, dataset: str, sequence: str) -> str:
-        """Return a digest of a sequence's files: it changes when they do. "" where rendered.
+        """Return a digest of a sequence's files on disk: it changes when they do; else "".
 
         Raises ``InputError`` where frames or truth are missing.
         """
         row = self.config["datasets"][dataset]
-        if row["rendered"]:
+        if source(f"datasets.{dataset}", row) != "root":
             return ""
         objects = self.objects_of(dataset, sequence)
         index = index_video(Path(row["root"]), row["layout"], sequence, objects)
@@ -92,6 +104,7 @@ class Experiment:
 
 
 _NAMED = (
+    "archives",
     "datasets",
     "deformations",
     "networks",
@@ -100,39 +113,25 @@ _NAMED = (
     "annotations",
     "variants",
     "tables",
+    "ablations",
+    "flows",
     "figures",
 )
 
 
-def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, ...]:
-    """Return (sequence, object) of a data set: as rendered, as listed, or as found on disk.
-
-    Raises ``InputError`` where the root is missing or ``only`` names a sequence that is not there.
-    """
-    if row["rendered"]:
-        found = [(clip.name, n) for clip in VIDEO_SETS[row["rendered"]] for n in clip.objects]
-    else:
-        root = _existing_root(f"datasets.{name}.root", row.get("root"))
-        if row["table"]:
-            facts = read_facts(row["table"])
-            found = list(zip(facts["sequence"], facts["object"].astype(int), strict=True))
-        else:
-            found = list_sequences(root, row["layout"])
-    if row["only"] is None:
-        return tuple(found)
-    known = {sequence for sequence, _ in found}
-    for sequence in row["only"]:
-        if sequence not in known:
-            raise InputError(
-                f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
-            )
-    return tuple(entry for entry in found if entry[0] in row["only"])
+def _check_pages(config: Mapping[str, Any]) -> None:
+    """Raise ``InputError`` where a page of pictures names a row that is not there."""
+    look_up(config, "figure2.flow", config["figure2"]["flow"], "flows")
+    for number, frame in enumerate(config["figure2"]["frames"]):
+        look_up(config, f"figure2.frames[{number}].dataset", frame["dataset"], "datasets")
+    page = config["deformed_masks"]
+    look_up(config, "deformed_masks.stills", page["stills"], "stills")
+    look_up(config, "deformed_masks.deformations", page["deformations"], "deformations")
 
 
-def _existing_root(key: str, root: str | None) -> Path:
-    if root is None or not Path(root).is_dir():
+def _existing_weights(key: str, weights: str | None) -> None:
+    if weights is not None and not Path(weights).is_file():
         raise InputError(
-            f"{key}: expected the folder that holds the data, got {root!r}, which does not exist; "
-            "correct the path or remove the entry"
+            f"{key}: expected a weights file, '{weights}' does not exist; correct the path, or "
+            "null for none"
         )
-    return Path(root)

@@ -7,8 +7,8 @@ frame number, compared as a number, so that ``frame0001.jpg`` meets ``00001.jpg`
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 from masktrack_core.errors import InputError
 from masktrack_core.patterns import check_pattern, match_pattern, placeholders
@@ -110,29 +110,67 @@ STILL_LAYOUTS: Mapping[str, StillLayout] = {
     "ecssd": StillLayout(images="images/{name}.jpg", masks="ground_truth_mask/{name}.png"),
     "sod": StillLayout(images="Imgs/{name}.jpg", masks="GT/{name}.png"),
     "pascal_s": StillLayout(images="Imgs/{name}.jpg", masks="GT/{name}.png"),
+    # As in the owners' archive, salObj.zip, which holds four other sets beside it.
+    "salobj": StillLayout(
+        images="datasets/imgs/pascal/{name}.jpg", masks="datasets/masks/pascal/{name}.png"
+    ),
     "msra10k": StillLayout(images="Imgs/{name}.jpg", masks="Imgs/{name}.png"),
 }
 
 
-def video_layout(layout: VideoLayout | str) -> VideoLayout:
-    """Return a layout by its name, or as given; raise `InputError` for an unknown name."""
+def video_layout(layout: VideoLayout | Mapping[str, Any] | str) -> VideoLayout:
+    """Return a layout by its name, by its patterns, or as given.
+
+    Raises `InputError` for an unknown name or key.
+    """
     if isinstance(layout, VideoLayout):
         return layout
+    if isinstance(layout, Mapping):
+        return VideoLayout(**_checked_keys(layout, VideoLayout))
     if layout not in VIDEO_LAYOUTS:
         raise _unknown(layout, VIDEO_LAYOUTS)
     return VIDEO_LAYOUTS[layout]
 
 
-def still_layout(layout: StillLayout | str) -> StillLayout:
-    """Return a layout by its name, or as given; raise `InputError` for an unknown name."""
+def still_layout(layout: StillLayout | Mapping[str, Any] | str) -> StillLayout:
+    """Return a layout by its name, by its patterns, or as given.
+
+    Raises `InputError` for an unknown name or key.
+    """
     if isinstance(layout, StillLayout):
         return layout
+    if isinstance(layout, Mapping):
+        return StillLayout(**_checked_keys(layout, StillLayout))
     if layout not in STILL_LAYOUTS:
         raise _unknown(layout, STILL_LAYOUTS)
     return STILL_LAYOUTS[layout]
+
+
+def _checked_keys(layout: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    known = {field.name for field in fields(kind)}
+    needed = {field.name for field in fields(kind) if field.default is MISSING}
+    if not needed <= layout.keys() <= known:
+        raise InputError(
+            f"layout: expected the keys {sorted(needed)} and perhaps {sorted(known - needed)}, got "
+            f"{sorted(layout)}; correct the layout"
+        )
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in layout.items()
+    }
 
 
 def _unknown(layout: str, layouts: Mapping[str, object]) -> InputError:
     return InputError(
         f"layout: unknown name {layout!r}; known are {sorted(layouts)}, or give patterns instead"
     )
+
+
+def first_pattern(layout: Mapping[str, Any] | str) -> str:
+    """Return the pattern of the frames of a video layout, or of the pictures of a still layout.
+
+    Raises `InputError` for an unknown layout.
+    """
+    is_still = "images" in layout if isinstance(layout, Mapping) else layout in STILL_LAYOUTS
+    if is_still:
+        return still_layout(layout).images
+    return video_layout(layout).frame_pattern

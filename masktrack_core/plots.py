@@ -129,25 +129,27 @@ def _palette(count: int) -> list[str]:
 
 
 def loss_figure(table: pd.DataFrame) -> "Figure":
-    """Return the curves of training: the loss of every step, and its running mean in bold.
+    """Return loss and learning rate over the steps of each training, by network.
 
-    ``table`` has the columns ``network, iteration, loss``; the mean is over a twentieth of the
-    steps around it.
+    ``table`` has the columns ``network, iteration, loss, learning_rate``. Single losses are pale,
+    their running median over a fiftieth of the training is drawn on top.
     """
     from matplotlib.figure import Figure
 
-    _check(table, "network", "iteration", "loss")
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for (name, mine), colour in zip(
-        table.groupby("network", sort=False), _palette(table.network.nunique()), strict=True
-    ):
-        mean = mine.loss.rolling(max(len(mine) // 20, 1), min_periods=1, center=True).mean()
-        axes.plot(mine.iteration, mine.loss, color=colour, lw=0.5, alpha=0.35)
-        axes.plot(mine.iteration, mean, color=colour, lw=1.8, label=str(name))
-    axes.set(xlabel="iteration", ylabel="cross-entropy, nat per pixel", ylim=(0, None))
-    axes.grid(alpha=0.3, lw=0.5)
-    axes.legend(title="network")
+    _check(table, "network", "iteration", "loss", "learning_rate")
+    figure = Figure(figsize=(6, 4.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    networks = table.groupby("network", sort=False)
+    for (name, mine), colour in zip(networks, _palette(len(networks)), strict=True):
+        median = mine.loss.rolling(max(len(mine) // 50, 1), center=True, min_periods=1).median()
+        upper.plot(mine.iteration, mine.loss, color=colour, lw=0.5, alpha=0.35)
+        upper.plot(mine.iteration, median, color=colour, lw=1.8, label=str(name))
+        lower.plot(mine.iteration, mine.learning_rate, color=colour, lw=1.8)
+    upper.set(ylabel="cross-entropy, nat per pixel", yscale="log")
+    lower.set(xlabel="iteration", ylabel="learning rate")
+    upper.legend(title="network")
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3, lw=0.5, which="both")
     return figure
 
 

@@ -9,9 +9,10 @@ import hashlib
 import json
 import logging
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -127,7 +128,8 @@ def run_record(values: Mapping[str, Any]) -> dict[str, str]:
         "python": platform.python_version(),
         "torch": version("torch"),
         "machine": platform.machine(),
-        "command": " ".join(Path(word).name for word in sys.argv[:1]),
+        # Snakemake runs a copy of the script under a name drawn anew for each job.
+        "command": re.sub(r"^tmp\w{8}\.", "", Path(sys.argv[0]).name),
         "commit": _commit(),
     }
     texts = {
@@ -135,6 +137,15 @@ def run_record(values: Mapping[str, Any]) -> dict[str, str]:
         for key, value in values.items()
     }
     return record | texts
+
+
+def content_digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return a digest of each file's bytes by its name: the data of a record. Twelve digits."""
+    digests = {}
+    for path in paths:
+        with Path(path).open("rb") as file:
+            digests[Path(path).name] = hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    return digests
 
 
 def _commit() -> str:

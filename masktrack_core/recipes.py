@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from masktrack_core.errors import InputError
+from masktrack_core.references import check_references
 
 Row = Mapping[str, Any]
 R = TypeVar("R", bound="_Recipe")
@@ -49,8 +50,18 @@ class FinetuningRecipe(_Recipe):
     schedule: str
     crop: str
     augmentation: str
-    deformation: str
+    #: None: that of the network, so that online training sees what offline training saw
+    deformation: str | None = None
     samples: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowRecipe(_Recipe):
+    """What the flow stream shows (paper §3.3, Figure 2)."""
+
+    method: str
+    image: str
+    weights: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +71,9 @@ class TrackerRecipe(_Recipe):
     network: str
     finetuning: str | None = None
     propagation: str
+    #: averaged frame by frame, and the average guides the next frame
+    streams: tuple[str, ...] = ("rgb",)
+    flow: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +85,6 @@ class AnnotationRecipe(_Recipe):
     network: str | None = None
     propagation: str | None = None
 
-    def times(self, length: int) -> range:
-        """Return the annotated frames of a video of ``length`` frames: 0, k, 2k, … or 0 alone."""
-        return range(0, length, self.every or length)
-
 
 @dataclass(frozen=True, kw_only=True)
 class VariantRecipe(_Recipe):
@@ -84,6 +94,8 @@ class VariantRecipe(_Recipe):
     oracle: str | None = None
     masks: str | None = None
     threshold: float = 0.5
+    crf: str | None = None
+    crf_search: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,34 +127,16 @@ class Recipes:
 
     networks: Mapping[str, NetworkRecipe]
     finetunings: Mapping[str, FinetuningRecipe]
+    flows: Mapping[str, FlowRecipe]
     trackers: Mapping[str, TrackerRecipe]
     annotations: Mapping[str, AnnotationRecipe]
     variants: Mapping[str, VariantRecipe]
     tables: Mapping[str, TableRecipe]
 
 
-#: (table, key) → the table in which the key's value, or each of its values, must be a name.
-REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        ("networks", "architecture"): "architectures",
-        ("networks", "stills"): "stills",
-        ("networks", "deformation"): "deformations",
-        ("networks", "augmentation"): "augmentations",
-        ("networks", "crop"): "crops",
-        ("networks", "schedule"): "schedules",
-        ("finetunings", "schedule"): "schedules",
-        ("finetunings", "crop"): "crops",
-        ("finetunings", "augmentation"): "augmentations",
-        ("finetunings", "deformation"): "deformations",
-        ("trackers", "network"): "networks",
-        ("trackers", "finetuning"): "finetunings",
-        ("trackers", "propagation"): "propagations",
-        ("annotations", "network"): "networks",
-        ("annotations", "propagation"): "propagations",
-        ("variants", "trackers"): "trackers",
-        ("tables", "datasets"): "datasets",
-    }
-)
+def annotated_times(length: int, every: int | None) -> range:
+    """Return the annotated frames of a video of ``length`` frames: 0, k, 2k, … or 0 alone."""
+    return range(0, length, every or length)
 
 
 def read_recipes(config: Mapping[str, Any]) -> Recipes:
@@ -150,17 +144,11 @@ def read_recipes(config: Mapping[str, Any]) -> Recipes:
 
     Raises ``InputError`` naming the key, the unknown name and the names that exist.
     """
-    for (table, key), target in REFERENCES.items():
-        for row_name, row in config.get(table, {}).items():
-            _look_up(config, f"{table}.{row_name}.{key}", row.get(key), target)
-    for table_name, table in config["tables"].items():
-        for number, row in enumerate(table["rows"]):
-            where = f"tables.{table_name}.rows[{number}]"
-            _look_up(config, f"{where}.variant", row["variant"], "variants")
-            _look_up(config, f"{where}.annotation", row.get("annotation", "first"), "annotations")
+    check_references(config)
     recipes = Recipes(
         networks=_rows(NetworkRecipe, config["networks"]),
         finetunings=_rows(FinetuningRecipe, config["finetunings"]),
+        flows=_rows(FlowRecipe, config.get("flows", {})),
         trackers=_rows(TrackerRecipe, config["trackers"]),
         annotations=_rows(AnnotationRecipe, config["annotations"]),
         variants=_rows(VariantRecipe, config["variants"]),
@@ -174,14 +162,6 @@ def _rows(recipe: type[R], table: Mapping[str, Row]) -> Mapping[str, R]:
     return MappingProxyType({name: recipe.from_row(name, row) for name, row in table.items()})
 
 
-def _look_up(config: Mapping[str, Any], where: str, value: Any, target: str) -> None:
-    names = value if isinstance(value, list) else [] if value is None else [value]
-    for name in names:
-        if name not in config.get(target, {}):
-            known = sorted(config.get(target, {}))
-            raise InputError(f"{where}: unknown name '{name}'; config.{target} defines {known}")
-
-
 def _check_meaning(recipes: Recipes) -> None:
     """Raise where single values are right but do not fit together."""
     for variant in recipes.variants.values():
@@ -190,6 +170,18 @@ def _check_meaning(recipes: Recipes) -> None:
             raise InputError(
                 f"variants.{variant.name}: expected either trackers, oracle or masks, "
                 f"got {' and '.join(sources) or 'none'}; keep one of them"
+            )
+        refinements = [given for given in (variant.crf, variant.crf_search) if given]
+        if len(refinements) > (1 if variant.trackers else 0):
+            raise InputError(
+                f"variants.{variant.name}: expected crf or crf_search, and only beside trackers, "
+                f"got {refinements}; keep one of them, or none for an oracle"
+            )
+    for tracker in recipes.trackers.values():
+        if ("flow" in tracker.streams) != (tracker.flow is not None):
+            raise InputError(
+                f"trackers.{tracker.name}: streams {list(tracker.streams)} with flow "
+                f"{tracker.flow!r}; the stream flow needs a row of flows, the others need none"
             )
     for annotation in recipes.annotations.values():
         given = (annotation.network is not None, annotation.propagation is not None)

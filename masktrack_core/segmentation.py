@@ -36,15 +36,15 @@ class FinetuningParams:
     examples: FirstFrameParams = field(default_factory=FirstFrameParams)
 
     @classmethod
-    def from_rows(cls, finetuning: Mapping[str, Any], rows: Mapping[str, Any]) -> Self:
-        """Return the parameters of one row of ``finetunings`` and of the rows it names."""
+    def from_rows(cls, rows: Mapping[str, Any], *, samples: int) -> Self:
+        """Return the parameters of the rows that one row of ``finetunings`` names."""
         return cls(
             schedule=TrainParams(**rows["schedule"]),
             examples=FirstFrameParams(
                 crop=CropParams(**rows["crop"]),
                 augmentation=AugmentationParams(**rows["augmentation"]),
                 deformation=DeformationParams(**rows["deformation"]),
-                samples=finetuning["samples"],
+                samples=samples,
             ),
         )
 

@@ -6,7 +6,9 @@ pickles (``.pth``) are read with ``weights_only``.
 
 import os
 import pickle
+import struct
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from zipfile import BadZipFile
@@ -19,6 +21,25 @@ from torch import Tensor
 
 from masktrack_core.errors import InputError
 
+#: What damaged files raise; found by damaging files at random.
+_DAMAGE = (
+    SafetensorError,
+    BadZipFile,
+    OSError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    SyntaxError,
+    AssertionError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write one safetensors file, whole or not at all; folders are made as needed."""
@@ -28,6 +49,8 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     os.close(handle)
     try:
         save_file(tensors, name, metadata=metadata)
+        with Path(name).open("rb+") as written:
+            os.fsync(written.fileno())  # a training's state is deleted once its network is there
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:
@@ -52,8 +75,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 return {name: torch.from_numpy(arrays[name]) for name in arrays.files}, {}
         if path.suffix in (".pth", ".pt"):
             return _tensors_of_pickle(path), {}
-    except (SafetensorError, BadZipFile, ValueError, RuntimeError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); download it again") from error
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(f"{path}: cannot be read ({why}); download it again") from error
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: expected tensors only, but the pickle wants to run code; it was not read. "

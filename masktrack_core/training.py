@@ -1,6 +1,7 @@
 """One loop for offline (§3.1) and online training (§3.2): DeepLabv2's, on examples of masks."""
 
 import math
+import time
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,8 +55,10 @@ class RunParams:
 
     state: Path | None = None
     """File to go on from after an interruption; None to start anew and write nothing."""
-    save_every: int = 500
-    """Steps between two states."""
+    code: str = ""
+    """What tells this version of the code from others: a state of another one is refused."""
+    save_every_s: float = 300.0
+    """Seconds from one state to the next; a training that is over sooner writes none."""
     workers: int = 0
     """Processes that make examples; 0 makes them between the steps."""
     progress: str | None = None
@@ -156,11 +159,15 @@ class _Loop:
             "clip_norm or warmup; the last good state, if a file was given, is kept"
         )
 
+    def check_weights(self) -> None:
+        """Raise if the last step left weights that are no numbers."""
+        if not all_finite(self.network.parameters()):
+            raise self.diverged(f"weights after step {self.iteration} are not finite")
+
     def state(self, digest: str) -> State:
         """Return all that a later process needs to go on; raise if it is not good."""
         self.settle()
-        if not all_finite(self.network.parameters()):
-            raise self.diverged(f"weights after step {self.iteration} are not finite")
+        self.check_weights()
         return {
             "digest": digest,
             "iteration": self.iteration,
@@ -179,8 +186,9 @@ class _Loop:
         self.iteration, self.losses = state["iteration"], state["losses"]
 
     def finish(self) -> None:
-        """Leave the network as it is to be used."""
+        """Leave the network as it is to be used; raise if it is not good."""
         self.settle()
+        self.check_weights()
         if self.mean is not None:
             self.mean.copy_to(self.network)
         self.network.eval()
@@ -191,7 +199,7 @@ def _work(loop: _Loop, examples: Examples, run: RunParams) -> None:
     params = loop.params
     digest = ""
     if run.state is not None:
-        digest = _digest(loop, examples)
+        digest = _digest(loop, examples, run.code)
         state = read_state(run.state, digest)
         if state is not None:
             loop.resume(state)
@@ -200,28 +208,30 @@ def _work(loop: _Loop, examples: Examples, run: RunParams) -> None:
     feed = batches(
         examples, params.batch_size, steps, workers=run.workers, pin=loop.device.type == "cuda"
     )
+    saved = time.monotonic()
     with noted_stop(run.state is not None) as stop, _bar(loop, run.progress) as bar:
         for batch in feed:
             if not stop.is_set():
                 loop.step(batch)
                 bar.update()
-            last = loop.iteration == params.iterations
             if run.state is not None and (
-                last or stop.is_set() or loop.iteration % run.save_every == 0
+                stop.is_set() or time.monotonic() - saved >= run.save_every_s
             ):
                 write_state(run.state, loop.state(digest))
-            if stop.is_set() and not last:
+                saved = time.monotonic()
+            if stop.is_set() and loop.iteration < params.iterations:
                 raise TrainingInterruptedError(
                     f"training: stopped by SIGTERM after {loop.iteration} of "
                     f"{params.iterations} steps; run again to go on from {run.state}"
                 )
 
 
-def _digest(loop: _Loop, examples: Examples) -> str:
+def _digest(loop: _Loop, examples: Examples, code: str) -> str:
     """Return what tells this training from another, the look of its first example included."""
     facts = {
         **asdict(loop.params),
         "seed": loop.seed,
+        "code": code,
         "examples": len(examples),
         "first": [zlib.crc32(part.tobytes()) for part in examples[0]],
     }

@@ -13,7 +13,7 @@ import signal
 import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,22 +28,49 @@ State: TypeAlias = dict[str, Any]
 """Tensors and plain values: ``digest``, ``iteration``, weights, optimiser, losses."""
 
 
+class StateNotWrittenError(OSError):
+    """The disk did not take the state of a training; the one before it is kept."""
+
+
 def previous_state(path: Path) -> Path:
     """Return where the state before the newest one is kept."""
     return path.with_name(path.name + ".previous")
 
 
 def write_state(path: Path, state: State) -> None:
-    """Write the state so that, whenever the machine stops, a whole one is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the state so that, whenever the machine stops, a whole one is on disk.
+
+    Raises `StateNotWrittenError`, the states before untouched, where the disk does not take it.
+    """
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:  # torch's writer hides the disk's error in its own
+        _drop(partial)
+        raise StateNotWrittenError(
+            f"{path}: the training state of step {state.get('iteration')} could not be written "
+            f"({_reason(error)}); make room on the disk and run again: training goes on from the "
+            "state before it"
+        ) from error
     if path.exists():
         path.replace(previous_state(path))
     partial.replace(path)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first error that was followed by this one, in a line."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).partition("\n")[0]
+
+
+def _drop(partial: Path) -> None:
+    with suppress(OSError):
+        partial.unlink(missing_ok=True)
 
 
 def read_state(path: Path, digest: str) -> State | None:
@@ -59,7 +86,7 @@ def read_state(path: Path, digest: str) -> State | None:
         if state["digest"] != digest:
             raise InputError(
                 f"{candidate}: expected the state of this training (digest {digest[:12]}), got "
-                f"one with other parameters, seed, examples or first weights (digest "
+                f"one with other parameters, seed, code, examples or first weights (digest "
                 f"{str(state['digest'])[:12]}); delete the file or give another path"
             )
         return state

@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -45,12 +45,18 @@ class UnpackLimits:
 
 
 def unpack(
-    archives: Path | Sequence[Path], into: Path, *, limits: UnpackLimits | None = None
+    archives: Path | Sequence[Path],
+    into: Path,
+    *,
+    limits: UnpackLimits | None = None,
+    choose: Callable[[Path], Path] | None = None,
 ) -> Path:
     """Return ``into``, a new folder with the contents of the archives.
 
     Zip, tar and compressed tar, told by their contents. Several archives go into one folder (ECSSD
-    comes as two). The folder appears when all is unpacked, or not at all. Raises `InputError` when
+    comes as two). The folder appears when all is unpacked, or not at all. ``choose`` looks at what
+    was unpacked and returns the folder inside it that is kept; what it raises leaves nothing
+    behind. Raises `InputError` when
     ``into`` is there, an archive is missing, damaged, encrypted, larger than ``limits`` (declared
     or not), or has an absolute path, ``..``, a link, a device, or a name twice.
     """
@@ -67,7 +73,7 @@ def unpack(
         folder.mkdir()
         for path in paths:
             _unpack_one(path, folder, limits or UnpackLimits())
-        folder.rename(into)
+        (choose(folder) if choose else folder).rename(into)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return into

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -115,15 +116,24 @@ class FrameFolder:
 
     @cached_property
     def paths(self) -> tuple[Path, ...]:
-        """Return the frames' files; raise `InputError` for a folder without pictures."""
-        files = Path(self.folder).glob("*.*")
+        """Return the frames' files; hidden ones are passed over.
+
+        Raises `InputError` for a folder without pictures and for two of one name.
+        """
+        files = [path for path in Path(self.folder).glob("*.*") if not path.name.startswith(".")]
         found = [path for path in files if path.suffix.lower().lstrip(".") in PICTURE_SUFFIXES]
         if not found:
             raise InputError(
                 f"{self.folder}: expected a folder of frames ({', '.join(PICTURE_SUFFIXES[:4])}, "
                 "…), got none; check the path"
             )
-        return tuple(sorted(found, key=lambda path: natural_key(path.name)))
+        ordered = sorted(found, key=lambda path: natural_key(path.name))
+        for path, after in pairwise(ordered):
+            if path.stem == after.stem:
+                raise InputError(
+                    f"{path}: expected one file a frame, got {after.name} too; remove one of them"
+                )
+        return tuple(ordered)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -87,33 +86,50 @@ def load_network(path: Path) -> tuple[MaskTrackNet, dict[str, str]]:
             f"{path}: expected a network written by this project ({FORMAT}), got metadata "
             f"{sorted(metadata)}; published weights are read by load_pretrained"
         )
-    about = json.loads(metadata[FORMAT])
-    network = empty_network(_spec(about["spec"], path))
+    spec, record = _about(path, metadata[FORMAT])
+    network = empty_network(spec)
     check_fit(path, _shapes(network.state_dict()), _shapes(tensors))
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return network.eval(), about["record"]
+    return network.eval(), record
 
 
-def _spec(fields: dict[str, Any], path: Path) -> NetworkSpec:
-    """Return the spec stored in a file; InputError names the file if it is none of ours."""
-    values = fields.get("prior_values")
+def _about(path: Path, text: str) -> tuple[NetworkSpec, dict[str, str]]:
+    """Return the spec and the record stored in a file; InputError names it if they are not ours."""
     try:
-        return NetworkSpec(**fields | {"prior_values": values and tuple(values)})
-    except (TypeError, InputError) as error:
+        about = json.loads(text)
+        fields, record = dict(about["spec"]), dict(about["record"])
+        values = fields.get("prior_values")
+        spec = NetworkSpec(**fields | {"prior_values": values and tuple(values)})
+        _check_kinds(spec, record)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: its network cannot be built here ({error}); written by another version?"
         ) from error
+    return spec, record
 
 
-def start_network(spec: NetworkSpec, pretrained: Path | None, *, seed: int) -> MaskTrackNet:
-    """Return a network as offline training begins: drawn from ``seed``, its trunk pretrained.
+def _check_kinds(spec: NetworkSpec, record: Mapping[str, object]) -> None:
+    """Raise ValueError for values of another kind, which a damaged file may have."""
+    numbers = (spec.dropout, *(spec.prior_values or ()), *filter(None, [spec.prior_std]))
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise ValueError(f"numbers expected, got {numbers}")
+    if not 0 <= spec.dropout <= 1 or len(spec.prior_values or "--") != 2:
+        raise ValueError(f"dropout {spec.dropout}, prior_values {spec.prior_values}")
+    if not all(isinstance(word, str) for word in record.values()):
+        raise ValueError("texts expected in its record")
 
-    ``pretrained`` None leaves the random weights. Raises InputError as `load_pretrained` does.
+
+def start_network(
+    spec: NetworkSpec, pretrained: Path | None, *, seed: int
+) -> tuple[MaskTrackNet, dict[str, str]]:
+    """Return a network as offline training begins, and the record of the weights it starts from.
+
+    Drawn from ``seed``, its trunk pretrained; ``pretrained`` None leaves the random weights, and
+    the record empty. Raises InputError as `load_pretrained` does.
     """
     network = build_network(spec, generator=torch_generator(seed, "network"))
-    if pretrained is not None:
-        load_pretrained(network, pretrained)
-    return network
+    record = {} if pretrained is None else load_pretrained(network, pretrained).record()
+    return network, record
 
 
 def load_pretrained(

@@ -1,4 +1,4 @@
-# What every rule file uses: the experiment tables, and functions from wildcards to rows and inputs.
+# Shared by the files of rules. Experiment tables, and functions from wildcards to rows and inputs.
 import sys
 from pathlib import Path
 
@@ -9,6 +9,7 @@ sys.path.insert(0, workflow.basedir)
 from masktrack_core.errors import InputError
 from masktrack_core.experiment import Experiment
 from masktrack_core.provenance import core_digest
+from masktrack_core.published import weights_file
 
 try:
     experiment = Experiment.from_config(config)
@@ -18,6 +19,10 @@ except InputError as error:
 RESULTS = config["results"]
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 GPU = 0 if config["device"] == "cpu" else 1
+#: Variants that end with a dense CRF, given or searched.
+REFINED = "|".join(
+    experiment.names("variants", **{key: True}) for key in ("crf", "crf_search")
+)
 
 
 wildcard_constraints:
@@ -53,15 +58,41 @@ def parts(table, key, **columns):
     return rows
 
 
+def set_files(table, name):
+    """Return what must be there before a set is indexed; nothing for a set on disk."""
+    row, root = config[table][name], f"{config['data']}/{name}"
+    if row["archives"]:
+        return [root]
+    if row["rendered"]:
+        rendered = {
+            "datasets": ["attributes.csv"],
+            "stills": ["images", "ground_truth_mask"],
+        }
+        return [f"{root}/{part}" for part in rendered[table]]
+    return []
+
+
+def unpacked(wildcards):
+    """Return the row of a set that is unpacked from archives."""
+    name = wildcards.unpacked
+    return config["datasets"].get(name) or config["stills"][name]
+
+
+def receipt(archive):
+    """Return the receipt of a downloaded file, which lies beside it under the same name."""
+    return f"{config['data']}/archives/{archive}.receipt"
+
+
 def training_inputs(wildcards):
     """Return what a network is trained on: stills, their deformed masks, pretrained weights."""
     network = experiment.recipes.networks[wildcards.network]
-    pretrained = config["architectures"][network.architecture]["pretrained"]
+    pretrained = weights_file(config, network.architecture)
     deformed = f"{RESULTS}/deformed/{network.deformation}"
+    stills = network.stills if network.schedule else ()
     return {
-        "stills": [f"{RESULTS}/stills/{name}.csv" for name in network.stills],
-        "deformed": [f"{deformed}/{name}.zip" for name in network.stills],
-        "pretrained": [pretrained] if pretrained else [],
+        "stills": [f"{RESULTS}/stills/{name}.csv" for name in stills],
+        "deformed": [f"{deformed}/{name}.zip" for name in stills],
+        "pretrained": [str(pretrained)] if pretrained else [],
     }
 
 
@@ -81,6 +112,58 @@ def tracking_network(wildcards):
     )
 
 
+def finetuning_rows_of(finetuning, network):
+    """Return the rows of a fine-tuning; without a deformation of its own it has the network's."""
+    recipe = experiment.recipes.finetunings[finetuning]
+    deformation = recipe.deformation or experiment.recipes.networks[network].deformation
+    return {
+        "augmentation": config["augmentations"][recipe.augmentation],
+        "crop": config["crops"][recipe.crop],
+        "schedule": config["schedules"][recipe.schedule],
+        "deformation": config["deformations"][deformation],
+    }
+
+
+def finetuning_rows(wildcards):
+    """Return the rows of the fine-tuning that a job is for."""
+    return finetuning_rows_of(wildcards.finetuning, wildcards.network)
+
+
+def tracking_flow(wildcards):
+    """Return the flow pictures of a sequence, where one of the tracker's streams needs them."""
+    flow = experiment.recipes.trackers[wildcards.tracker].flow
+    path = f"{RESULTS}/flow/{flow}/{wildcards.dataset}/{wildcards.sequence}.zip"
+    return [path] if flow else []
+
+
+def flow_weights(wildcards):
+    """Return the weights of a learned flow."""
+    weights = config["flows"][wildcards.flow]["weights"]
+    return [weights] if weights else []
+
+
+def figure2_inputs(folder, suffix):
+    """Return a file of each sequence of Figure 2."""
+    return [
+        f"{RESULTS}/{folder}/{frame['dataset']}/{frame['sequence']}.{suffix}"
+        for frame in config["figure2"]["frames"]
+    ]
+
+
+def tracker_usage(name):
+    """Return how a tracker uses its network: the rows of its parameters."""
+    tracker = experiment.recipes.trackers[name]
+    rows = {}
+    if tracker.finetuning:
+        rows = finetuning_rows_of(tracker.finetuning, tracker.network)
+    return {
+        "propagation": config["propagations"][tracker.propagation],
+        "finetuning": config["finetunings"].get(tracker.finetuning),
+        "rows": rows,
+        "trained_on": ", ".join(experiment.recipes.networks[tracker.network].stills),
+    }
+
+
 def tracks(wildcards):
     """Return the tracks that a variant averages."""
     return [
@@ -88,6 +171,36 @@ def tracks(wildcards):
         f"{wildcards.dataset}/{wildcards.sequence}/{wildcards.object}.zip"
         for tracker in experiment.recipes.variants[wildcards.variant].trackers
     ]
+
+
+def searched_crf(wildcards):
+    """Return the CRF found for a data set, where the variant asks for a search."""
+    searched = experiment.recipes.variants[wildcards.variant].crf_search
+    path = f"{RESULTS}/crf/{wildcards.variant}/{wildcards.annotation}/{wildcards.dataset}.yaml"
+    return [path] if searched else []
+
+
+def search_inputs(wildcards):
+    """Return indexes and tracks of the development sequences: nothing else is looked at."""
+    dataset, annotation = wildcards.dataset, wildcards.annotation
+    objects = experiment.development_objects(dataset)
+    trackers = experiment.recipes.variants[wildcards.variant].trackers
+    return {
+        "indexes": [
+            f"{RESULTS}/index/{dataset}/{sequence}.csv" for sequence, _ in objects
+        ],
+        "tracks": [
+            f"{RESULTS}/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{number}.zip"
+            for sequence, number in objects
+            for tracker in trackers
+        ],
+    }
+
+
+def search_row(wildcards):
+    """Return the row of a variant's search, with the CRF that it starts from."""
+    search = config["crf_searches"][config["variants"][wildcards.variant]["crf_search"]]
+    return dict(search) | {"start": config["crfs"][search["start"]]}
 
 
 def table_scores(wildcards):
@@ -98,6 +211,16 @@ def table_scores(wildcards):
         for row in table.rows
         for dataset in table.datasets
         for sequence, number in experiment.objects[dataset]
+    ]
+
+
+def ablation_scores(wildcards):
+    """Return the scores that an ablation is made of."""
+    ablation = experiment.ablations[wildcards.ablation]
+    return [
+        f"{RESULTS}/scores/{row.variant}/{row.annotation}/{ablation.dataset}/{sequence}/{number}.csv"
+        for row in ablation.rows
+        for sequence, number in experiment.objects[ablation.dataset]
     ]
 
 

@@ -38,11 +38,7 @@ rule render_stills:
 
 rule index_video:
     input:
-        lambda wildcards: (
-            "<data>/{dataset}/attributes.csv"
-            if config["datasets"][wildcards.dataset]["rendered"]
-            else []
-        ),
+        lambda wildcards: set_files("datasets", wildcards.dataset),
     output:
         "<results>/index/{dataset}/{sequence}.csv",
     log:
@@ -51,7 +47,7 @@ rule index_video:
     priority: 1
     params:
         code=code("index_video"),
-        dataset=row("datasets", "dataset"),
+        layout=lambda wildcards: config["datasets"][wildcards.dataset]["layout"],
         root=lambda wildcards: experiment.root("datasets", wildcards.dataset),
         objects=lambda wildcards: experiment.objects_of(
             wildcards.dataset, wildcards.sequence
@@ -65,18 +61,36 @@ rule index_video:
 
 rule index_stills:
     input:
-        lambda wildcards: (
-            ["<data>/{stills}/images", "<data>/{stills}/ground_truth_mask"]
-            if config["stills"][wildcards.stills]["rendered"]
-            else []
-        ),
+        lambda wildcards: set_files("stills", wildcards.stills),
     output:
         "<results>/stills/{stills}.csv",
     log:
         "<logs>/index_stills/{stills}.log",
+    wildcard_constraints:
+        stills=experiment.names("stills", datasets=False),
     params:
         code=code("index_stills"),
-        stills=row("stills", "stills"),
+        layout=lambda wildcards: config["stills"][wildcards.stills]["layout"],
         root=lambda wildcards: experiment.root("stills", wildcards.stills),
     script:
         "../workflow_scripts/index_stills.py"
+
+
+rule video_stills:
+    input:
+        indexes=lambda wildcards: [
+            f"<results>/index/{dataset}/{sequence}.csv"
+            for dataset, sequence in experiment.sequences_of_stills(wildcards.stills)
+        ],
+    output:
+        index="<results>/stills/{stills}.csv",
+        masks=directory("<results>/stills/{stills}"),
+    log:
+        "<logs>/video_stills/{stills}.log",
+    wildcard_constraints:
+        stills=experiment.names("stills", datasets=True),
+    params:
+        code=code("video_stills"),
+        sequences=lambda wildcards: experiment.sequences_of_stills(wildcards.stills),
+    script:
+        "../workflow_scripts/video_stills.py"

@@ -12,7 +12,9 @@ rule segment:
     log:
         "<logs>/segment/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     wildcard_constraints:
-        variant=experiment.names("variants", oracle=False, masks=False),
+        variant=experiment.names(
+            "variants", oracle=False, masks=False, crf=False, crf_search=False
+        ),
     params:
         code=code("segment"),
         threshold=lambda wildcards: config["variants"][wildcards.variant]["threshold"],

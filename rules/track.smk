@@ -12,7 +12,7 @@ rule annotate:
         annotation=experiment.names("annotations", network=False),
     params:
         code=code("annotate"),
-        annotation=row("annotations", "annotation"),
+        every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
     script:
         "../workflow_scripts/annotate.py"
 
@@ -36,7 +36,7 @@ rule annotate_boxes:
         code=code("annotate_boxes"),
         device=config["device"],
         threads=config["threads"]["track"],
-        annotation=row("annotations", "annotation"),
+        every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
         rows=parts("annotations", "annotation", propagation="propagations"),
     script:
         "../workflow_scripts/annotate_boxes.py"
@@ -57,19 +57,14 @@ rule finetune:
     threads: config["threads"]["finetune"]
     resources:
         gpu=GPU,
+        state_every_s=config["state_every_s"],
     params:
         code=code("finetune"),
         seed=config["seed"],
         device=config["device"],
-        finetuning=row("finetunings", "finetuning"),
-        rows=parts(
-            "finetunings",
-            "finetuning",
-            augmentation="augmentations",
-            crop="crops",
-            deformation="deformations",
-            schedule="schedules",
-        ),
+        samples=lambda wildcards: config["finetunings"][wildcards.finetuning]["samples"],
+        rows=finetuning_rows,
+        state=f"{RESULTS}/state/finetuned/{{network}}/{{finetuning}}/{{annotation}}/{{dataset}}/{{sequence}}/{{object}}",
         threads=config["threads"]["finetune"],
     script:
         "../workflow_scripts/finetune.py"
@@ -80,6 +75,7 @@ rule track:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
         network=tracking_network,
+        flow=tracking_flow,
     output:
         "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",
     log:
@@ -92,7 +88,7 @@ rule track:
     params:
         code=code("track"),
         device=config["device"],
-        tracker=row("trackers", "tracker"),
+        streams=lambda wildcards: config["trackers"][wildcards.tracker]["streams"],
         rows=parts("trackers", "tracker", propagation="propagations"),
         threads=config["threads"]["track"],
     script:

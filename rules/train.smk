@@ -1,6 +1,22 @@
 # Offline: deformed masks of stills, and the networks trained on them (paper §3.1, §4).
 
 
+rule fetch_weights:
+    output:
+        "<data>/weights/{weights}{suffix}",
+    log:
+        "<logs>/fetch_weights/{weights}{suffix}.log",
+    wildcard_constraints:
+        suffix=r"\.[a-z]+",
+    params:
+        code=code("fetch_weights"),
+        weights=row("weights", "weights"),
+        # Kept apart from the output: a rerun does not download again what is there and whole.
+        downloads=f"{config['data']}/archives",
+    script:
+        "../workflow_scripts/fetch_weights.py"
+
+
 rule deform:
     input:
         "<results>/stills/{stills}.csv",
@@ -30,8 +46,11 @@ rule train:
     benchmark:
         "<benchmarks>/train/{network}.tsv"
     threads: config["threads"]["train"]
+    # The last two are no parameters: no result depends on them, so none is made again for them.
     resources:
         gpu=GPU,
+        workers=config["loader_workers"],
+        state_every_s=config["state_every_s"],
     params:
         code=code("train"),
         seed=config["seed"],
@@ -48,6 +67,5 @@ rule train:
         masks_per_still=config["masks_per_still"],
         state=lambda wildcards: f"{RESULTS}/state/networks/{wildcards.network}",
         threads=config["threads"]["train"],
-        workers=config["loader_workers"],
     script:
         "../workflow_scripts/train.py"

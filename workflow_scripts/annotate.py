@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from masktrack_core.archives import frame_key, write_mask_archive
 from masktrack_core.io import read_table
 from masktrack_core.provenance import job_log
-from masktrack_core.recipes import AnnotationRecipe
+from masktrack_core.recipes import annotated_times
 from masktrack_core.tables import INDEX
 from masktrack_core.videos import annotated_masks, open_video
 
@@ -18,8 +18,7 @@ def main(job: "Snakemake") -> None:
     """Write the annotations, named by frame number."""
     with job_log(job.log[0], __file__):
         video = open_video(read_table(Path(job.input[0]), INDEX), int(job.wildcards.object))
-        recipe = AnnotationRecipe.from_row(job.wildcards.annotation, job.params.annotation)
-        masks = annotated_masks(video, recipe.times(len(video)))
+        masks = annotated_masks(video, annotated_times(len(video), job.params.every))
         write_mask_archive(Path(job.output[0]), ((frame_key(t), mask) for t, mask in masks.items()))
 
 

@@ -8,7 +8,7 @@ from masktrack_core.devices import use_device
 from masktrack_core.io import read_table
 from masktrack_core.propagation import PropagationParams
 from masktrack_core.provenance import job_log
-from masktrack_core.recipes import AnnotationRecipe
+from masktrack_core.recipes import annotated_times
 from masktrack_core.segmentation import segment_boxes
 from masktrack_core.tables import INDEX
 from masktrack_core.videos import annotated_masks, open_video
@@ -22,8 +22,7 @@ def main(job: "Snakemake") -> None:
     """Write the segment of each annotated box, named by frame number."""
     with job_log(job.log[0], __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
-        recipe = AnnotationRecipe.from_row(job.wildcards.annotation, job.params.annotation)
-        boxes = annotated_masks(video, recipe.times(len(video)))
+        boxes = annotated_masks(video, annotated_times(len(video), job.params.every))
         network, _ = load_network(Path(job.input.network))
         network.to(use_device(job.params.device, job.params.threads))
         params = PropagationParams(**job.params.rows["propagation"])

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from masktrack_core.archives import read_annotations
 from masktrack_core.devices import use_device
 from masktrack_core.io import read_table, write_table
-from masktrack_core.provenance import job_log, run_record
+from masktrack_core.provenance import content_digests, job_log, run_record
 from masktrack_core.segmentation import FinetuningParams, finetune
 from masktrack_core.tables import INDEX, LOSSES
 from masktrack_core.training import RunParams
+from masktrack_core.training_state import remove_state
 from masktrack_core.videos import open_video
 from masktrack_core.weights import load_network, save_weights
 
@@ -20,16 +21,21 @@ if TYPE_CHECKING:
 def main(job: "Snakemake") -> None:
     """Write the fine-tuned network and its losses."""
     with job_log(job.log[0], __file__):
+        p, label = job.params, f"finetune {job.wildcards.sequence}/{job.wildcards.object}"
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
         network, record = load_network(Path(job.input.network))
-        network.to(use_device(job.params.device, job.params.threads))
-        params = FinetuningParams.from_rows(job.params.finetuning, job.params.rows)
-        run = RunParams(progress=f"finetune {job.wildcards.sequence}/{job.wildcards.object}")
-        losses = finetune(network, video, annotations, params, seed=job.params.seed, run=run)
-        online = run_record({"online": dict(job.params.rows), "offline": record})
-        save_weights(Path(job.output.network), network, online)
+        network.to(use_device(p.device, p.threads))
+        params = FinetuningParams.from_rows(p.rows, samples=p.samples)
+        every = job.resources.state_every_s
+        run = RunParams(state=Path(p.state), code=p.code, save_every_s=every, progress=label)
+        losses = finetune(network, video, annotations, params, seed=p.seed, run=run)
+        data = content_digests([Path(job.input.annotations)])
+        made_of = {"online": dict(p.rows), "samples": p.samples, "offline": record}
+        online = run_record({"code": p.code, "seed": p.seed, "data": data} | made_of)
         write_table(Path(job.output.losses), losses, LOSSES)
+        save_weights(Path(job.output.network), network, online)
+        remove_state(Path(p.state))
 
 
 main(snakemake)

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 def main(job: "Snakemake") -> None:
     """Read every file of the sequence once, and write a row per frame and object."""
     with job_log(job.log[0], __file__):
-        layout = job.params.dataset["layout"]
         root, objects = Path(job.params.root), job.params.objects
-        index = index_video(root, layout, job.wildcards.sequence, objects)
+        index = index_video(root, job.params.layout, job.wildcards.sequence, objects)
         problems = [text for number in objects for text in check_video(index, number)]
         if problems:
             raise InputError("\n".join(problems))

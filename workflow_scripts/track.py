@@ -5,17 +5,31 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from masktrack_core.archives import frame_key, read_annotations, write_prob_archive
+from masktrack_core.archives import (
+    ArchivedFrames,
+    GreyArchive,
+    frame_key,
+    read_annotations,
+    write_prob_archive,
+)
 from masktrack_core.devices import use_device
 from masktrack_core.io import read_table
-from masktrack_core.propagation import PropagationParams, propagate
+from masktrack_core.propagation import FrameSequence, PropagationParams, propagate
 from masktrack_core.provenance import job_log
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import open_video
+from masktrack_core.videos import Video, open_video
 from masktrack_core.weights import load_network
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
+
+
+def streams(job: "Snakemake", video: Video) -> list[FrameSequence]:
+    """Return what the network looks at: the frames, their flow pictures, or both."""
+    given: dict[str, FrameSequence] = {"rgb": video}
+    if job.input.flow:
+        given["flow"] = ArchivedFrames(GreyArchive(Path(job.input.flow[0])))
+    return [given[name] for name in job.params.streams]
 
 
 def main(job: "Snakemake") -> None:
@@ -26,7 +40,7 @@ def main(job: "Snakemake") -> None:
         network, _ = load_network(Path(job.input.network))
         network.to(use_device(job.params.device, job.params.threads))
         params = PropagationParams(**job.params.rows["propagation"])
-        probs = propagate(network, [video], annotations, params)
+        probs = propagate(network, streams(job, video), annotations, params)
         label = f"track {job.wildcards.sequence}/{job.wildcards.object}"
         shown = tqdm(probs, label, total=len(video), mininterval=2)
         write_prob_archive(Path(job.output[0]), ((frame_key(t), prob) for t, prob in shown))

@@ -10,11 +10,12 @@ from masktrack_core.devices import use_device
 from masktrack_core.examples import StillExamples
 from masktrack_core.io import write_table
 from masktrack_core.network_spec import NetworkSpec
-from masktrack_core.provenance import job_log, run_record
+from masktrack_core.provenance import content_digests, job_log, run_record
 from masktrack_core.regions import CropParams
 from masktrack_core.stills import open_stills
 from masktrack_core.tables import LOSSES
 from masktrack_core.training import RunParams, TrainParams, train
+from masktrack_core.training_state import remove_state
 from masktrack_core.weights import save_weights, start_network
 
 if TYPE_CHECKING:
@@ -43,16 +44,21 @@ def main(job: "Snakemake") -> None:
         p, label = job.params, f"train {job.wildcards.network}"
         parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
         pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else None
-        network = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
+        network, start = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
         network.to(use_device(p.device, p.threads))
         losses = pd.DataFrame(columns=list(LOSSES.names))
         if p.rows["schedule"] is not None:
             params = TrainParams(**p.rows["schedule"])
-            run = RunParams(state=Path(p.state), progress=label, workers=p.workers)
+            kept = {"state": Path(p.state), "code": p.code, "progress": label}
+            every, workers = job.resources.state_every_s, job.resources.workers
+            run = RunParams(**kept, save_every_s=every, workers=workers)
             losses = train(network, examples(job), params, seed=p.seed, run=run)
-        record = run_record({"seed": p.seed, "network": dict(p.network), "rows": dict(p.rows)})
-        save_weights(Path(job.output.network), network, record)
+        made_of = {"network": dict(p.network), "rows": dict(p.rows), "pretrained": start}
+        data = content_digests(Path(path) for path in job.input.deformed)
+        record = run_record({"code": p.code, "seed": p.seed, "data": data} | made_of)
         write_table(Path(job.output.losses), losses, LOSSES)
+        save_weights(Path(job.output.network), network, record)
+        remove_state(Path(p.state))
 
 
 main(snakemake)

@@ -15,20 +15,23 @@ LAYERS = {
     "ground": ("arrays", "errors", "seeds", "tables"),
     "arrays": (
         "masks", "contours", "temporal", "metrics", "warp", "regions", "deform", "augment", "flow",
-        "crf", "oracles", "recipes", "figure_recipes", "network_spec",
+        "crf", "oracles", "references", "recipes", "figure_recipes", "network_spec",
     ),
     "torch": (
         "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
         "examples", "batches", "optimisers", "training_state", "training", "devices",
-        "propagation", "segmentation",
+        "propagation", "segmentation", "usage",
     ),
     "edges": (
-        "decoding", "io", "archives", "patterns", "layouts", "datasets", "videos", "stills",
-        "download", "unpacking", "rendered_textures", "rendered_layers", "rendered_puppets",
-        "rendered_animals", "rendered_zoo", "rendered_scripts", "rendered_clips",
-        "rendered_stills", "rendered", "rendered_layouts", "experiment", "results", "mask_folders",
-        "external", "scoring", "score_tables", "effort", "attributes", "overlays", "sheets",
-        "plots", "figures", "page_parts", "page", "provenance", "cli",
+        "decoding", "io", "picture_zip", "archives", "patterns", "layouts", "datasets", "videos",
+        "stills", "mirrors", "download", "unpacking", "sources", "rendered_textures",
+        "rendered_layers", "rendered_puppets", "rendered_animals", "rendered_zoo",
+        "rendered_scripts", "rendered_clips", "rendered_stills", "rendered", "rendered_layouts",
+        "experiment", "results", "ablations", "refinement", "crf_search", "video_stills",
+        "ablation_figures", "mask_folders", "external", "scoring", "score_tables", "effort",
+        "attributes", "overlays", "sheets", "plots", "figures", "page_parts", "page", "provenance",
+        "published", "video_files", "object_masks", "checks", "own_videos", "cli", "cli_score",
+        "cli_segment", "cli_overlay", "cli_check",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.

@@ -6,14 +6,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+from masktrack_core.ablations import AblationRow
 from masktrack_core.augment import AugmentationParams
+from masktrack_core.crf import PUBLISHED, CrfParams
+from masktrack_core.crf_search import SearchParams
 from masktrack_core.deform import DeformationParams
 from masktrack_core.figure_recipes import FigureRecipe
+from masktrack_core.flow import FlowImageParams, FlowParams
 from masktrack_core.network import NetworkSpec
 from masktrack_core.propagation import PropagationParams
 from masktrack_core.recipes import (
     AnnotationRecipe,
     FinetuningRecipe,
+    FlowRecipe,
     NetworkRecipe,
     TableRecipe,
     TrackerRecipe,
@@ -31,6 +36,11 @@ TABLES = {
     "crops": CropParams,
     "schedules": TrainParams,
     "propagations": PropagationParams,
+    "flow_methods": FlowParams,
+    "flow_images": FlowImageParams,
+    "flows": FlowRecipe,
+    "crfs": CrfParams,
+    "crf_searches": SearchParams,
     "networks": NetworkRecipe,
     "finetunings": FinetuningRecipe,
     "trackers": TrackerRecipe,
@@ -40,7 +50,7 @@ TABLES = {
     "figures": FigureRecipe,
 }
 #: (table, field) that is not a key of its row: the row's own name, or set by another table.
-ELSEWHERE = {("architectures", "prior")}
+ELSEWHERE = {("architectures", "prior"), ("crf_searches", "threshold")}
 
 
 def row_schema(table):
@@ -74,3 +84,13 @@ def test_every_key_is_described(path, entry):
 @pytest.mark.parametrize("table", TABLES)
 def test_unknown_keys_are_errors(table):
     assert row_schema(table)["additionalProperties"] is False
+
+
+def test_rows_of_an_ablation_have_the_fields_of_their_dataclass():
+    rows = row_schema("ablations")["properties"]["rows"]["items"]
+    assert set(rows["properties"]) == {field.name for field in fields(AblationRow)}
+
+
+def test_the_published_crfs_are_rows_of_the_configuration():
+    rows = yaml.safe_load((ROOT / "config.yaml").read_text())["crfs"]
+    assert {name: CrfParams(**rows[name]) for name in PUBLISHED} == dict(PUBLISHED)

@@ -1,9 +1,12 @@
 import multiprocessing
 import pickle
+import threading
+import weakref
 
 import numpy as np
 import pytest
 
+from masktrack_core import archives
 from masktrack_core.archives import (
     MaskArchive,
     ProbArchive,
@@ -24,6 +27,11 @@ def masks(count=20, shape=(13, 17)):
 def archive(tmp_path):
     write_mask_archive(tmp_path / "a.zip", iter(masks()))
     return MaskArchive(tmp_path / "a.zip")
+
+
+def test_bytes_of_masks_are_zero_and_one(archive):
+    for name, mask in masks(3):
+        assert np.array_equal(archive[name].view(np.uint8), mask)
 
 
 def test_masks_come_back_by_name(archive):
@@ -131,3 +139,48 @@ def test_a_probability_keeps_its_side_of_one_half(tmp_path):
     prob = np.array([[half, np.nextafter(half, 0), np.nextafter(half, 1)]], np.float32)
     write_prob_archive(tmp_path / "p.zip", [("0", prob)])
     assert ((ProbArchive(tmp_path / "p.zip")["0"] > 0.5) == (prob > 0.5)).all()
+
+
+def test_the_next_picture_is_made_while_one_is_written(tmp_path, monkeypatch):
+    asked_again = threading.Event()
+    in_time = []
+
+    def slow(encoded):
+        in_time.append(asked_again.wait(timeout=20))
+        return encode(encoded)
+
+    encode = archives.Image.fromarray
+    monkeypatch.setattr(archives.Image, "fromarray", slow)
+
+    def probs():
+        yield "0", np.zeros((4, 6), np.float32)
+        asked_again.set()
+        yield "1", np.ones((4, 6), np.float32)
+
+    write_prob_archive(tmp_path / "a.zip", probs())
+    assert in_time == [True, True]
+    assert list(ProbArchive(tmp_path / "a.zip")) == ["0", "1"]
+
+
+def test_no_more_pictures_wait_than_a_few(tmp_path):
+    given, most = [], []
+
+    class Watched(np.ndarray):
+        """An array that can be watched by a weak reference."""
+
+    def probs():
+        for number in range(40):
+            prob = np.full((4, 6), number / 40, np.float32).view(Watched)
+            given.append(weakref.ref(prob))
+            most.append(sum(one() is not None for one in given))
+            yield f"{number}", prob
+
+    write_prob_archive(tmp_path / "a.zip", probs())
+    assert max(most) <= 6
+
+
+def test_what_cannot_be_written_raises_and_leaves_no_file(tmp_path):
+    bad = [np.zeros((4, 6), np.float32), np.full((4, 6), np.nan, np.float32)]
+    with pytest.raises(InputError, match="expected probabilities"):
+        write_prob_archive(tmp_path / "a.zip", zip("ab", bad, strict=True))
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
+from masktrack_core.arrays import Size
 from masktrack_core.deform import (
     Deformation,
     DeformationParams,
@@ -13,6 +14,14 @@ from masktrack_core.deform import (
 )
 from masktrack_core.errors import InputError
 from masktrack_core.seeds import numpy_rng
+from masktrack_core.warp import (
+    fit_thin_plate,
+    invert_affine,
+    similarity,
+    smooth_map,
+    transform_points,
+    warp_mask,
+)
 
 NOTHING = DeformationParams(scale=0, shift=0, control_points=0, margin=0, dilation_radius=0)
 SHARP = DeformationParams(smoothing=0, dilation_radius=0)
@@ -156,3 +165,29 @@ def test_prior_is_the_mask_its_box_or_nothing():
 def test_impossible_parameters_are_refused(bad):
     with pytest.raises(InputError, match="deformation"):
         DeformationParams(**bad)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "mask",
+    [MASK, disk((90, 121), (3, 80), 14), disk((41, 37), (20, 20), 22), disk((70, 70), (9, 9), 2)],
+)
+def test_looking_around_the_object_only_is_the_whole_map_bit_by_bit(mask, smoothing):
+    params = DeformationParams(shift=0.4, margin=0.5, smoothing=smoothing, dilation_radius=0)
+    for item in range(20):
+        drawn = sample_deformation(mask, params, rng=numpy_rng(1, "whole", item))
+        spline = fit_thin_plate(
+            np.array(drawn.target, np.float32),
+            np.array(drawn.source, np.float32),
+            smoothing=smoothing,
+        )
+        placed = similarity(drawn.centre, scale=drawn.scale)
+        placed[:, 2] += drawn.shift
+        back = invert_affine(placed)
+        whole = smooth_map(
+            lambda points, back=back, spline=spline: transform_points(back, spline(points)),
+            Size(*mask.shape),
+        )
+        expected = warp_mask(mask, whole)
+        got = apply_deformation(mask, drawn)
+        assert np.array_equal(got, expected if expected.any() else mask)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from masktrack_core.archives import MaskArchive, write_mask_archive
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams
 from masktrack_core.errors import InputError
@@ -177,3 +178,18 @@ def test_frame_and_mask_of_two_sizes_are_refused():
 def test_a_region_without_previous_mask_is_refused():
     with pytest.raises(InputError, match="without previous mask"):
         StillExamples(stills(), CropParams(region=1.5), prior_kind="none", seed=1)
+
+
+def test_masks_from_an_archive_give_the_same_examples(tmp_path):
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 30:50] = True
+    frame = np.zeros((60, 80, 3), np.uint8)
+    write_mask_archive(tmp_path / "a.zip", [("m", mask)])
+    read = MaskArchive(tmp_path / "a.zip")["m"]
+    params = FirstFrameParams(crop=CropParams(size=41))
+    for number in range(4):
+        expected, got = (
+            FirstFrameExamples([(frame, one)], params, seed=1)[number] for one in (mask, read)
+        )
+        assert (expected.target == 1).any()
+        assert all(np.array_equal(a, b) for a, b in zip(expected, got, strict=True))

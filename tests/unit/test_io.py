@@ -183,6 +183,7 @@ def test_one_bit_masks_are_read(tmp_path):
     path = save(tmp_path / "a.png", MASK)
     assert mode(path) == "1"
     assert np.array_equal(io.read_mask(path), MASK)
+    assert io.read_mask(path).view(np.uint8).max() == 1
 
 
 def test_graded_masks_are_thresholded(tmp_path):

@@ -1,5 +1,6 @@
 """Propagation with a network whose answer is known: the brightest pixels near the prior."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -103,6 +104,27 @@ def test_a_region_of_interest_gives_the_same_mask_at_its_own_scale():
     prob = predict(Follower(), frames[1], masks[0], params)
     assert ((prob > 0.5) ^ masks[1]).sum() <= 8
     assert prob[:, 60:].max() == 0
+
+
+def test_the_next_frame_is_read_while_one_is_computed():
+    frames, masks = moving_square(length=4)
+    read = [threading.Event() for _ in frames]
+
+    class Watched:
+        def __len__(self):
+            return len(frames)
+
+        def __getitem__(self, t):
+            read[t].set()
+            return frames[t]
+
+    class Waiting(Follower):
+        def forward(self, image, prior):
+            ahead = min(len(self.priors) + 2, 3)  # frame 1 is the first to be computed
+            assert read[ahead].wait(timeout=20)
+            return super().forward(image, prior)
+
+    assert len(run(Watched(), {0: masks[0]}, Waiting())) == 4
 
 
 @pytest.mark.parametrize(

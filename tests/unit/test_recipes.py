@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from masktrack_core.errors import InputError
-from masktrack_core.recipes import AnnotationRecipe, read_recipes
+from masktrack_core.recipes import annotated_times, read_recipes
 
 
 @pytest.fixture
@@ -64,4 +64,4 @@ def test_a_schedule_without_a_crop_is_refused(config):
 
 @pytest.mark.parametrize(("every", "times"), [(None, [0]), (3, [0, 3, 6]), (1, list(range(8)))])
 def test_annotated_frames_are_the_first_or_every_kth_from_it(every, times):
-    assert list(AnnotationRecipe(name="x", every=every).times(8)) == times
+    assert list(annotated_times(8, every)) == times

@@ -227,13 +227,13 @@ def test_resuming_after_a_crash_gives_the_same_bits(tmp_path, at, optimizer):
     params = TrainParams(iterations=6, batch_size=2, optimizer=optimizer, ema=0.9)
     state = tmp_path / "state"
     with pytest.raises(CrashError):
-        trained(params, examples=breaking_in(at, crash), state=state, save_every=2)
-    assert identical(trained(params, state=state, save_every=2), trained(params))
+        trained(params, examples=breaking_in(at, crash), state=state, save_every_s=0)
+    assert identical(trained(params, state=state, save_every_s=0), trained(params))
 
 
 def test_a_finished_training_is_not_repeated(tmp_path, uninterrupted):
     state = tmp_path / "state"
-    assert identical(trained(state=state), uninterrupted)
+    assert identical(trained(state=state, save_every_s=0), uninterrupted)
     looked_at = []
     again = trained(examples=Squares(before=looked_at.append), state=state)
     assert identical(again, uninterrupted)
@@ -244,7 +244,7 @@ def test_a_finished_training_is_not_repeated(tmp_path, uninterrupted):
 
 def test_losses_before_the_interruption_are_in_the_table(tmp_path):
     whole = train(network(), Squares(), PARAMS, seed=1)
-    run = RunParams(state=tmp_path / "state", save_every=2)
+    run = RunParams(state=tmp_path / "state", save_every_s=0)
     with pytest.raises(CrashError):
         train(network(), breaking_in(9, crash), PARAMS, seed=1, run=run)
     assert train(network(), Squares(), PARAMS, seed=1, run=run).equals(whole)
@@ -263,10 +263,47 @@ def test_a_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
     state = tmp_path / "state"
     params = TrainParams(iterations=50, batch_size=2, learning_rate=1e6)
     with pytest.raises(TrainingDivergedError, match="lower it"):
-        trained(params, state=state, save_every=1)
+        trained(params, state=state, save_every_s=0)
     if state.exists():
         kept = torch.load(state, weights_only=True)
         assert all(tensor.isfinite().all() for tensor in kept["network"].values())
+
+
+def test_a_last_step_that_spoils_the_weights_is_no_network():
+    params = TrainParams(iterations=1, batch_size=2, learning_rate=1e38)
+    with pytest.raises(TrainingDivergedError, match="weights after step 1 are not finite"):
+        trained(params)
+
+
+def test_a_training_that_is_soon_over_writes_no_state(tmp_path):
+    trained(state=tmp_path / "state")
+    assert not list(tmp_path.iterdir())
+
+
+FULL_DISK = """
+import resource, sys, torch
+from pathlib import Path
+from masktrack_core.training_state import StateNotWrittenError, read_state, write_state
+path, size = Path(sys.argv[1]), 100_000
+state = {"digest": "d", "iteration": 1, "network": {"w": torch.zeros(size)}}
+write_state(path, state)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2 * size, 2 * size))
+try:
+    write_state(path, state | {"iteration": 2})
+except StateNotWrittenError as error:
+    print(error)
+assert read_state(path, "d")["iteration"] == 1
+"""
+
+
+def test_a_full_disk_is_said_and_the_state_before_stays(tmp_path):
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "state")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "of step 2 could not be written (" in done.stdout
+    assert "make room on the disk" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
 def test_no_examples_are_refused():
@@ -283,7 +320,7 @@ def flip_a_bit(whole: bytes) -> bytes:
 def test_a_broken_state_falls_back_to_the_one_before(tmp_path, uninterrupted, caplog, damage):
     state = tmp_path / "state"
     with pytest.raises(CrashError):
-        trained(examples=breaking_in(11, crash), state=state, save_every=2)
+        trained(examples=breaking_in(11, crash), state=state, save_every_s=0)
     assert previous_state(state).exists()
     state.write_bytes(damage(state.read_bytes()))
     with caplog.at_level(logging.WARNING):
@@ -309,7 +346,7 @@ def test_with_nothing_but_broken_states_training_starts_anew(tmp_path, uninterru
     ],
 )
 def test_the_state_of_another_training_is_refused(tmp_path, other):
-    run = RunParams(state=tmp_path / "state")
+    run = RunParams(state=tmp_path / "state", save_every_s=0)
     first = {"net": network(), "examples": Squares(), "params": PARAMS, "seed": 1}
     for changes in ({}, other):
         chosen = {**first, **changes}
@@ -350,7 +387,7 @@ from test_training import RunParams, Squares, TrainParams, network, train
 params = TrainParams(iterations=60, batch_size=2, optimizer="adamw", ema=0.9)
 net = network()
 print("ready", flush=True)
-train(net, Squares(), params, seed=1, run=RunParams(state=Path(sys.argv[1]), save_every=1))
+train(net, Squares(), params, seed=1, run=RunParams(state=Path(sys.argv[1]), save_every_s=0))
 torch.save(net.state_dict(), sys.argv[2])
 """
 

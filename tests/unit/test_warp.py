@@ -207,3 +207,10 @@ def test_composed_maps_warp_like_two_warps():
 def test_empty_size_is_refused():
     with pytest.raises(InputError, match="height and width"):
         affine_map(np.eye(2, 3), Size(0, 4))
+
+
+def test_a_mask_whose_true_is_not_the_byte_one_is_seen_alike():
+    shades = np.zeros((9, 9), np.uint8)
+    shades[2:6, 3:7] = 255
+    mask = shades.view(np.bool_)
+    assert np.array_equal(warp_mask(mask, identity_map(Size(9, 9))), shades > 0)

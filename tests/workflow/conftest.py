@@ -1,6 +1,8 @@
 """Running the workflow as a user does, in a folder of its own."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -65,3 +67,15 @@ SHORT = {
 @pytest.fixture
 def short(tmp_path):
     return Workflow(tmp_path, SHORT)
+
+
+def edited_copy(folder, module, edit):
+    """Return the Snakefile of a copy of the project in which one core module was edited."""
+    project = folder / "project"
+    ignore = shutil.ignore_patterns(".git", ".venv", "results", "data", ".snakemake", "tests")
+    shutil.copytree(ROOT, project, ignore=ignore)
+    path = project / "masktrack_core" / f"{module}.py"
+    times = path.stat()
+    path.write_text(edit(path.read_text()))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return str(project / "Snakefile")

@@ -1,13 +1,11 @@
 """What reruns after which change, by the job counts of dry runs (docs/decisions.md, design §4)."""
 
 import copy
-import os
-import shutil
 
 import pytest
 import yaml
 
-from .conftest import ROOT, SHORT, Workflow
+from .conftest import ROOT, SHORT, Workflow, edited_copy
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +34,10 @@ def changed(finished):
 def test_nothing_reruns_when_nothing_changed(finished):
     run = Workflow(finished, SHORT)("--cores", "1", "results/table2.csv")
     assert "Nothing to be done" in run.output
+
+
+def test_workers_and_the_interval_of_states_rerun_nothing(changed):
+    assert changed(lambda config: config.update(loader_workers=0, state_every_s=7)) == {}
 
 
 def test_a_threshold_of_a_variant_reruns_its_own_masks_and_scores(changed):
@@ -94,15 +96,9 @@ def copied_code(finished, tmp_path):
     """Return the jobs that an edit of a core module makes run, on a copy of the project."""
 
     def dry_run(module, edit):
-        project = tmp_path / "project"
-        ignore = shutil.ignore_patterns(".git", ".venv", "results", "data", ".snakemake", "tests")
-        shutil.copytree(ROOT, project, ignore=ignore)
-        path = project / "masktrack_core" / f"{module}.py"
-        times = path.stat()
-        path.write_text(edit(path.read_text()))
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        snakefile = edited_copy(tmp_path, module, edit)
         workflow = Workflow(finished, SHORT)
-        run = workflow("-n", "--snakefile", str(project / "Snakefile"), "results/table2.csv")
+        run = workflow("-n", "--snakefile", snakefile, "results/table2.csv")
         assert run.status == 0, run.output[-3000:]
         return run.jobs
 

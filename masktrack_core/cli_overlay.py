@@ -1,0 +1,74 @@
+"""``masktrack overlay``: masks over their clip, as a video or a folder of frames."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from masktrack_core.cli_score import Commands
+    from masktrack_core.video_files import Clip
+
+_HELP = """\
+Paint masks over the frames of a clip, each object in its colour.
+
+OUT with a suffix (.mp4, .mkv, .avi) is a video; without one, a folder of PNGs named like the
+frames.
+"""
+
+
+def add(commands: "Commands") -> None:
+    """Add the command to the parser."""
+    overlay = commands.add_parser(
+        "overlay",
+        help="paint masks over a clip",
+        description=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    overlay.add_argument("clip", type=Path, metavar="CLIP", help="video file or folder of frames")
+    overlay.add_argument("masks", type=Path, metavar="MASKS", help="folder of masks or labels")
+    overlay.add_argument("out", type=Path, metavar="OUT", help="video, or folder of frames")
+    overlay.add_argument(
+        "--opacity", type=float, default=0.5, help="of the tint, 0 to 1 (default: 0.5)"
+    )
+    overlay.add_argument("--rate", type=float, metavar="FPS", help="frames a second (the clip's)")
+    overlay.set_defaults(run=_overlay)
+
+
+def _overlay(options: argparse.Namespace) -> int:
+    from masktrack_core.video_files import Clip
+
+    clip = Clip(options.clip)
+    write_overlay(clip, options.masks, options.out, opacity=options.opacity, rate=options.rate)
+    return 0
+
+
+def write_overlay(
+    clip: "Clip", masks: Path, out: Path, *, opacity: float = 0.5, rate: float | None = None
+) -> None:
+    """Write the frames of a clip with the masks of a folder over them.
+
+    Raises `InputError` for a suffix that is no video's, a folder that is there, and masks that do
+    not belong to the clip.
+    """
+    from tqdm import tqdm
+
+    from masktrack_core.errors import InputError
+    from masktrack_core.io import atomic_folder, write_frame
+    from masktrack_core.object_masks import overlay
+    from masktrack_core.video_files import write_video
+
+    frames = tqdm(
+        overlay(clip, masks, opacity=opacity),
+        "overlay",
+        total=len(clip),
+        unit="frame",
+        disable=None,
+    )
+    if out.suffix:
+        write_video(out, frames, rate=rate or clip.rate)
+        return
+    if out.exists():
+        raise InputError(f"{out}: expected a new folder for the frames, but it is there")
+    with atomic_folder(out) as folder:
+        for name, frame in zip(clip.names, frames, strict=True):
+            write_frame(folder / f"{name}.png", frame)

@@ -1,0 +1,74 @@
+"""What the dense CRF makes of a tracked video, frame by frame and process by process (§5.2)."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from masktrack_core.archives import frame_key
+from masktrack_core.arrays import Prob
+from masktrack_core.crf import CrfParams, refine
+from masktrack_core.videos import Video
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackedObject:
+    """One object of a video and the probabilities of its tracks; travels between processes."""
+
+    video: Video
+    #: by name of the frame (``archives.frame_key``)
+    tracks: Sequence[Mapping[str, Prob]]
+
+    def prob(self, t: int) -> Prob:
+        """Return the averaged foreground probability of frame ``t``."""
+        probs = [track[frame_key(t)] for track in self.tracks]
+        mean: Prob = np.mean(probs, axis=0, dtype=np.float32)
+        return mean
+
+    def refined(self, t: int, params: CrfParams) -> Prob:
+        """Return that probability after dense-CRF refinement; an empty one is unchanged."""
+        # Paper: whether the refined mask guides the next frame is not stated; it is called
+        # post-processing, so it is not fed back.
+        return refine(self.video[t], self.prob(t), params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Refinement:
+    tracked: TrackedObject
+    params: CrfParams
+
+    def __call__(self, t: int) -> Prob:
+        return self.tracked.refined(t, self.params)
+
+
+def refined_probs(
+    tracked: TrackedObject, params: CrfParams, *, processes: int
+) -> Iterator[tuple[int, Prob]]:
+    """Yield ``(t, prob)`` of every frame in order, refined; the same for any number of processes.
+
+    Raises what ``crf.refine`` raises.
+    """
+    times = range(len(tracked.video))
+    work = _Refinement(tracked=tracked, params=params)
+    yield from zip(times, map_in_processes(work, times, processes=processes), strict=True)
+
+
+def map_in_processes(
+    work: Callable[[Task], Answer], tasks: Iterable[Task], *, processes: int
+) -> Iterator[Answer]:
+    """Yield the answers to tasks in their order, made by so many processes; 1 makes them here."""
+    if processes <= 1:
+        yield from map(work, tasks)
+        return
+    cv2.setNumThreads(1)
+    # Forked, not spawned: a spawned process would run the calling script again, and a job of the
+    # workflow is a script. Nothing here has started a thread.
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        yield from pool.map(work, tasks, chunksize=1)

@@ -1,0 +1,35 @@
+# From the internet to the folder of data: downloads, then what they hold.
+
+
+rule fetch:
+    output:
+        # The file itself is no output: Snakemake would delete it before a job that runs again.
+        "<data>/archives/{archive}.receipt",
+    log:
+        "<logs>/fetch/{archive}.log",
+    params:
+        code=code("fetch"),
+        archive=row("archives", "archive"),
+    script:
+        "../workflow_scripts/fetch.py"
+
+
+rule unpack:
+    input:
+        # Ancient: checking a download again does not unpack it again.
+        lambda wildcards: [
+            ancient(receipt(archive)) for archive in unpacked(wildcards)["archives"]
+        ],
+    output:
+        directory("<data>/{unpacked}"),
+    log:
+        "<logs>/unpack/{unpacked}.log",
+    wildcard_constraints:
+        unpacked="|".join(
+            experiment.names(table, archives=True) for table in ("datasets", "stills")
+        ),
+    params:
+        code=code("unpack"),
+        layout=lambda wildcards: unpacked(wildcards)["layout"],
+    script:
+        "../workflow_scripts/unpack.py"

@@ -1,0 +1,130 @@
+"""A training killed or stopped in the workflow goes on, and ends with the same bytes."""
+
+import copy
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import yaml
+
+from .conftest import ROOT, SHORT, Workflow
+
+NETWORK = "results/networks/segment.safetensors"
+LOSSES = "results/networks/segment.csv"
+STATE = "results/state/networks/segment"
+
+#: Long enough to be met at work, with a state after each step.
+OVERLAY = copy.deepcopy(SHORT) | {"state_every_s": 0}
+OVERLAY["schedules"]["offline"]["iterations"] = 60
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The folder of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run = Workflow(folder, OVERLAY)("--cores", "1", NETWORK)
+    assert run.status == 0, run.output[-3000:]
+    assert not (folder / "results" / "state" / "networks" / "segment").exists()
+    return folder
+
+
+@pytest.fixture
+def prepared(undisturbed, tmp_path):
+    """A copy of that folder in which the training is still to be done."""
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    shutil.rmtree(folder / "results" / "networks")
+    return folder
+
+
+def products(folder):
+    """Return the bytes of a network and of its losses."""
+    return [(folder / name).read_bytes() for name in (NETWORK, LOSSES)]
+
+
+class Started:
+    """A run of Snakemake that is not waited for."""
+
+    def __init__(self, folder):
+        (folder / "overlay.yaml").write_text(yaml.safe_dump(OVERLAY))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--configfile", str(ROOT / "config.yaml"), str(folder / "overlay.yaml")]
+        command += ["--directory", str(folder), "--cores", "1", NETWORK]
+        self.folder = folder
+        self.log = (folder / "log").open("w+")
+        self.process = subprocess.Popen(
+            command, cwd=folder, stdout=self.log, stderr=subprocess.STDOUT
+        )
+
+    def training(self):
+        """Return the process of the training, once it has saved a state."""
+        for _ in range(1200):
+            if (self.folder / STATE).exists():
+                for process in psutil.Process(self.process.pid).children(recursive=True):
+                    if process.cmdline()[-1].endswith(".train.py"):
+                        return process
+            assert self.process.poll() is None, self.output()
+            time.sleep(0.05)
+        raise AssertionError("no state after a minute")
+
+    def output(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def end(self):
+        """Return how Snakemake ended."""
+        try:
+            return self.process.wait(timeout=120)
+        finally:
+            self.log.close()
+
+
+def finish(folder):
+    """Run to the end; return what came out."""
+    run = Workflow(folder, OVERLAY)("--cores", "1", NETWORK)
+    assert run.status == 0, run.output[-3000:]
+    assert not (folder / STATE).exists()
+    return products(folder)
+
+
+def with_another_rate(folder):
+    """Return what a run with another learning rate says, which fails."""
+    overlay = copy.deepcopy(OVERLAY)
+    overlay["schedules"]["offline"]["learning_rate"] = 0.001
+    run = Workflow(folder, overlay)("--cores", "1", NETWORK)
+    assert run.status != 0
+    return run.output
+
+
+def test_killed_alone_and_with_all_of_snakemake_it_ends_with_the_same_bytes(prepared, undisturbed):
+    run = Started(prepared)
+    run.training().kill()
+    assert run.end() != 0
+    assert not (prepared / NETWORK).exists()
+    run = Started(prepared)
+    training = run.training()
+    time.sleep(0.3)
+    family = [*psutil.Process(run.process.pid).children(recursive=True), run.process]
+    for process in family:  # parents first: none is left to tidy up, as after a power cut
+        process.kill()
+    run.end()
+    training.wait(timeout=20)
+    assert not (prepared / NETWORK).exists()
+    assert Workflow(prepared, OVERLAY)("--unlock").status == 0
+    assert finish(prepared) == products(undisturbed)
+
+
+def test_sigterm_saves_and_fails_at_once_and_only_the_same_training_goes_on(prepared, undisturbed):
+    run = Started(prepared)
+    run.training().send_signal(signal.SIGTERM)
+    assert run.end() != 0
+    said = (prepared / "results" / "logs" / "train" / "segment.log").read_text()
+    assert "stopped by SIGTERM after" in said and f"go on from {STATE}" in said
+    refused = with_another_rate(prepared)
+    assert f"{STATE}: expected the state of this training" in refused
+    assert "delete the file" in refused
+    assert finish(prepared) == products(undisturbed)

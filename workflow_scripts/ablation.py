@@ -1,0 +1,34 @@
+"""Gather scores into an ablation: one change a row, ours beside the paper's (Table 1)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from masktrack_core.ablations import AblationRecipe, ablation_page, ablation_table
+from masktrack_core.datasets import read_facts
+from masktrack_core.io import read_table
+from masktrack_core.provenance import job_log
+from masktrack_core.results import sequence_table
+from masktrack_core.tables import SCORES
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the table, its page and the means of every sequence."""
+    with job_log(job.log[0], __file__):
+        recipe = AblationRecipe.from_row(job.wildcards.ablation, job.params.ablation)
+        scores = pd.concat(
+            [read_table(Path(path), SCORES) for path in dict.fromkeys(job.input)],
+            ignore_index=True,
+        )
+        sequences = sequence_table(scores, recipe.rows)
+        table = ablation_table(sequences, recipe.rows, read_facts("published_table1"))
+        sequences.to_csv(job.output.sequences, index=False, float_format="%.4f")
+        table.to_csv(job.output.table, index=False, float_format="%.2f")
+        Path(job.output.page).write_text(ablation_page(table))
+
+
+main(snakemake)

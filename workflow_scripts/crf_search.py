@@ -1,0 +1,51 @@
+"""Search the parameters of the dense CRF on the development sequences of a data set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from masktrack_core.archives import ProbArchive
+from masktrack_core.crf import CrfParams
+from masktrack_core.crf_search import SearchParams, search_crf, search_report
+from masktrack_core.errors import InputError
+from masktrack_core.io import read_table
+from masktrack_core.provenance import job_log
+from masktrack_core.refinement import TrackedObject
+from masktrack_core.tables import INDEX
+from masktrack_core.videos import open_video
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def development(job: "Snakemake") -> dict[str, TrackedObject]:
+    """Return the tracked objects of the development sequences, by ``sequence/object``."""
+    each = len(job.input.tracks) // max(len(job.params.objects), 1)
+    objects = {}
+    for place, (sequence, number) in enumerate(job.params.objects):
+        video = open_video(read_table(Path(job.input.indexes[place]), INDEX), number)
+        paths = job.input.tracks[place * each : (place + 1) * each]
+        tracks = [ProbArchive(Path(path)) for path in paths]
+        objects[f"{sequence}/{number}"] = TrackedObject(video=video, tracks=tracks)
+    if not objects:
+        raise InputError(
+            f"datasets.{job.wildcards.dataset}.development: expected the sequences that a CRF may "
+            "be tuned on, got none; name some, or give the variant a crf"
+        )
+    return objects
+
+
+def main(job: "Snakemake") -> None:
+    """Write every trial, and what was chosen and why."""
+    with job_log(job.log[0], __file__):
+        row = dict(job.params.search)
+        start = CrfParams(**row.pop("start"))
+        params = SearchParams(start=start, threshold=job.params.threshold, **row)
+        trials = search_crf(development(job), params, processes=job.threads)
+        trials.to_csv(job.output.trials, index=False, float_format="%.4f", lineterminator="\n")
+        report = search_report(trials, params)
+        Path(job.output.chosen).write_text(yaml.safe_dump(report, sort_keys=False))
+
+
+main(snakemake)

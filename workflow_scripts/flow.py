@@ -1,0 +1,45 @@
+"""Draw the motion of a sequence: the picture of each frame's flow magnitude (paper §3.3)."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from masktrack_core.archives import frame_key, write_grey_archive
+from masktrack_core.flow import FlowImageParams, FlowModel, FlowParams, flow_images
+from masktrack_core.io import read_table
+from masktrack_core.provenance import job_log
+from masktrack_core.tables import INDEX
+from masktrack_core.videos import open_video
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def learned_flow(job: "Snakemake") -> FlowModel | None:
+    """Return the network of a learned flow; torch is loaded for that only."""
+    if not job.input.weights:
+        return None
+    from masktrack_core.raft import load_raft
+
+    return load_raft(job.input.weights[0])
+
+
+def main(job: "Snakemake") -> None:
+    """Write one grey picture a frame; objects of a sequence share them."""
+    with job_log(job.log[0], __file__):
+        index = read_table(Path(job.input.index), INDEX)
+        video = open_video(index, int(index["object"].iloc[0]))
+        if len(video) == 1:
+            logging.warning("%s: one frame has no motion: black", job.wildcards.sequence)
+        method = FlowParams(**job.params.rows["method"])
+        image = FlowImageParams(**job.params.rows["image"])
+        frames = (video[t] for t in range(len(video)))
+        images = flow_images(frames, method, image, model=learned_flow(job))
+        label = f"flow {job.wildcards.sequence}"
+        shown = enumerate(tqdm(images, label, total=len(video), mininterval=2))
+        write_grey_archive(Path(job.output[0]), ((frame_key(t), frame) for t, frame in shown))
+
+
+main(snakemake)

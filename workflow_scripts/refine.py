@@ -1,0 +1,37 @@
+"""Average the tracks of a variant, refine them by a dense CRF, cut them into masks (paper §5.2)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from masktrack_core.archives import ProbArchive
+from masktrack_core.crf import CrfParams
+from masktrack_core.io import atomic_folder, read_table, write_mask
+from masktrack_core.provenance import job_log
+from masktrack_core.refinement import TrackedObject, refined_probs
+from masktrack_core.tables import INDEX
+from masktrack_core.videos import open_video
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def crf_params(job: "Snakemake") -> CrfParams:
+    """Return the parameters that the configuration names, or those that a search found."""
+    if not job.input.searched:
+        return CrfParams(**job.params.rows["crf"])
+    return CrfParams(**yaml.safe_load(Path(job.input.searched[0]).read_text())["crf"])
+
+
+def main(job: "Snakemake") -> None:
+    """Write the masks, named like the data set's frames."""
+    with job_log(job.log[0], __file__), atomic_folder(Path(job.output[0])) as folder:
+        video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
+        tracks = [ProbArchive(Path(path)) for path in job.input.tracks]
+        tracked = TrackedObject(video=video, tracks=tracks)
+        for t, prob in refined_probs(tracked, crf_params(job), processes=job.threads):
+            write_mask(folder / f"{video.frame_names[t]}.png", prob > job.params.threshold)
+
+
+main(snakemake)

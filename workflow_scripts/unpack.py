@@ -1,0 +1,24 @@
+"""Unpack the archives of one data set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.download import received
+from masktrack_core.layouts import first_pattern
+from masktrack_core.provenance import job_log
+from masktrack_core.sources import find_root
+from masktrack_core.unpacking import unpack
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the folder in which the set lies as its layout says."""
+    with job_log(job.log[0], __file__):
+        pattern = first_pattern(job.params.layout)
+        archives = [received(Path(path)) for path in job.input]
+        unpack(archives, Path(job.output[0]), choose=lambda folder: find_root(folder, pattern))
+
+
+main(snakemake)

@@ -1,0 +1,25 @@
+"""List the annotated frames of video sets as stills (paper §5.2, "Training on video")."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.io import read_table, write_table
+from masktrack_core.provenance import job_log
+from masktrack_core.tables import INDEX, STILLS
+from masktrack_core.video_stills import stills_of_videos
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the masks and their index."""
+    with job_log(job.log[0], __file__):
+        places = [f"{dataset}/{sequence}" for dataset, sequence in job.params.sequences]
+        indexes = [read_table(Path(path), INDEX) for path in job.input.indexes]
+        named = dict(zip(places, indexes, strict=True))
+        stills = stills_of_videos(named, Path(job.output.masks))
+        write_table(Path(job.output.index), stills, STILLS)
+
+
+main(snakemake)
