@@ -42,9 +42,9 @@ def overlay(
             )
         colour = colours[number % len(colours)]
         drawn[mask] = (1 - tint) * drawn[mask] + tint * np.array(colour)
-        near, far = dilate(mask, 1.0), dilate(mask, 2.0)
+        near, far = dilate(mask, 1.5), dilate(mask, 3.0)
         drawn[far & ~near], drawn[near & ~mask] = _WHITE, _BLACK
-        drawn[mask & dilate(~mask, 2.0)] = colour
+        drawn[mask & dilate(~mask, 2.5)] = colour
     return drawn
 
 

@@ -34,13 +34,14 @@ def effort_figure(table: pd.DataFrame) -> "Figure":
 
     _check(table, "panel", "method", "annotated", "J")
     titles = list(dict.fromkeys(table.panel))
-    figure = Figure(figsize=(4.9 * len(titles) + 0.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(4.9 * len(titles) + 0.4, 4.7), layout="constrained")
     panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for axes, title in zip(panels, titles, strict=True):
         _draw_effort(axes, table[table.panel == title])
         axes.set(title=title, xlabel="annotated frames, % (logarithmic)", ylim=(0, 103))
     panels[0].set_ylabel(J_PERCENT)
-    panels[0].legend(loc="lower right", framealpha=0.9)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -53,27 +54,39 @@ def _draw_effort(axes: "Axes", table: pd.DataFrame) -> None:
     for quantile in QUANTILES:
         label = "quantiles of frames" if quantile == QUANTILES[0] else None
         axes.plot(x, method[f"q{quantile:02d}"], color=BLUE, lw=0.7, alpha=0.8, label=label)
-    axes.plot(x, method.J, color=BLUE, lw=2.4, marker="o", ms=5, label="MaskTrack, mean")
+    axes.plot(x, method.J, color=BLUE, lw=2.4, marker="o", ms=5, label="propagated, mean")
     baseline = table[table.method == "baseline"].sort_values("annotated")
     if len(baseline):
-        label = "copy of the nearest, mean"
+        label = "nearest annotation copied, mean"
         axes.plot(baseline.annotated, baseline.J, "s--", color=VERMILION, lw=1.8, ms=4, label=label)
-    _label_quantiles(axes, x[-1], [(q, float(method[f"q{q:02d}"].iloc[-1])) for q in QUANTILES])
+    ends = [float(method[f"q{quantile:02d}"].iloc[-1]) for quantile in QUANTILES]
+    for text, height in quantile_labels(ends):
+        axes.annotate(text, (x[-1] * 1.05, height), fontsize=7, color=GREY, va="center")
     axes.set_xscale("log")
     axes.set_xticks(x, [f"{value:.2g}" for value in x], minor=False)
     axes.set_xticks([], minor=True)
-    axes.set_xlim(x[0] / 1.08, x[-1] * 1.28)
+    axes.set_xlim(x[0] / 1.08, x[-1] * 1.3)
     axes.grid(alpha=0.3, lw=0.5)
 
 
-def _label_quantiles(axes: "Axes", x: float, ends: Sequence[tuple[int, float]]) -> None:
-    """Write the percentages at the right ends of their curves, moved apart where they meet."""
-    height = -10.0
-    for quantile, value in ends:
-        height = max(value, height + 3.4)
-        axes.annotate(
-            f"{quantile} %", (x, value), (x * 1.06, height), fontsize=6.5, color=GREY, va="center"
-        )
+def quantile_labels(ends: Sequence[float], *, apart: float = 4.0) -> list[tuple[str, float]]:
+    """Return the texts beside the right ends of the quantile curves, and their heights.
+
+    ``ends``: J in percent of each of `effort.QUANTILES`. Curves that end closer than ``apart`` to
+    the first of a group share one text, such as ``70–95 %``, at their mean.
+    """
+    groups: list[list[int]] = []
+    for number, value in enumerate(ends):
+        if groups and value - ends[groups[-1][0]] < apart:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    labels = []
+    for group in groups:
+        first, last = QUANTILES[group[0]], QUANTILES[group[-1]]
+        text = f"{first} %" if first == last else f"{first}–{last} %"
+        labels.append((text, sum(ends[number] for number in group) / len(group)))
+    return labels
 
 
 def attribute_figure(table: pd.DataFrame) -> "Figure":
@@ -103,11 +116,11 @@ def attribute_figure(table: pd.DataFrame) -> "Figure":
         axes.set_axisbelow(True)
     counts = table.groupby("attribute").n.max()
     above.set(ylabel=J_PERCENT, ylim=(0, 100), xlabel="")
-    below.set(ylabel="gain against the others, points", xlabel="attribute (objects that have it)")
+    below.set(ylabel="gain, points", xlabel="attribute (objects that have it)")
     below.axhline(0, color=BLACK, lw=0.8)
     below.set_xticks(range(len(codes)), [f"{code}\n({counts[code]})" for code in codes])
     handles, names = above.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 4))
+    figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 5))
     return figure
 
 

@@ -1,0 +1,143 @@
+"""Figures, films, the page and others' masks, through the workflow."""
+
+import copy
+import shutil
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from .conftest import SHORT, Workflow
+
+RUNS = ("results/figure4.pdf", "results/figure5.pdf", "results/figure6.pdf")
+
+
+def with_fewer_annotations():
+    overlay = copy.deepcopy(SHORT)
+    panels = [
+        {
+            "title": "Segments",
+            "variant": "no_online",
+            "baseline": "copy_first",
+            "annotations": ["first", "every_10"],
+        },
+        {
+            "title": "Boxes",
+            "variant": "no_online",
+            "baseline": "copy_box",
+            "annotations": ["first_box", "every_10_box"],
+        },
+    ]
+    rows = [{"method": "Ours", "variant": "no_online"}]
+    overlay["figures"] = {
+        "figure4": {"panels": panels},
+        "figure5": {"rows": rows},
+        "figure6": {"rows": rows},
+    }
+    table = {"rows": [{"method": "Ours", "variant": "no_online"}]}
+    overlay["tables"] = {"table2": table}
+    overlay["page"] = {"figures": ["figure4", "figure5", "figure6"]}
+    return overlay
+
+
+def test_figure_4_needs_one_network_run_for_each_annotation(short):
+    jobs = short("-n", "results/figure4.pdf").jobs
+    # 6 annotations of segments, 6 of boxes, one sequence of one object; each with its baseline.
+    assert jobs["finetune"] == jobs["track"] == 12
+    assert jobs["annotate"] == jobs["annotate_boxes"] == 6
+    assert jobs["score"] == 24 and jobs["oracle"] == 12
+    assert jobs["draw"] == jobs["effort"] == 1
+
+
+def test_figures_and_page_are_made(tmp_path):
+    workflow = Workflow(tmp_path, with_fewer_annotations())
+    film = "results/films/no_online/first/rendered_segtrack/sidewinder.mp4"
+    run = workflow("--cores", "2", *RUNS, "results/index.html", film)
+    assert run.status == 0, run.output[-3000:]
+    results = tmp_path / "results"
+    figure4 = pd.read_csv(results / "figure4.csv")
+    assert len(figure4) == 8
+    segments = figure4[(figure4.panel == "Segments") & (figure4.method == "baseline")]
+    assert segments.J.is_monotonic_increasing and segments.annotated.is_monotonic_increasing
+    figure5 = pd.read_csv(results / "figure5.csv")
+    assert len(figure5) == 16 and figure5.n.max() <= 3
+    assert pd.read_csv(results / "figure6.csv").sequence.nunique() == 3
+    for name in ("figure4", "figure5", "figure6"):
+        with Image.open(results / f"{name}.png") as picture:
+            assert min(picture.size) > 300
+        assert (results / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / film).stat().st_size > 1000
+    page = (results / "index.html").read_text()
+    assert page.count("<tr class=opens") == 3 and "data:image/png;base64," in page
+    drawn_again = workflow("-n", *RUNS)
+    assert drawn_again.jobs == {}
+
+
+@pytest.fixture
+def others(tmp_path):
+    """A sequence of four frames, others' masks of it, and the workflow that scores them."""
+    truths, frames = tmp_path / "set/Annotations/480p/walk", tmp_path / "set/JPEGImages/480p/walk"
+    masks = tmp_path / "others" / "walk"
+    for folder in (truths, frames, masks):
+        folder.mkdir(parents=True)
+    for t in range(5):
+        picture = np.random.default_rng(t).integers(0, 255, (40, 60, 3), np.uint8)
+        Image.fromarray(picture).save(frames / f"{t:05d}.jpg")
+        mask = np.zeros((40, 60), np.uint8)
+        mask[10:30, 10 + t : 30 + t] = 1
+        Image.fromarray(mask * 255).save(truths / f"{t:05d}.png")
+        if t in (1, 2, 3):  # the protocol scores no others
+            Image.fromarray(mask).save(masks / f"{t:05d}.png")
+    row = {
+        "title": "M",
+        "layout": "davis",
+        "root": str(tmp_path / "set"),
+        "skip": ["first", "last"],
+    }
+    overlay = {
+        "datasets": {"mine": row},
+        "variants": {"theirs": {"masks": str(tmp_path / "others")}},
+        "tables": {
+            "mine": {"datasets": ["mine"], "rows": [{"method": "Theirs", "variant": "theirs"}]}
+        },
+    }
+    return Workflow(tmp_path, overlay), masks
+
+
+def mean_of(workflow):
+    table = pd.read_csv(workflow.folder / "results" / "mine.csv", index_col="method")
+    return table.loc["Theirs", "mine"]
+
+
+def test_masks_of_others_are_scored_from_a_folder_and_from_a_zip(others):
+    workflow, masks = others
+    assert workflow("--cores", "1", "results/mine.csv").status == 0
+    assert mean_of(workflow) == 100
+    archive = workflow.folder / "others.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        for path in masks.glob("*.png"):
+            stream.write(path, f"theirs/walk/{path.name}")
+    shutil.rmtree(workflow.folder / "results")
+    workflow.overlay["variants"]["theirs"]["masks"] = str(archive)
+    run = workflow("--cores", "1", "results/mine.csv")
+    assert run.status == 0, run.output[-3000:]
+    assert mean_of(workflow) == 100
+
+
+def test_every_missing_mask_of_others_is_named(others):
+    workflow, masks = others
+    (masks / "00002.png").unlink()
+    (masks / "00003.png").unlink()
+    run = workflow("--cores", "1", "results/mine.csv")
+    assert run.status != 0
+    assert "walk/00002.png" in run.output and "walk/00003.png" in run.output
+
+
+def test_a_source_of_masks_that_is_not_there_stops_the_plan(others):
+    workflow, _ = others
+    workflow.overlay["variants"]["theirs"]["masks"] = "nowhere"
+    run = workflow("-n", "results/mine.csv")
+    assert run.status != 0
+    assert "variants.theirs.masks: expected a folder or a zip archive" in run.output
