@@ -61,11 +61,15 @@ def _draw_effort(axes: "Axes", table: pd.DataFrame) -> None:
         axes.plot(baseline.annotated, baseline.J, "s--", color=VERMILION, lw=1.8, ms=4, label=label)
     ends = [float(method[f"q{quantile:02d}"].iloc[-1]) for quantile in QUANTILES]
     for text, height in quantile_labels(ends):
-        axes.annotate(text, (x[-1] * 1.05, height), fontsize=7, color=GREY, va="center")
+        axes.annotate(
+            text, (x[-1], height), (7, 0), textcoords="offset points", fontsize=7, color=GREY,
+            va="center",
+        )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xticks(x, [f"{value:.2g}" for value in x], minor=False)
     axes.set_xticks([], minor=True)
-    axes.set_xlim(x[0] / 1.08, x[-1] * 1.3)
+    room = max(x[-1] / x[0], 1.5)  # for the texts at the right
+    axes.set_xlim(x[0] / room**0.03, x[-1] * room**0.16)
     axes.grid(alpha=0.3, lw=0.5)
 
 
