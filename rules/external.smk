@@ -1,23 +1,6 @@
 # Masks that somebody else made: a variant with `masks:`, scored and drawn like ours.
 
 
-from functools import cache
-
-from masktrack_core.datasets import folder_fingerprint
-
-
-@cache
-def masks_fingerprint(variant):
-    """Return a digest of the files of a variant's masks; it changes when they do."""
-    return folder_fingerprint([Path(config["variants"][variant]["masks"])])
-
-
-def unpacked_masks(wildcards):
-    """Return the unpacked folder of a variant whose masks come as an archive."""
-    source = Path(config["variants"][wildcards.variant]["masks"])
-    return [] if source.is_dir() else [f"{RESULTS}/external/{wildcards.variant}"]
-
-
 rule unpack_masks:
     input:
         lambda wildcards: config["variants"][wildcards.variant]["masks"],

@@ -1,0 +1,136 @@
+# What others' masks, figures, films and the page are made of: functions from names to files.
+from functools import cache
+
+from masktrack_core.datasets import folder_fingerprint
+from masktrack_core.figure_recipes import read_figures
+
+try:
+    FIGURES = read_figures(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+
+def figures_of(*kinds):
+    """Return a pattern of the figures of some kinds."""
+    chosen = [name for name, figure in FIGURES.items() if figure.kind in kinds]
+    return "|".join(chosen) or "-"
+
+
+def score_file(variant, annotation, dataset, sequence, number):
+    """Return the path of the scores of one object."""
+    return f"{RESULTS}/scores/{variant}/{annotation}/{dataset}/{sequence}/{number}.csv"
+
+
+def mask_folders(variant, annotation, dataset, sequence):
+    """Return the folders of masks of a sequence's objects."""
+    return [
+        f"{RESULTS}/masks/{variant}/{annotation}/{dataset}/{sequence}/{number}"
+        for number in experiment.objects_of(dataset, sequence)
+    ]
+
+
+def figure_scores(wildcards):
+    """Return the scores that a figure is made of."""
+    figure = FIGURES[wildcards.figure]
+    return [
+        score_file(*run, dataset, sequence, number)
+        for run in figure.runs()
+        for dataset in figure.datasets
+        for sequence, number in experiment.objects[dataset]
+    ]
+
+
+def attribute_source(dataset):
+    """Return where a data set's attributes are: a CSV file, or a table of facts."""
+    row = config["datasets"][dataset]
+    if row["rendered"]:
+        return f"{config['data']}/{dataset}/attributes.csv"
+    source = row["attributes"] or row["table"] or row["published"]
+    if source is None:
+        raise WorkflowError(
+            f"datasets.{dataset}.attributes: expected the table of attributes that a figure of "
+            "kind 'attributes' needs, got none; give a CSV file or a table of facts"
+        )
+    return source
+
+
+def attribute_files(wildcards):
+    """Return the files that hold the attributes of a figure's data sets."""
+    sources = map(attribute_source, FIGURES[wildcards.figure].datasets)
+    return [source for source in sources if source.endswith(".csv")]
+
+
+def sheet_sequences(figure):
+    """Yield data set, sequence, and where frames and masks of each method are."""
+    for dataset in figure.datasets:
+        names = list(dict.fromkeys(name for name, _ in experiment.objects[dataset]))
+        if figure.sequences is not None:
+            names = [name for name in names if name in figure.sequences]
+        for sequence in names[: figure.limit]:
+            yield {
+                "dataset": dataset,
+                "sequence": sequence,
+                "index": f"{RESULTS}/index/{dataset}/{sequence}.csv",
+                "objects": experiment.objects_of(dataset, sequence),
+                "masks": {
+                    row.method: mask_folders(
+                        row.variant, row.annotation, dataset, sequence
+                    )
+                    for row in figure.rows
+                },
+            }
+
+
+def sheet_inputs(wildcards):
+    """Return the indexes and the masks that a sheet shows."""
+    return [
+        path
+        for entry in sheet_sequences(FIGURES[wildcards.figure])
+        for path in (entry["index"], *sum(entry["masks"].values(), []))
+    ]
+
+
+def films():
+    """Return the films of everything in the tables."""
+    return sorted(
+        {
+            f"{RESULTS}/films/{row.variant}/{row.annotation}/{dataset}/{sequence}.mp4"
+            for table in experiment.recipes.tables.values()
+            for row in table.rows
+            for dataset in table.datasets
+            for sequence, _ in experiment.objects[dataset]
+        }
+    )
+
+
+def page_rows():
+    """Yield what the page shows of each row of its tables: names, index, masks, scores."""
+    for name in config["page"]["tables"]:
+        table = experiment.recipes.tables[name]
+        for row in table.rows:
+            run = row.variant, row.annotation
+            for dataset in table.datasets:
+                for sequence, number in experiment.objects[dataset]:
+                    place = f"{dataset}/{sequence}/{number}"
+                    yield {
+                        "table": name,
+                        "method": row.method,
+                        "dataset": dataset,
+                        "sequence": sequence,
+                        "object": number,
+                        "index": f"{RESULTS}/index/{dataset}/{sequence}.csv",
+                        "masks": f"{RESULTS}/masks/{row.variant}/{row.annotation}/{place}",
+                        "scores": score_file(*run, dataset, sequence, number),
+                    }
+
+
+@cache
+def masks_fingerprint(variant):
+    """Return a digest of the files of a variant's masks; it changes when they do."""
+    return folder_fingerprint([Path(config["variants"][variant]["masks"])])
+
+
+def unpacked_masks(wildcards):
+    """Return the unpacked folder of a variant whose masks come as an archive."""
+    source = Path(config["variants"][wildcards.variant]["masks"])
+    return [] if source.is_dir() else [f"{RESULTS}/external/{wildcards.variant}"]
