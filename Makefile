@@ -24,7 +24,7 @@ table2: $(READY)  ## results/table2.csv of the embedded benchmark
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/table2.csv
 
 test: $(READY)  ## every test, one complete run of the embedded benchmark among them
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)  ## the checks of style, types and workflow
 	$(BIN)/ruff check .
