@@ -10,6 +10,8 @@ rule ablation:
         page="<results>/{ablation}.md",
     log:
         "<logs>/ablation/{ablation}.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("ablation"),
         ablation=row("ablations", "ablation"),
@@ -25,6 +27,8 @@ rule ablation_figure:
         png="<results>/{ablation}.png",
     log:
         "<logs>/ablation_figure/{ablation}.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("ablation_figure"),
     script:
@@ -42,6 +46,8 @@ rule deformed_masks:
         "<results>/deformed_masks.png",
     log:
         "<logs>/deformed_masks/deformed_masks.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("deformed_masks"),
         page=config["deformed_masks"],

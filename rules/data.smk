@@ -10,6 +10,8 @@ rule render_videos:
         "<benchmarks>/render_videos/{dataset}.tsv"
     wildcard_constraints:
         dataset=experiment.names("datasets", rendered=True),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("render_videos"),
         seed=config["seed"],
@@ -28,6 +30,8 @@ rule render_stills:
         "<benchmarks>/render_stills/{stills}.tsv"
     wildcard_constraints:
         stills=experiment.names("stills", rendered=True),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("render_stills"),
         seed=config["seed"],
@@ -45,6 +49,8 @@ rule index_video:
         "<logs>/index_video/{dataset}/{sequence}.log",
     # Every file is read here once: damage is found before anything is trained.
     priority: 1
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("index_video"),
         layout=lambda wildcards: config["datasets"][wildcards.dataset]["layout"],
@@ -68,6 +74,8 @@ rule index_stills:
         "<logs>/index_stills/{stills}.log",
     wildcard_constraints:
         stills=experiment.names("stills", datasets=False),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("index_stills"),
         layout=lambda wildcards: config["stills"][wildcards.stills]["layout"],
@@ -89,6 +97,8 @@ rule video_stills:
         "<logs>/video_stills/{stills}.log",
     wildcard_constraints:
         stills=experiment.names("stills", datasets=True),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("video_stills"),
         sequences=lambda wildcards: experiment.sequences_of_stills(wildcards.stills),

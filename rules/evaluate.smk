@@ -10,6 +10,8 @@ rule score:
         "<results>/scores/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
     log:
         "<logs>/score/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("score"),
         skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
@@ -36,6 +38,8 @@ rule table:
         page="<results>/{table}.md",
     log:
         "<logs>/table/{table}.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("table"),
         table=row("tables", "table"),

@@ -10,6 +10,8 @@ rule export:
         "<results>/export/{tracker}.safetensors",
     log:
         "<logs>/export/{tracker}.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("export"),
         tracker=row("trackers", "tracker"),

@@ -10,6 +10,8 @@ rule unpack_masks:
         "<logs>/unpack_masks/{variant}.log",
     wildcard_constraints:
         variant=experiment.names("variants", masks=True),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("unpack_masks"),
     script:
@@ -28,6 +30,8 @@ rule external:
         "<logs>/external/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     wildcard_constraints:
         variant=experiment.names("variants", masks=True),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("external"),
         source=lambda wildcards: config["variants"][wildcards.variant]["masks"],

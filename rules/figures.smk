@@ -10,6 +10,8 @@ rule effort:
         "<logs>/effort/{figure}.log",
     wildcard_constraints:
         figure=figures_of("annotations"),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("effort"),
         figure=row("figures", "figure"),
@@ -27,6 +29,8 @@ rule attributes:
         "<logs>/attributes/{figure}.log",
     wildcard_constraints:
         figure=figures_of("attributes"),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("attributes"),
         figure=row("figures", "figure"),
@@ -54,6 +58,8 @@ rule losses:
         "<logs>/losses/{figure}.log",
     wildcard_constraints:
         figure=figures_of("losses"),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("losses"),
         figure=row("figures", "figure"),
@@ -76,6 +82,8 @@ rule draw:
         "<logs>/draw/{figure}.log",
     wildcard_constraints:
         figure=figures_of("annotations", "attributes", "losses"),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("draw"),
         kind=lambda wildcards: FIGURES[wildcards.figure].kind,
@@ -103,6 +111,8 @@ rule sheet:
         "<logs>/sheet/{figure}.log",
     wildcard_constraints:
         figure=figures_of("sheet"),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("sheet"),
         kind="sheet",
@@ -130,6 +140,8 @@ rule film:
         "<results>/films/{variant}/{annotation}/{dataset}/{sequence}.mp4",
     log:
         "<logs>/film/{variant}/{annotation}/{dataset}/{sequence}.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("film"),
         objects=lambda wildcards: experiment.objects_of(
@@ -158,6 +170,8 @@ rule page:
         "<results>/index.html",
     log:
         "<logs>/page/index.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("page"),
         titles={name: row["title"] for name, row in config["datasets"].items()},

@@ -11,6 +11,8 @@ rule flow:
         "<logs>/flow/{flow}/{dataset}/{sequence}.log",
     benchmark:
         "<benchmarks>/flow/{flow}/{dataset}/{sequence}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("flow"),
         rows=parts("flows", "flow", method="flow_methods", image="flow_images"),
@@ -27,6 +29,8 @@ rule figure2:
         png="<results>/figure2.png",
     log:
         "<logs>/figure2/figure2.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("figure2"),
         frames=config["figure2"]["frames"],

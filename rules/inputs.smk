@@ -7,6 +7,8 @@ rule fetch:
         "<data>/archives/{archive}.receipt",
     log:
         "<logs>/fetch/{archive}.log",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("fetch"),
         archive=row("archives", "archive"),
@@ -28,6 +30,8 @@ rule unpack:
         unpacked="|".join(
             experiment.names(table, archives=True) for table in ("datasets", "stills")
         ),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("unpack"),
         layout=lambda wildcards: unpacked(wildcards)["layout"],

@@ -16,6 +16,8 @@ rule refine:
         "<benchmarks>/refine/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
         variant=REFINED,
+    conda:
+        "../envs/masktrack.yaml"
     threads: config["threads"]["refine"]
     params:
         code=code("refine"),
@@ -35,6 +37,8 @@ rule crf_search:
         "<logs>/crf_search/{variant}/{annotation}/{dataset}.log",
     benchmark:
         "<benchmarks>/crf_search/{variant}/{annotation}/{dataset}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
     threads: config["threads"]["refine"]
     params:
         code=code("crf_search"),

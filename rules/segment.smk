@@ -15,6 +15,8 @@ rule segment:
         variant=experiment.names(
             "variants", oracle=False, masks=False, crf=False, crf_search=False
         ),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("segment"),
         threshold=lambda wildcards: config["variants"][wildcards.variant]["threshold"],
@@ -34,6 +36,8 @@ rule oracle:
         "<logs>/oracle/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     wildcard_constraints:
         variant=experiment.names("variants", oracle=True),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("oracle"),
         oracle=lambda wildcards: config["variants"][wildcards.variant]["oracle"],

@@ -10,6 +10,8 @@ rule annotate:
         "<logs>/annotate/{annotation}/{dataset}/{sequence}/{object}.log",
     wildcard_constraints:
         annotation=experiment.names("annotations", network=False),
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("annotate"),
         every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
@@ -29,6 +31,8 @@ rule annotate_boxes:
         "<benchmarks>/annotate_boxes/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
         annotation=experiment.names("annotations", network=True),
+    conda:
+        "../envs/masktrack.yaml"
     threads: config["threads"]["track"]
     resources:
         gpu=GPU,
@@ -54,6 +58,8 @@ rule finetune:
         "<logs>/finetune/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.log",
     benchmark:
         "<benchmarks>/finetune/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
     threads: config["threads"]["finetune"]
     resources:
         gpu=GPU,
@@ -82,6 +88,8 @@ rule track:
         "<logs>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.log",
     benchmark:
         "<benchmarks>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
     threads: config["threads"]["track"]
     resources:
         gpu=GPU,

@@ -8,6 +8,8 @@ rule fetch_weights:
         "<logs>/fetch_weights/{weights}{suffix}.log",
     wildcard_constraints:
         suffix=r"\.[a-z]+",
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("fetch_weights"),
         weights=row("weights", "weights"),
@@ -26,6 +28,8 @@ rule deform:
         "<logs>/deform/{deformation}/{stills}.log",
     benchmark:
         "<benchmarks>/deform/{deformation}/{stills}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
     params:
         code=code("deform"),
         seed=config["seed"],
@@ -45,6 +49,8 @@ rule train:
         "<logs>/train/{network}.log",
     benchmark:
         "<benchmarks>/train/{network}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
     threads: config["threads"]["train"]
     # The last two are no parameters: no result depends on them, so none is made again for them.
     resources:

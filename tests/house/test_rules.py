@@ -20,6 +20,7 @@ ORDER = [
     "benchmark",
     "wildcard_constraints",
     "priority",
+    "conda",
     "threads",
     "resources",
     "params",
@@ -43,6 +44,11 @@ def test_rule_has_its_log_and_the_digest_of_its_own_script(name):
 def test_rule_is_written_in_the_order_of_the_house(name):
     sections = re.findall(r"^    (\w+):", RULES[name], re.MULTILINE)
     assert sections == sorted(sections, key=ORDER.index)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule_names_the_environment_of_its_job(name):
+    assert 'conda:\n        "../envs/masktrack.yaml"' in RULES[name]
 
 
 @pytest.mark.parametrize("name", RULES)
