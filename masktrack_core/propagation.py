@@ -51,7 +51,7 @@ class FrameSequence(Protocol):
 
 
 def propagate(
-    network: MaskTrackNet,
+    network: MaskTrackNet | Sequence[MaskTrackNet],
     streams: Sequence[FrameSequence],
     annotations: Mapping[int, Mask],
     params: PropagationParams,
@@ -60,17 +60,26 @@ def propagate(
 
     Each frame is reached from the annotation nearest in time, forwards or backwards (paper
     §5.4); a frame in the middle is reached forwards. An annotated frame answers its annotation.
-    Several streams (frames, flow magnitude) are averaged, and the average guides the next frame.
-    Frames do not come in order of time. Memory does not grow with the video.
+    Several streams (frames, flow magnitude) are averaged, and the average guides the next frame;
+    ``network`` is one for all of them, or as many, one for each. Frames do not come in order of
+    time. Memory does not grow with the video.
 
     Raises ``InputError`` for no annotation, one outside the video, an empty one or one of
-    another size than its frame.
+    another size than its frame, and for another number of networks than of streams.
     """
     check_annotations(streams[0], annotations)
+    networks = [*network] if isinstance(network, Sequence) else [network] * len(streams)
+    if len(networks) != len(streams):
+        raise InputError(
+            f"network: expected one, or one for each of {len(streams)} streams, got {len(networks)}"
+        )
     for start, order in nearest_spans(sorted(annotations), len(streams[0])):
         previous = annotations[start]
         for t, frames in _read_ahead(streams, order):
-            probs = [predict(network, frame, previous, params) for frame in frames]
+            probs = [
+                predict(one, frame, previous, params)
+                for one, frame in zip(networks, frames, strict=True)
+            ]
             prob: Prob = np.mean(np.stack(probs), axis=0, dtype=np.float32)
             yield t, prob
             mask: Mask = np.asarray(prob > params.threshold)
@@ -87,7 +96,8 @@ def propagate(
 def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: PropagationParams) -> Prob:
     """Return the foreground probability of a frame, guided by a rough mask of the same size.
 
-    Zero outside the region shown to the network.
+    Zero outside the region shown to the network. A network without a fourth channel sees the
+    whole frame: a region would be guidance.
     """
     kind = network.spec.prior
     # Paper: silent on dilating a box; a box is not coarsened (field reading, Table 1 "Boxes").
@@ -95,7 +105,7 @@ def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: Propaga
     prior = as_prior(coarse, kind)
     size = Size(*previous.shape)
     box = bounding_box(previous)
-    if params.region is None or box is None:
+    if params.region is None or box is None or kind == "none":
         return _forward(network, frame, prior)
     window = region_window(box, size, factor=params.region, minimum=params.region_minimum)
     side = params.region_size

@@ -74,6 +74,17 @@ class TrackerRecipe(_Recipe):
     #: averaged frame by frame, and the average guides the next frame
     streams: tuple[str, ...] = ("rgb",)
     flow: str | None = None
+    # Paper: "as-is, without retraining", silent on online fine-tuning. Offline: a network
+    # fine-tuned on the colours of one frame finds nothing in a grey picture.
+    #: what the flow stream runs: the network as trained offline, or as finetuned on the object
+    flow_network: str = "offline"
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Return ``offline`` or ``finetuned`` for each stream."""
+        own = "finetuned" if self.finetuning else "offline"
+        chosen = {"rgb": own, "flow": self.flow_network if self.finetuning else own}
+        return tuple(chosen[stream] for stream in self.streams)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,15 +101,16 @@ def offline_network(name):
     return f"{RESULTS}/networks/{name}.safetensors"
 
 
-def tracking_network(wildcards):
-    """Return the network that a tracker runs on one object: fine-tuned, or as trained offline."""
+def tracking_networks(wildcards):
+    """Return the network of each stream of a tracker: fine-tuned, or as trained offline."""
     tracker = experiment.recipes.trackers[wildcards.tracker]
-    if tracker.finetuning is None:
-        return offline_network(tracker.network)
-    return (
-        f"{RESULTS}/finetuned/{tracker.network}/{tracker.finetuning}/{wildcards.annotation}/"
-        f"{wildcards.dataset}/{wildcards.sequence}/{wildcards.object}.safetensors"
-    )
+    paths = {
+        "offline": offline_network(tracker.network),
+        "finetuned": f"{RESULTS}/finetuned/{tracker.network}/{tracker.finetuning}/"
+        f"{wildcards.annotation}/{wildcards.dataset}/{wildcards.sequence}/"
+        f"{wildcards.object}.safetensors",
+    }
+    return [paths[name] for name in tracker.networks]
 
 
 def finetuning_rows_of(finetuning, network):

@@ -80,7 +80,7 @@ rule track:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
-        network=tracking_network,
+        networks=tracking_networks,
         flow=tracking_flow,
     output:
         "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",

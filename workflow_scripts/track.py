@@ -37,10 +37,10 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
-        network, _ = load_network(Path(job.input.network))
-        network.to(use_device(job.params.device, job.params.threads))
+        device = use_device(job.params.device, job.params.threads)
+        networks = [load_network(Path(path))[0].to(device) for path in job.input.networks]
         params = PropagationParams(**job.params.rows["propagation"])
-        probs = propagate(network, streams(job, video), annotations, params)
+        probs = propagate(networks, streams(job, video), annotations, params)
         label = f"track {job.wildcards.sequence}/{job.wildcards.object}"
         shown = tqdm(probs, label, total=len(video), mininterval=2)
         write_prob_archive(Path(job.output[0]), ((frame_key(t), prob) for t, prob in shown))

@@ -98,6 +98,28 @@ def test_streams_are_averaged():
     assert both[1][masks[1]] == pytest.approx(0.5, abs=1e-3)
 
 
+def test_each_stream_may_have_a_network_of_its_own():
+    frames, masks = moving_square(step=1)
+    networks = [Follower(), Follower("box")]
+    params = PropagationParams(dilation_radius=3)
+    probs = dict(propagate(networks, [frames, frames], {0: masks[0]}, params))
+    assert np.array_equal(
+        probs[1],
+        run(frames, {0: masks[0]}, networks[0])[1] / 2
+        + 0.5 * predict(networks[1], frames[1], masks[0], params),
+    )
+    with pytest.raises(InputError, match="one for each of 1 streams, got 2"):
+        list(propagate(networks, [frames], {0: masks[0]}, params))
+
+
+def test_a_network_without_a_prior_sees_the_whole_frame_whatever_the_region():
+    network = Follower("none")
+    frames, masks = moving_square()
+    params = PropagationParams(region=1.5, region_minimum=12, region_size=48)
+    predict(network, frames[0], masks[0], params)
+    assert network.priors[-1].shape == masks[0].shape
+
+
 def test_a_region_of_interest_gives_the_same_mask_at_its_own_scale():
     frames, masks = moving_square(length=2)
     params = PropagationParams(dilation_radius=3, region=3.0, region_size=60, region_minimum=20)

@@ -65,3 +65,26 @@ def test_a_schedule_without_a_crop_is_refused(config):
 @pytest.mark.parametrize(("every", "times"), [(None, [0]), (3, [0, 3, 6]), (1, list(range(8)))])
 def test_annotated_frames_are_the_first_or_every_kth_from_it(every, times):
     assert list(annotated_times(8, every)) == times
+
+
+def test_the_flow_stream_runs_the_offline_network_unless_told_otherwise(config):
+    trackers = read_recipes(config).trackers
+    assert trackers["fused"].networks == ("finetuned", "offline")
+    assert trackers["fused_finetuned"].networks == ("finetuned", "finetuned")
+    assert trackers["rgb_offline"].networks == ("offline",)
+
+
+@pytest.mark.parametrize(("tracker", "flow"), [("fused", None), ("rgb", "dis")])
+def test_a_flow_without_its_stream_and_a_stream_without_its_flow_are_refused(config, tracker, flow):
+    config["trackers"][tracker]["flow"] = flow
+    with pytest.raises(InputError, match=rf"trackers\.{tracker}: streams"):
+        read_recipes(config)
+
+
+@pytest.mark.parametrize(
+    ("variant", "crf"), [("masktrack_flow_crf", "onavos_davis"), ("box_oracle", "onavos_davis")]
+)
+def test_two_crfs_and_the_crf_of_an_oracle_are_refused(config, variant, crf):
+    config["variants"][variant]["crf"] = crf
+    with pytest.raises(InputError, match=rf"variants\.{variant}: expected crf or crf_search"):
+        read_recipes(config)
