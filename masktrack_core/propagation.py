@@ -76,11 +76,7 @@ def propagate(
     for start, order in nearest_spans(sorted(annotations), len(streams[0])):
         previous = annotations[start]
         for t, frames in _read_ahead(streams, order):
-            probs = [
-                predict(one, frame, previous, params)
-                for one, frame in zip(networks, frames, strict=True)
-            ]
-            prob: Prob = np.mean(np.stack(probs), axis=0, dtype=np.float32)
+            prob = _average(networks, frames, previous, params)
             yield t, prob
             mask: Mask = np.asarray(prob > params.threshold)
             if mask.any():
@@ -91,6 +87,17 @@ def propagate(
                 _log.info("frame %d: nothing found; the mask before it guides on", t)
     for t, mask in annotations.items():
         yield t, mask.astype(np.float32)
+
+
+def _average(
+    networks: Sequence[MaskTrackNet],
+    frames: Sequence[Frame],
+    previous: Mask,
+    params: PropagationParams,
+) -> Prob:
+    pairs = zip(networks, frames, strict=True)
+    probs = [predict(network, frame, previous, params) for network, frame in pairs]
+    return np.asarray(np.mean(np.stack(probs), axis=0, dtype=np.float32))
 
 
 def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: PropagationParams) -> Prob:
