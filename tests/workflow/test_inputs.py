@@ -32,7 +32,8 @@ def planned(tmp_path_factory):
 
 
 def test_the_papers_experiment_is_planned_before_a_byte_is_downloaded(planned):
-    assert planned["fetch"] == 9 and planned["unpack"] == 7 and planned["index_stills"] == 4
+    assert planned["fetch"] == 8 and planned["fetch_weights"] == 1
+    assert planned["unpack"] == 7 and planned["index_stills"] == 4
     assert planned["index_video"] == 50 + 124 + 14
     assert planned["annotate"] == 50 + 124 + 24
     assert planned["train"] == 2
