@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ..workflow.conftest import ROOT, SHORT, Run
+from tests.workflow.conftest import ROOT, SHORT, Run
 
 #: One data set, and few steps: for the chain.
 OVERLAY = copy.deepcopy(SHORT) | {"tables": {"table2": {"datasets": ["rendered_segtrack"]}}}

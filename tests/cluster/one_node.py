@@ -21,7 +21,7 @@ from pathlib import Path
 
 #: Read by every SLURM command where SLURM_CONF is unset, and the plugin unsets it in its jobs.
 ETC = Path("/etc/slurm")
-MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
+MUNGE = Path("/run/munge")
 LOCK = Path("/run/lock/masktrack-one-node.lock")
 PROGRAMS = "munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol"
 
@@ -40,7 +40,9 @@ Epilog={base}/epilog
 PrologFlags=Alloc
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 MpiDefault=none
@@ -51,7 +53,7 @@ SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
 SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=1
 KillWait=20
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} CoresPerSocket={cpus} RealMemory={memory_mb} Gres=gpu:{gpus}
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} CoresPerSocket={cpus} {rest}
 PartitionName=main Nodes={host} Default=YES DefaultTime=60
 PartitionName=gpu Nodes={host} DefaultTime=60
 """
@@ -86,7 +88,8 @@ def missing() -> str:
     """Return why no SLURM can be brought up here; empty where it can."""
     absent = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
     if absent:
-        return f"{', '.join(absent)} not installed (apt-get install slurmctld slurmd slurm-client munge)"
+        packages = "slurmctld slurmd slurm-client munge"
+        return f"{', '.join(absent)} not found (apt-get install {packages})"
     if os.geteuid() != 0:
         return "slurmd needs root"
     if (ETC / "slurm.conf").exists():
@@ -110,7 +113,7 @@ def one_node(params: NodeParams = NodeParams()) -> Iterator[Path]:
         if reason:
             raise RuntimeError(reason)
         _configure(base, params, stack)
-        if not MUNGE_SOCKET.exists():
+        if subprocess.run(["munge", "-n"], capture_output=True).returncode:
             stack.enter_context(_daemon(base, _munged(base)))
         _wait(["munge", "-n"], base)
         stack.enter_context(_daemon(base, ["slurmctld", "-D"]))
@@ -140,8 +143,9 @@ def _path() -> str:
 def _configure(base: Path, params: NodeParams, stack: ExitStack) -> None:
     """Write the configuration, the hooks and the devices; have them removed at the end."""
     host = socket.gethostname().partition(".")[0]
-    values = {"base": base, "host": host, "cpus": params.cpus, "memory_mb": params.memory_mb}
-    files = {ETC / "slurm.conf": CONFIGURATION.format(**values, gpus=params.gpus)}
+    rest = f"RealMemory={params.memory_mb} Gres=gpu:{params.gpus}"
+    values = {"base": base, "host": host, "cpus": params.cpus, "rest": rest}
+    files = {ETC / "slurm.conf": CONFIGURATION.format(**values)}
     # A regular file is refused as a GPU: twins of /dev/null are taken.
     devices = [base / f"gpu{number}" for number in range(params.gpus)]
     for device in devices:
@@ -164,9 +168,9 @@ def _munged(base: Path) -> list[str]:
     key = base / "munge.key"
     key.write_bytes(os.urandom(1024))
     key.chmod(0o400)
-    MUNGE_SOCKET.parent.mkdir(parents=True, exist_ok=True)
-    MUNGE_SOCKET.parent.chmod(0o755)
-    shutil.chown(MUNGE_SOCKET.parent, "root", "root")
+    MUNGE.mkdir(parents=True, exist_ok=True)
+    MUNGE.chmod(0o755)
+    shutil.chown(MUNGE, "root", "root")
     places = [f"--{name}-file={base / f'munge.{name}'}" for name in ("pid", "log", "seed")]
     return ["munged", "--foreground", "--force", f"--key-file={key}", *places]
 

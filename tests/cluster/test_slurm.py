@@ -1,4 +1,4 @@
-"""The workflow on a real SLURM: the same bytes, no GPU held twice, retries, a cancelled training."""
+"""The workflow on a real SLURM: same bytes, no GPU held twice, retries, a cancelled training."""
 
 import copy
 import shutil
@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from ..workflow.conftest import ROOT, Workflow
+from tests.workflow.conftest import ROOT, Workflow
+
 from .conftest import OVERLAY, Cluster, absent
 from .one_node import NodeParams, holds, missing, one_node
 
@@ -50,12 +51,24 @@ def finished(node, tmp_path_factory):
     return folder, run, holds(node)[before:]
 
 
-def submitted(rule):
-    """Return SLURM's own record of a rule's jobs, oldest first: number, state, memory."""
-    # %k is the comment that the plugin gives its jobs.
-    command = ["squeue", "--states=all", "--noheader", "--format=%i|%T|%m|%k", "--sort=i"]
+@pytest.fixture(scope="module")
+def asked(finished):
+    """What the jobs of that run asked for: comment, CPUs, memory."""
+    return record("k", "C", "m")
+
+
+def record(*columns):
+    """Return columns of SLURM's own record of every job, oldest first."""
+    layout = "|".join(f"%{column}" for column in columns)
+    command = ["squeue", "--states=all", "--noheader", f"--format={layout}", "--sort=i"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    rows = [line.split("|") for line in done.stdout.splitlines()]
+    return [line.split("|") for line in done.stdout.splitlines()]
+
+
+def submitted(rule):
+    """Return number, state and memory of a rule's jobs."""
+    # k: the comment that the plugin gives its jobs.
+    rows = record("i", "T", "m", "k")
     return [tuple(row[:3]) for row in rows if row[3].split("_wildcards_")[0] == f"rule_{rule}"]
 
 
@@ -80,16 +93,21 @@ def test_no_gpu_is_held_twice_and_both_are_used(finished):
         assert all(one.end <= other.start for one, other in pairwise(turns))
 
 
-def test_short_jobs_go_together(finished):
+def test_short_jobs_go_together_and_fit_a_node(finished, asked):
     _, run, held = finished
     assert len(held) < sum(run.jobs.values()) - run.jobs["score"]
+    groups = [row for row in asked if row[0].startswith(("rule_prepare", "rule_score"))]
+    assert len(groups) > 1
+    assert all(int(cpus) <= 2 and int(memory.rstrip("M")) <= 4000 for _, cpus, memory in groups)
 
 
 def test_a_job_killed_for_its_memory_is_tried_again_with_twice_as_much(node, tmp_path):
     # SLURM counts the two Snakemakes that wrap a job, 150 MB each, with it.
     overlay = copy.deepcopy(OVERLAY) | {"needs": {"render_stills": {"mem_mb": 120, "runtime": 5}}}
     before = len(submitted("render_stills"))
-    run = Cluster(tmp_path, ROOT / "profiles" / "slurm", overlay)(*SITE, "results/stills/rendered.csv")
+    run = Cluster(tmp_path, ROOT / "profiles" / "slurm", overlay)(
+        *SITE, "results/stills/rendered.csv"
+    )
     assert run.status == 0, run.output[-5000:]
     tries = submitted("render_stills")[before:]
     assert [memory for _, _, memory in tries] == ["120M", "240M", "480M"][: len(tries)]
@@ -123,13 +141,16 @@ def test_a_cancelled_training_goes_on_from_its_state_to_the_same_weights(node, l
     assert (folder / NETWORK).read_bytes() == (tmp_path / "alone" / NETWORK).read_bytes()
 
 
-def test_the_message_of_a_failure_names_the_logs(node, tmp_path):
-    overlay = copy.deepcopy(OVERLAY) | {"device": "cuda"}
-    cluster = Cluster(tmp_path, ROOT / "profiles" / "slurm", overlay)
-    run = cluster(*SITE, "--retries", "0", "results/networks/segment.safetensors")
+def test_the_message_of_a_failure_shows_the_log_and_names_that_of_slurm(node, local, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(local, folder)
+    shutil.rmtree(folder / "results" / "networks")
+    cluster = Cluster(folder, ROOT / "profiles" / "slurm", OVERLAY | {"device": "cuda:99"})
+    run = cluster(*SITE, "--retries", "0", NETWORK)
     assert run.status != 0
-    assert "results/logs/train/segment.log" in run.output
-    assert "torch sees none" in run.output
+    log = "results/logs/train/segment.log"
+    assert f"Logfile {log}" in run.output
+    assert (folder / log).read_text().splitlines()[-1] in run.output
     assert "results/logs/slurm/rule_train/segment/" in run.output
 
 
