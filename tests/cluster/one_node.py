@@ -53,6 +53,7 @@ SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
 SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=1
 KillWait=20
+MinJobAge=3600
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} CoresPerSocket={cpus} {rest}
 PartitionName=main Nodes={host} Default=YES DefaultTime=60
 PartitionName=gpu Nodes={host} DefaultTime=60

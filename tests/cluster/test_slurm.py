@@ -1,6 +1,7 @@
 """The workflow on a real SLURM: same bytes, no GPU held twice, retries, a cancelled training."""
 
 import copy
+import re
 import shutil
 import subprocess
 import time
@@ -23,6 +24,7 @@ GPU_RULES = "train", "finetune", "annotate_boxes", "track"
 TABLES = "results/table2.csv", "results/table2_sequences.csv", "results/table2.md"
 NETWORK = "results/networks/segment.safetensors"
 STATE = "results/state/networks/segment"
+SAID = "results/logs/slurm/rule_train/segment"
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,7 @@ def test_a_cancelled_training_goes_on_from_its_state_to_the_same_weights(node, l
     assert alone.status == 0, alone.output[-3000:]
     folder, before = tmp_path / "cancelled", len(submitted("train"))
     cluster = Cluster(folder, ROOT / "profiles" / "slurm", overlay)
-    process = cluster.start(*SITE, NETWORK)
+    process = cluster.start(*SITE, "--slurm-keep-successful-logs", NETWORK)
     for _ in range(1200):
         if (folder / STATE).exists() or process.poll() is not None:
             break
@@ -137,7 +139,9 @@ def test_a_cancelled_training_goes_on_from_its_state_to_the_same_weights(node, l
     assert run.status == 0, run.output[-5000:]
     assert "stopped by SIGTERM after" in run.output
     assert [state for _, state, _ in submitted("train")[before:]] == ["CANCELLED", "COMPLETED"]
-    assert "goes on" in (folder / "results" / "logs" / "train" / "segment.log").read_text()
+    second = submitted("train")[-1][0]
+    said = (folder / SAID / f"{second}.log").read_text()
+    assert int(re.search(r"(\d+)/60", said)[1]) > 0
     assert (folder / NETWORK).read_bytes() == (tmp_path / "alone" / NETWORK).read_bytes()
 
 
@@ -151,7 +155,7 @@ def test_the_message_of_a_failure_shows_the_log_and_names_that_of_slurm(node, lo
     log = "results/logs/train/segment.log"
     assert f"Logfile {log}" in run.output
     assert (folder / log).read_text().splitlines()[-1] in run.output
-    assert "results/logs/slurm/rule_train/segment/" in run.output
+    assert f"{SAID}/" in run.output
 
 
 def test_the_generic_profile_gives_the_same_files_through_sbatch(node, local, tmp_path):
