@@ -39,7 +39,7 @@ class Cluster:
 
     def end(self, process):
         try:
-            output, _ = process.communicate(timeout=600)
+            output, _ = process.communicate(timeout=1800)
         finally:
             process.kill()
         return Run(process.returncode, output)

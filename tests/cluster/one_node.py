@@ -119,6 +119,7 @@ def one_node(params: NodeParams = NodeParams()) -> Iterator[Path]:
         _wait(["munge", "-n"], base)
         stack.enter_context(_daemon(base, ["slurmctld", "-D"]))
         stack.enter_context(_daemon(base, ["slurmd", "-D"]))
+        stack.callback(_empty)
         _wait(["sinfo", "--noheader", "--states=idle", "--format=%n"], base)
         yield base
 
@@ -202,6 +203,18 @@ def _wait(command: Sequence[str], base: Path) -> None:
         time.sleep(0.2)
     logs = "\n".join(f"{log}:\n{log.read_text()[-2000:]}" for log in sorted(base.glob("*.log")))
     raise RuntimeError(f"{' '.join(command)} says nothing after 30 s\n{logs}")
+
+
+def _empty() -> None:
+    """Cancel every job and return when none is left, after half a minute at the latest."""
+    for signal in ([], ["--signal=KILL", "--full"]):
+        queued = ["squeue", "--noheader", "--format=%i"]
+        for _ in range(75):
+            jobs = subprocess.run(queued, capture_output=True, text=True).stdout.split()
+            if not jobs:
+                return
+            subprocess.run(["scancel", *signal, *jobs], capture_output=True)
+            time.sleep(0.2)
 
 
 def main(command: Sequence[str]) -> int:

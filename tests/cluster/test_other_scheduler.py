@@ -22,6 +22,8 @@ def queue(tmp_path, monkeypatch):
     folder = tmp_path / "queue"
     folder.mkdir()
     monkeypatch.setenv("QUEUE", str(folder))
+    # A library of linear algebra reserves memory for every core of the machine.
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     return folder
 
 

@@ -129,9 +129,7 @@ def test_a_cancelled_training_goes_on_from_its_state_to_the_same_weights(node, l
     folder, before = tmp_path / "cancelled", len(submitted("train"))
     cluster = Cluster(folder, ROOT / "profiles" / "slurm", overlay)
     process = cluster.start(*SITE, "--slurm-keep-successful-logs", NETWORK)
-    for _ in range(1200):
-        if (folder / STATE).exists() or process.poll() is not None:
-            break
+    while process.poll() is None and not (folder / STATE).exists():
         time.sleep(0.1)
     assert (folder / STATE).exists(), cluster.end(process).output[-5000:]
     subprocess.run(["scancel", submitted("train")[before][0]], check=True)
