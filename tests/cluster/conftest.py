@@ -38,10 +38,11 @@ class Cluster:
         return subprocess.Popen(command, cwd=self.folder, **pipes)
 
     def end(self, process):
-        try:
-            output, _ = process.communicate(timeout=1800)
-        finally:
-            process.kill()
+        with process:
+            try:
+                output, _ = process.communicate(timeout=1800)
+            finally:
+                process.kill()
         return Run(process.returncode, output)
 
     def __call__(self, *arguments):
