@@ -35,6 +35,7 @@ include: "rules/external.smk"
 include: "rules/evaluate.smk"
 include: "rules/ablate.smk"
 include: "rules/figures.smk"
+include: "rules/record.smk"
 
 
 rule all:
@@ -49,6 +50,7 @@ rule figures:
     input:
         expand("<results>/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]),
         "<results>/index.html",
+        "<results>/record.yaml",
     log:
         "<logs>/figures.log",
 

@@ -5,7 +5,12 @@ rule ablation:
     input:
         ablation_scores,
     output:
-        table="<results>/{ablation}.csv",
+        table=report(
+            "<results>/{ablation}.csv",
+            caption="captions/ablation.rst",
+            category="Tables",
+            labels={"table": "{ablation}", "shows": "what each ingredient is worth"},
+        ),
         sequences="<results>/{ablation}_sequences.csv",
         page="<results>/{ablation}.md",
     log:
@@ -24,7 +29,12 @@ rule ablation_figure:
         "<results>/{ablation}.csv",
     output:
         pdf="<results>/{ablation}.pdf",
-        png="<results>/{ablation}.png",
+        png=report(
+            "<results>/{ablation}.png",
+            caption="captions/ablation.rst",
+            category="Figures",
+            labels={"figure": "{ablation}"},
+        ),
     log:
         "<logs>/ablation_figure/{ablation}.log",
     conda:
@@ -43,7 +53,12 @@ rule deformed_masks:
             for name in config["deformed_masks"]["deformations"]
         ],
     output:
-        "<results>/deformed_masks.png",
+        report(
+            "<results>/deformed_masks.png",
+            caption="captions/deformed_masks.rst",
+            category="Figures",
+            labels={"figure": "deformed_masks"},
+        ),
     log:
         "<logs>/deformed_masks/deformed_masks.log",
     conda:
