@@ -96,6 +96,21 @@ class Experiment:
         chosen = self.config["datasets"][dataset]["development"]
         return tuple(entry for entry in self.objects[dataset] if entry[0] in chosen)
 
+    def trained_on(self, network: str) -> str:
+        """Return what a network is trained on, in words for those who are handed it."""
+        recipe, words = self.recipes.networks[network], []
+        for name in recipe.stills:
+            row = self.config["stills"][name]
+            if row["rendered"]:
+                words.append(f"{row['rendered']} rendered pictures, no photograph")
+            elif row["datasets"]:
+                words.append(f"annotated frames of {', '.join(row['datasets'])}")
+            else:
+                words.append(f"the stills of {name}")
+        pretrained = self.config["architectures"][recipe.architecture]["pretrained"]
+        start = f", its trunk before that as {Path(pretrained).stem}" if pretrained else ""
+        return f"{', '.join(words)}{start}" if recipe.schedule else f"nothing{start}"
+
     def sequences_of_stills(self, stills: str) -> list[tuple[str, str]]:
         """Return (data set, sequence) of a set of stills that is taken from video sets."""
         datasets = self.config["stills"][stills]["datasets"]
