@@ -23,8 +23,8 @@ LAYERS = {
         "propagation", "segmentation", "usage",
     ),
     "edges": (
-        "decoding", "io", "picture_zip", "archives", "patterns", "layouts", "datasets", "videos",
-        "stills", "mirrors", "download", "unpacking", "sources", "rendered_textures",
+        "decoding", "coco", "io", "picture_zip", "archives", "patterns", "layouts", "datasets",
+        "videos", "stills", "mirrors", "download", "unpacking", "sources", "rendered_textures",
         "rendered_layers", "rendered_puppets", "rendered_animals", "rendered_zoo",
         "rendered_scripts", "rendered_clips", "rendered_stills", "rendered", "rendered_layouts",
         "experiment", "results", "ablations", "refinement", "crf_search", "video_stills",
