@@ -296,3 +296,43 @@ def test_one_more_sequence_on_disk_reruns_only_that_sequence(tmp_path):
     write_clip(root, "and a third")
     expected = {"index_video": 1, "annotate": 1, "oracle": 1, "score": 1, "table": 1}
     assert workflow("-n", "results/mine.csv").jobs == expected
+
+
+# --- somebody else's masks, by address
+
+
+@pytest.mark.parametrize("source", ["address", "addresses", "row"])
+def test_masks_of_others_are_downloaded_checked_and_scored(tmp_path, source):
+    root = tmp_path / "mine"
+    write_clip(root, "one")
+    zip_folder(tmp_path / "theirs.zip", root / "masks", top="theirs/")
+    layout = {"frames": "frames/{sequence}/*.jpg", "truth": "masks/{sequence}/{frame}.png"}
+    with serving(tmp_path) as server:
+        good, bad = (f"{server.base}/{how}/theirs.zip" for how in ("breaks_once", "page"))
+        masks = {"address": good, "addresses": [bad, good], "row": "their-masks.zip"}[source]
+        overlay = {
+            "archives": {"their-masks.zip": {"urls": [good]}},
+            "datasets": {"mine": {"title": "M", "layout": layout, "root": str(root)}},
+            "variants": {"theirs": {"masks": masks}},
+            "tables": {"t": {"datasets": ["mine"], "rows": [{"method": "T", "variant": "theirs"}]}},
+        }
+        workflow = Workflow(tmp_path, overlay)
+        run = workflow("--cores", "1", "results/t.csv")
+        assert run.status == 0, run.output[-3000:]
+    assert pd.read_csv(tmp_path / "results" / "t.csv").mine.tolist() == [100]
+    name = "their-masks.zip" if source == "row" else "theirs-theirs.zip"
+    assert (tmp_path / "data" / "archives" / f"{name}.sha256").is_file()
+    assert workflow("-n", "results/t.csv").jobs == {}
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        ("http://host/page.html", "variants.theirs.masks: expected the address of a zip"),
+        ("nowhere", "variants.theirs.masks: expected a folder or a zip archive"),
+        ("nowhere.zip", "'nowhere.zip' does not exist"),
+    ],
+)
+def test_masks_from_nowhere_are_named_before_anything_runs(tmp_path, masks, message):
+    workflow = Workflow(tmp_path, {"variants": {"theirs": {"masks": masks}}})
+    assert message in fails(workflow, "-n", "results/table2.csv")
