@@ -26,9 +26,6 @@ Labels: TypeAlias = NDArray[np.uint8]
 Prob: TypeAlias = NDArray[np.float32]
 """float32 ``(H, W)``: foreground probability in [0, 1]."""
 
-Probs: TypeAlias = NDArray[np.float32]
-"""float32 ``(T, H, W)``: foreground probability in [0, 1]."""
-
 Flow: TypeAlias = NDArray[np.float32]
 """float32 ``(H, W, 2)``: dx, dy in pixels, from this frame to the next."""
 

@@ -6,16 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masktrack_core.arrays import Frame, Labels, Mask, Size
+from masktrack_core.arrays import Frame
 from masktrack_core.errors import InputError
-from masktrack_core.warp import (
-    Matrix,
-    affine_map,
-    invert_affine,
-    similarity,
-    warp_frame,
-    warp_labels,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,34 +70,6 @@ def sample_augmentation(params: AugmentationParams, *, rng: np.random.Generator)
         gain=(float(red), float(green), float(blue)),
         offset=float(128 * brightness),
     )
-
-
-def augmentation_matrix(augmentation: Augmentation, centre: tuple[float, float]) -> Matrix:
-    """Return the affine change from the augmented to the original frame; ``centre`` stays."""
-    return invert_affine(
-        similarity(
-            centre,
-            scale=augmentation.scale,
-            angle_deg=augmentation.angle_deg,
-            flip=augmentation.flip,
-        )
-    )
-
-
-def apply_augmentation(
-    frame: Frame, mask: Mask, augmentation: Augmentation
-) -> tuple[Frame, Labels]:
-    """Return the augmented frame and its labels: 1 object, 0 background, 255 (void) outside.
-
-    Mirrored, turned and scaled about the frame's centre, in a frame of the same size.
-    """
-    # Paper: the authors' script crops a rotated frame to its largest inner rectangle and resizes
-    # it; we keep the scale and mark what the frame does not show as void, ignored by the loss.
-    size = Size(*mask.shape)
-    centre = ((size.width - 1) / 2, (size.height - 1) / 2)
-    coordinates = affine_map(augmentation_matrix(augmentation, centre), size)
-    labels = warp_labels(mask.astype(np.uint8), coordinates)
-    return apply_colours(warp_frame(frame, coordinates), augmentation), labels
 
 
 def apply_colours(frame: Frame, augmentation: Augmentation) -> Frame:

@@ -27,10 +27,10 @@ from masktrack_core.deform import (
     sample_deformation,
 )
 from masktrack_core.errors import InputError
-from masktrack_core.masks import bounding_box
+from masktrack_core.masks import VOID, bounding_box
 from masktrack_core.regions import CropParams, sample_view, view_frame
 from masktrack_core.seeds import numpy_rng
-from masktrack_core.warp import VOID, affine_map, warp_mask
+from masktrack_core.warp import affine_map, warp_mask
 
 
 class Example(NamedTuple):
@@ -193,6 +193,8 @@ class _Cut:
         image = apply_colours(view_frame(frame, view, size), augmentation)
         prior = as_prior(warp_mask(deformed, coordinates), self.prior_kind)
         target = warp_mask(mask, coordinates).astype(np.uint8)
+        # Paper: the authors' script crops a rotated frame to its largest inner rectangle and
+        # resizes it; we keep the scale and leave out of the loss what the frame does not show.
         target[_outside(coordinates, Size(*mask.shape))] = VOID
         return Example(image.transpose(2, 0, 1), prior[None], target)
 

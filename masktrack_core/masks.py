@@ -124,18 +124,6 @@ def boundary(mask: Mask) -> Mask:
     return np.asarray(gradient).view(np.bool_)
 
 
-def connected_components(mask: Mask) -> list[Mask]:
-    """Return the 8-connected parts of the mask, largest first; none for an empty mask.
-
-    Parts of equal area keep the order in which the rows meet them.
-    """
-    check_mask("mask", mask)
-    pixels = np.ascontiguousarray(mask).view(np.uint8)
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
-    areas = stats[1:count, cv2.CC_STAT_AREA]
-    return [parts == 1 + part for part in np.argsort(-areas, kind="stable")]
-
-
 def split_objects(labels: Labels) -> dict[int, Mask]:
     """Return one mask per object id in ``labels``, in rising order of id.
 

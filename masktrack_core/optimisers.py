@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from masktrack_core.arrays import Size
 from masktrack_core.errors import InputError
+from masktrack_core.masks import VOID
 from masktrack_core.network import MaskTrackNet, grid_stride, parameter_groups, upsample
-from masktrack_core.warp import VOID
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,12 @@ and GrabCut oracles (Table 2) and with the copy of the nearest annotation (Figur
 """
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from masktrack_core.arrays import Box, Frame, Mask, Masks, Size
+from masktrack_core.arrays import Box, Frame, Mask, Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks import bounding_box, box_mask, check_mask
 
@@ -73,39 +72,3 @@ def _grabcut(frame: Frame, box: Box, iterations: int, seed: int) -> Mask:
 def nearest_annotation(annotated: Collection[int], t: int) -> int:
     """Return the annotated frame nearest in time to ``t``; the earlier of two as near (§5.4)."""
     return min(sorted(annotated), key=lambda frame: abs(frame - t))
-
-
-def copy_nearest(annotations: Mapping[int, Mask], length: int) -> Masks:
-    """Return a sequence where every frame shows the annotation nearest in time (Figure 4).
-
-    ``annotations`` maps the index of a frame, from 0, to its mask. Between two annotations at
-    equal distance the earlier one is copied forward.
-    """
-    indices, masks = _check_annotations(annotations, length)
-    distance = np.abs(np.arange(length)[:, None] - indices)
-    nearest: Masks = masks[np.argmin(distance, axis=1)]
-    return nearest
-
-
-def copy_first(annotations: Mapping[int, Mask], length: int) -> Masks:
-    """Return a sequence where every frame shows the earliest annotation."""
-    _, masks = _check_annotations(annotations, length)
-    return np.repeat(masks[:1], length, axis=0)
-
-
-def _check_annotations(
-    annotations: Mapping[int, Mask], length: int
-) -> tuple[NDArray[np.int64], Masks]:
-    if not annotations:
-        raise InputError("annotations: expected at least one annotated frame, got none")
-    indices = np.array(sorted(annotations))
-    if indices[0] < 0 or indices[-1] >= length:
-        raise InputError(
-            f"annotations: expected frames 0 to {length - 1}, got {indices[0]} to {indices[-1]}"
-        )
-    for index in indices:
-        check_mask(f"annotations[{index}]", annotations[index])
-    shapes = {annotations[index].shape for index in indices}
-    if len(shapes) > 1:
-        raise InputError(f"annotations: expected masks of one shape, got {sorted(shapes)}")
-    return indices, np.stack([annotations[index] for index in indices])

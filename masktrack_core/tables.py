@@ -89,21 +89,6 @@ SCORES = Schema(
     key=("variant", "annotation", "dataset", "sequence", "object", "t"),
 )
 
-_STATISTICS = ("mean", "recall", "decay")
-
-SEQUENCE_SCORES = Schema(
-    name="sequence scores",
-    columns=(
-        _SEQUENCE,
-        _OBJECT,
-        Column("num_scored", "int", "frame", "frames that count in the means"),
-        *(Column(f"J_{s}", "float", "1", f"{s} of region similarity") for s in _STATISTICS),
-        *(Column(f"F_{s}", "float", "1", f"{s} of contour accuracy") for s in _STATISTICS),
-        Column("T_mean", "float", "1", "temporal instability; empty where it is not measured"),
-    ),
-    key=("sequence", "object"),
-)
-
 LOSSES = Schema(
     name="losses",
     columns=(

@@ -13,11 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from masktrack_core.arrays import CoordinateMap, Frame, Labels, Mask, Points, Size
+from masktrack_core.arrays import CoordinateMap, Mask, Points, Size
 from masktrack_core.errors import InputError
-
-VOID = 255
-"""Label of a pixel that nothing is known about."""
 
 MEAN_COLOUR = (123.0, 117.0, 104.0)
 """RGB shown where a frame has no pixels: the ImageNet mean, as DeepLab pads its crops."""
@@ -71,11 +68,6 @@ def transform_points(matrix: Matrix, points: ArrayLike) -> NDArray[np.float32]:
     return np.asarray(array @ linear.T + matrix[:, 2].astype(np.float32), dtype=np.float32)
 
 
-def identity_map(size: Size) -> CoordinateMap:
-    """Return the map that shows every pixel where it is."""
-    return affine_map(np.eye(2, 3), size)
-
-
 def affine_map(matrix: Matrix, size: Size) -> CoordinateMap:
     """Return the map of an affine change given from **output to input** pixels."""
     _check_size(size)
@@ -89,17 +81,12 @@ def affine_map(matrix: Matrix, size: Size) -> CoordinateMap:
     return coordinates
 
 
-def smooth_map(change: Callable[[Points], Points], size: Size) -> CoordinateMap:
-    """Return the map of a smooth change of points from output to input pixels.
-
-    ``change`` is evaluated every 8 px and interpolated linearly between: 0.06 px off at most for
-    the paper's deformations at 480p, and several times faster than at every pixel.
-    """
-    return between_nodes(map_nodes(change, size), slice(0, size.height), slice(0, size.width))
-
-
 def map_nodes(change: Callable[[Points], Points], size: Size) -> CoordinateMap:
-    """Return a smooth change at nodes every 8 px; node k lies at pixel ``8 (k - 1) + 3.5``."""
+    """Return a smooth change of points, output to input, at nodes every 8 px.
+
+    Node k lies at pixel ``8 (k - 1) + 3.5``. Linear interpolation between them is 0.06 px off at
+    most for the paper's deformations at 480p, and several times faster than every pixel.
+    """
     _check_size(size)
     ends = (-(-length // NODE_STEP) + 1 for length in (size.width, size.height))
     along = (NODE_STEP * np.arange(-1, end) + (NODE_STEP - 1) / 2 for end in ends)
@@ -180,29 +167,6 @@ def fit_thin_plate(source: Points, target: Points, *, smoothing: float = 0.0) ->
     )
 
 
-def thin_plate_map(
-    source: Points, target: Points, size: Size, *, smoothing: float = 0.0
-) -> CoordinateMap:
-    """Return the map that moves ``source`` onto ``target`` in the warped picture.
-
-    The spline is fitted from target to source, since a map goes from output to input.
-    """
-    return smooth_map(fit_thin_plate(target, source, smoothing=smoothing), size)
-
-
-def compose_maps(outer: CoordinateMap, inner: CoordinateMap) -> CoordinateMap:
-    """Return the map of a picture warped with ``inner`` and the result with ``outer``.
-
-    Between pixels ``inner`` is interpolated; outside it, its border values go on.
-    """
-    return _remap(inner, outer, borderMode=cv2.BORDER_REPLICATE)
-
-
-def warp_frame(frame: Frame, coordinates: CoordinateMap) -> Frame:
-    """Return the frame seen through a map, interpolated linearly; ``MEAN_COLOUR`` outside it."""
-    return _remap(frame, coordinates, borderValue=MEAN_COLOUR)
-
-
 def warp_mask(mask: Mask, coordinates: CoordinateMap) -> Mask:
     """Return the mask seen through a map: linear interpolation, object where it is above 0.5.
 
@@ -210,11 +174,6 @@ def warp_mask(mask: Mask, coordinates: CoordinateMap) -> Mask:
     """
     shades = mask * np.uint8(255)
     return np.asarray(_remap(shades, coordinates) > 127)
-
-
-def warp_labels(labels: Labels, coordinates: CoordinateMap) -> Labels:
-    """Return the labels of the nearest pixels seen through a map; 255 (void) outside the frame."""
-    return _remap(labels, coordinates, interpolation=cv2.INTER_NEAREST, borderValue=VOID)
 
 
 def _remap(

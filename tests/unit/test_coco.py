@@ -143,7 +143,7 @@ def test_one_file_for_all_sequences_and_one_for_each(root):
         layout = LAYOUT | {"truth": truth}
         assert list_sequences(root, layout) == [("one", 2), ("two", 1)]
         index = index_video(root, layout, "one", [2])
-        assert check_video(index, 2) == []
+        assert check_video(index) == []
         assert open_video(index, 2).truth(1).sum() == 100
     write(root / "all.json", one)  # of which sequence?
     with pytest.raises(InputError, match="got none"):

@@ -15,10 +15,11 @@ from masktrack_core.deform import (
 from masktrack_core.errors import InputError
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.warp import (
+    between_nodes,
     fit_thin_plate,
     invert_affine,
+    map_nodes,
     similarity,
-    smooth_map,
     transform_points,
     warp_mask,
 )
@@ -184,10 +185,11 @@ def test_looking_around_the_object_only_is_the_whole_map_bit_by_bit(mask, smooth
         placed = similarity(drawn.centre, scale=drawn.scale)
         placed[:, 2] += drawn.shift
         back = invert_affine(placed)
-        whole = smooth_map(
-            lambda points, back=back, spline=spline: transform_points(back, spline(points)),
-            Size(*mask.shape),
+        size = Size(*mask.shape)
+        nodes = map_nodes(
+            lambda points, back=back, spline=spline: transform_points(back, spline(points)), size
         )
+        whole = between_nodes(nodes, slice(0, size.height), slice(0, size.width))
         expected = warp_mask(mask, whole)
         got = apply_deformation(mask, drawn)
         assert np.array_equal(got, expected if expected.any() else mask)

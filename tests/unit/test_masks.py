@@ -11,7 +11,6 @@ from masktrack_core.masks import (
     boundary,
     bounding_box,
     box_mask,
-    connected_components,
     dilate,
     disk,
     merge_objects,
@@ -135,17 +134,6 @@ def test_boundary_of_thin_pictures(shape):
 
 def test_a_mask_that_fills_the_picture_has_no_boundary():
     assert not boundary(np.ones((5, 6), bool)).any()
-
-
-def test_components_touch_at_corners_and_come_largest_first():
-    mask = np.array([[1, 0, 0, 1, 1], [0, 1, 0, 0, 1], [0, 0, 0, 0, 0], [1, 0, 0, 0, 0]], bool)
-    parts = connected_components(mask)
-    assert [part.sum() for part in parts] == [3, 2, 1]
-    np.testing.assert_array_equal(np.sum(parts, axis=0), mask)
-
-
-def test_empty_mask_has_no_components():
-    assert connected_components(np.zeros((3, 3), bool)) == []
 
 
 def test_objects_are_split_without_background_and_void():

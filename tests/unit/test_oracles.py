@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.oracles import box_oracle, copy_first, copy_nearest, grabcut_oracle
+from masktrack_core.oracles import box_oracle, grabcut_oracle, nearest_annotation
 
 SIZE = (60, 80)
 
@@ -17,12 +17,6 @@ def disk_scene():
     noise = np.random.default_rng(0).integers(0, 30, (*SIZE, 3))
     frame = np.where(truth[..., None], [200, 60, 40], [20, 40, 160]) + noise
     return frame.astype(np.uint8), truth
-
-
-def one_pixel(y, x):
-    mask = np.zeros((3, 4), bool)
-    mask[y, x] = True
-    return mask
 
 
 def test_box_oracle_fills_the_box():
@@ -98,31 +92,6 @@ def test_grabcut_refuses_a_frame_of_another_size():
         grabcut_oracle(frame[1:], truth)
 
 
-def test_nearest_annotation_is_copied_and_a_tie_goes_to_the_earlier():
-    annotations = {4: one_pixel(1, 1), 0: one_pixel(0, 0), 7: one_pixel(2, 2)}
-    copied = copy_nearest(annotations, 9)
-    source = [0, 0, 0, 4, 4, 4, 7, 7, 7]  # frame 2 lies between 0 and 4
-    for t, index in enumerate(source):
-        np.testing.assert_array_equal(copied[t], annotations[index])
-
-
-def test_copies_of_the_first_annotation_show_it_everywhere():
-    annotations = {3: one_pixel(1, 1), 1: one_pixel(0, 0)}
-    copied = copy_first(annotations, 5)
-    assert copied.shape == (5, 3, 4)
-    assert (copied == annotations[1]).all()
-
-
-@pytest.mark.parametrize(
-    ("annotations", "message"),
-    [
-        ({}, "at least one annotated frame"),
-        ({5: one_pixel(0, 0)}, "frames 0 to 4, got 5"),
-        ({-1: one_pixel(0, 0)}, "frames 0 to 4, got -1"),
-        ({0: one_pixel(0, 0), 1: np.zeros((2, 2), bool)}, "one shape"),
-        ({0: np.zeros((3, 4))}, r"annotations\[0\]: expected a bool array"),
-    ],
-)
-def test_annotations_that_cannot_be_copied_are_named(annotations, message):
-    with pytest.raises(InputError, match=message):
-        copy_nearest(annotations, 5)
+def test_the_nearest_annotation_answers_and_of_two_as_near_the_earlier():
+    nearest = [nearest_annotation([4, 0, 7], t) for t in range(9)]
+    assert nearest == [0, 0, 0, 4, 4, 4, 7, 7, 7]  # frame 2 lies between 0 and 4

@@ -14,6 +14,7 @@ from masktrack_core.regions import (
     random_window,
     region_window,
     sample_view,
+    view_frame,
 )
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.warp import affine_map, warp_mask
@@ -126,6 +127,30 @@ def test_a_turned_and_scaled_crop_still_shows_the_whole_object(crop):
         seen = warp_mask(mask_of(box), affine_map(view, Size(65, 65)))
         area = seen.sum() * abs(np.linalg.det(view[:, :2]))
         assert abs(area / (24 * 16) - 1) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "where"),
+    [
+        (Augmentation(), (40, 20)),
+        (Augmentation(flip=True), (20, 20)),
+        (Augmentation(angle_deg=180), (20, 40)),
+        (Augmentation(angle_deg=90), (40, 40)),
+        (Augmentation(flip=True, angle_deg=90), (20, 40)),
+    ],
+)
+def test_single_pixel_moves_alike_in_frame_and_mask(augmentation, where):
+    size = Size(61, 61)
+    mask = np.zeros(size, bool)
+    mask[20, 40] = True
+    frame = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
+    whole, about_the_middle = CropParams(size=61), Box(30, 30, 1, 1)
+    view = sample_view(about_the_middle, size, whole, augmentation, rng=numpy_rng(1))
+    expected = np.zeros(size, bool)
+    expected[where[1], where[0]] = True
+    assert np.array_equal(warp_mask(mask, affine_map(view, size)), expected)
+    shown = view_frame(frame, view, size)
+    assert np.array_equal(np.argwhere((shown == 255).all(axis=2)), np.argwhere(expected))
 
 
 def test_without_an_object_the_crop_falls_anywhere():
