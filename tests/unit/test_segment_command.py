@@ -245,7 +245,9 @@ def test_the_flow_stream_runs_the_network_as_it_is_in_its_file(segment, frames, 
     seen = []
 
     def noted(networks, streams, annotations, params):
-        seen.append([sum(float(p.sum()) for p in network.parameters()) for network in networks])
+        seen.append(
+            [sum(p.detach().sum().item() for p in network.parameters()) for network in networks]
+        )
         return propagate(networks, streams, annotations, params)
 
     monkeypatch.setattr(own_tracks, "propagate", noted)
