@@ -56,7 +56,7 @@ INDEX = Schema(
         _OBJECT,
         Column("frame_path", "text", "", "file of the frame"),
         Column("truth_path", "text", "", "file of the truth; empty where there is none"),
-        Column("encoding", "text", "", "how the truth file is read: binary, labels, resized"),
+        Column("encoding", "text", "", "how the truth file is read: binary, labels, resized, coco"),
     ),
     key=("t", "object"),
 )

@@ -10,8 +10,10 @@ import logging
 import os
 import pickle
 import signal
+import struct
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +25,22 @@ from torch import Tensor, nn
 from masktrack_core.errors import InputError
 
 _LOG = logging.getLogger(__name__)
+
+#: What damaged files raise; found by damaging files at random.
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)
 
 State: TypeAlias = dict[str, Any]
 """Tensors and plain values: ``digest``, ``iteration``, weights, optimiser, losses."""
@@ -141,7 +159,7 @@ def _read_one(path: Path) -> State | None:
         if damaged is not None:
             raise zipfile.BadZipFile(f"{damaged} is damaged")
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as why:
+    except _DAMAGE as why:
         _LOG.warning("%s: not a whole training state (%s); it is passed over", path, why)
         return None
     if not isinstance(state, dict) or "digest" not in state:

@@ -165,7 +165,7 @@ def tracker_usage(name):
         "propagation": config["propagations"][tracker.propagation],
         "finetuning": config["finetunings"].get(tracker.finetuning),
         "rows": rows,
-        "trained_on": ", ".join(experiment.recipes.networks[tracker.network].stills),
+        "trained_on": experiment.trained_on(tracker.network),
     }
 
 

@@ -3,7 +3,7 @@
 
 rule unpack_masks:
     input:
-        lambda wildcards: config["variants"][wildcards.variant]["masks"],
+        masks_source,
     output:
         directory("<results>/external/{variant}"),
     log:

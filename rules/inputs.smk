@@ -11,7 +11,7 @@ rule fetch:
         "../envs/masktrack.yaml"
     params:
         code=code("fetch"),
-        archive=row("archives", "archive"),
+        archive=lambda wildcards: experiment.archives[wildcards.archive],
     script:
         "../workflow_scripts/fetch.py"
 

@@ -1,10 +1,10 @@
-import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from real_data import real_data
 from safetensors.torch import save_file
 from torch import nn
 
@@ -17,7 +17,7 @@ from masktrack_core.tensor_files import read_tensors
 from masktrack_core.weights import load_network, load_pretrained, save_weights
 from tests.published_networks import drawn
 
-REAL = Path(os.environ.get("MASKTRACK_REAL", Path(__file__).parents[2].parent / "shared" / "real"))
+REAL = real_data()
 VGG16_CONVS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
 

@@ -4,12 +4,12 @@ import hashlib
 
 import pytest
 import torch
+from tests.workflow.loopback import serving
 
 from masktrack_core.seeds import torch_generator
 from masktrack_core.tensor_files import read_tensors
 from tests.published_networks import drawn
 from tests.workflow.conftest import SHORT, Workflow
-from tests.workflow.loopback import serving
 
 pytestmark = pytest.mark.slow
 
