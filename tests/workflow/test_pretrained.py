@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 import torch
-from tests.workflow.loopback import serving
+from tests.loopback import serving
 
 from masktrack_core.seeds import torch_generator
 from masktrack_core.tensor_files import read_tensors
