@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup table2 networks test lint format unlock clean
+.PHONY: help setup table2 networks test cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -31,6 +31,10 @@ networks: $(READY)  ## the networks that come with the package, trained anew
 
 test: $(READY)  ## every test, one complete run of the embedded benchmark among them
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+cluster: $(READY)  ## tests on a SLURM of one node; skipped without root and Debian's packages
+	-$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock
+	$(BIN)/python -m pytest -rs tests/cluster
 
 lint: $(READY)  ## the checks of style, types and workflow
 	$(BIN)/ruff check .

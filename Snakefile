@@ -22,6 +22,7 @@ pathvars:
 
 
 include: "rules/common.smk"
+include: "rules/needs.smk"
 include: "rules/inputs.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
@@ -36,6 +37,12 @@ include: "rules/evaluate.smk"
 include: "rules/ablate.smk"
 include: "rules/figures.smk"
 include: "rules/record.smk"
+
+
+# Compute nodes often see no internet.
+localrules:
+    fetch,
+    fetch_weights,
 
 
 rule all:

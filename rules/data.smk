@@ -12,6 +12,8 @@ rule render_videos:
         dataset=experiment.names("datasets", rendered=True),
     conda:
         "../envs/masktrack.yaml"
+    resources:
+        **needs("render_videos"),
     params:
         code=code("render_videos"),
         seed=config["seed"],
@@ -32,6 +34,8 @@ rule render_stills:
         stills=experiment.names("stills", rendered=True),
     conda:
         "../envs/masktrack.yaml"
+    resources:
+        **needs("render_stills"),
     params:
         code=code("render_stills"),
         seed=config["seed"],

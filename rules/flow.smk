@@ -13,6 +13,8 @@ rule flow:
         "<benchmarks>/flow/{flow}/{dataset}/{sequence}.tsv"
     conda:
         "../envs/masktrack.yaml"
+    resources:
+        **needs("flow"),
     params:
         code=code("flow"),
         rows=parts("flows", "flow", method="flow_methods", image="flow_images"),

@@ -19,6 +19,8 @@ rule refine:
     conda:
         "../envs/masktrack.yaml"
     threads: config["threads"]["refine"]
+    resources:
+        **needs("refine"),
     params:
         code=code("refine"),
         threshold=lambda wildcards: config["variants"][wildcards.variant]["threshold"],
@@ -40,6 +42,8 @@ rule crf_search:
     conda:
         "../envs/masktrack.yaml"
     threads: config["threads"]["refine"]
+    resources:
+        **needs("crf_search"),
     params:
         code=code("crf_search"),
         objects=lambda wildcards: experiment.development_objects(wildcards.dataset),

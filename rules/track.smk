@@ -35,6 +35,7 @@ rule annotate_boxes:
         "../envs/masktrack.yaml"
     threads: config["threads"]["track"]
     resources:
+        **needs("annotate_boxes"),
         gpu=GPU,
     params:
         code=code("annotate_boxes"),
@@ -62,6 +63,7 @@ rule finetune:
         "../envs/masktrack.yaml"
     threads: config["threads"]["finetune"]
     resources:
+        **needs("finetune"),
         gpu=GPU,
         state_every_s=config["state_every_s"],
     params:
@@ -92,6 +94,7 @@ rule track:
         "../envs/masktrack.yaml"
     threads: config["threads"]["track"]
     resources:
+        **needs("track"),
         gpu=GPU,
     params:
         code=code("track"),

@@ -30,6 +30,8 @@ rule deform:
         "<benchmarks>/deform/{deformation}/{stills}.tsv"
     conda:
         "../envs/masktrack.yaml"
+    resources:
+        **needs("deform"),
     params:
         code=code("deform"),
         seed=config["seed"],
@@ -54,7 +56,9 @@ rule train:
     threads: config["threads"]["train"]
     # The last two are no parameters: no result depends on them, so none is made again for them.
     resources:
+        **needs("train"),
         gpu=GPU,
+        cpus_per_task=config["threads"]["train"] + config["loader_workers"],
         workers=config["loader_workers"],
         state_every_s=config["state_every_s"],
     params:

@@ -1,0 +1,10 @@
+# What the jobs of a rule ask a cluster for: rows of `needs`, doubled with every attempt.
+
+
+def needs(rule):
+    """Return memory (MB) and run time (minutes) of a rule's jobs as functions of the attempt."""
+
+    def doubled(amount):
+        return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+    return {name: doubled(amount) for name, amount in config["needs"][rule].items()}
