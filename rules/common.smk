@@ -10,11 +10,16 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment import Experiment
 from masktrack_core.provenance import core_digest
 from masktrack_core.published import weights_file
+from masktrack_core.run_locks import announce_run
 
 try:
     experiment = Experiment.from_config(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+# Held open as long as this process lives. Jobs and dry runs hold no lock.
+if workflow.is_main_process and not workflow.dryrun:
+    RUN = announce_run(Path(".snakemake"))
 
 RESULTS = config["results"]
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
