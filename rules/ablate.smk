@@ -10,6 +10,8 @@ rule ablation:
         page="<results>/{ablation}.md",
     log:
         "<logs>/ablation/{ablation}.log",
+    benchmark:
+        "<benchmarks>/ablation/{ablation}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -27,6 +29,8 @@ rule ablation_figure:
         png="<results>/{ablation}.png",
     log:
         "<logs>/ablation_figure/{ablation}.log",
+    benchmark:
+        "<benchmarks>/ablation_figure/{ablation}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -46,6 +50,8 @@ rule deformed_masks:
         "<results>/deformed_masks.png",
     log:
         "<logs>/deformed_masks/deformed_masks.log",
+    benchmark:
+        "<benchmarks>/deformed_masks/deformed_masks.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

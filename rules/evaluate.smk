@@ -10,6 +10,8 @@ rule score:
         "<results>/scores/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
     log:
         "<logs>/score/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/score/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -38,6 +40,8 @@ rule table:
         page="<results>/{table}.md",
     log:
         "<logs>/table/{table}.log",
+    benchmark:
+        "<benchmarks>/table/{table}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

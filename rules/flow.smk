@@ -29,6 +29,8 @@ rule figure2:
         png="<results>/figure2.png",
     log:
         "<logs>/figure2/figure2.log",
+    benchmark:
+        "<benchmarks>/figure2/figure2.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

@@ -8,6 +8,8 @@ rule annotate:
         "<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
     log:
         "<logs>/annotate/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/annotate/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
         annotation=experiment.names("annotations", network=False),
     conda:
