@@ -1,8 +1,9 @@
 """Forward and training step of the network, as ratios to the floor of this machine, in one run.
 
 The floor is the network's multiply-adds (convolutions only) at the rate that a large matrix
-product reaches in the same run and number format; taps that fall on padding do not count.
-Targets: forward 1.15, training step 1.25.
+product reaches in the same run and number format. ``ratio`` counts every tap, as the operations
+of a convolution are counted and as direct convolution does them; ``strict_ratio`` leaves out the
+taps that fall on padding. Targets of ``ratio``: forward 1.15, training step 1.25.
 
     python benchmarks/bench_network.py                                # 480 × 854 and 10 × 321²
     python benchmarks/bench_network.py --frame 120 214 --batch 2 --crop 161        # quick
@@ -13,6 +14,7 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -58,20 +60,23 @@ def taps(layer: nn.Conv2d, x: torch.Tensor, y: torch.Tensor, axis: int) -> int:
     return int(((places >= 0) & (places < x.shape[2 + axis])).sum())
 
 
-def operations(network: MaskTrackNet, batch: int, size: Size) -> float:
-    """Return the operations of one forward pass in the convolutions (two a multiply-add)."""
-    total = 0.0
+class Operations(NamedTuple):
+    """Operations of one forward pass in the convolutions, two a multiply-add."""
+
+    every_tap: float
+    inside: float  # without the taps that fall on padding
+
+
+def operations(network: MaskTrackNet, batch: int, size: Size) -> Operations:
+    """Return the operations of one forward pass, counted on a twin without memory."""
+    every_tap = inside = 0.0
 
     def count(layer: nn.Conv2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
-        nonlocal total
-        channels = layer.weight.shape[0] * layer.weight.shape[1]
-        total += (
-            2
-            * batch
-            * channels
-            * taps(layer, inputs[0], output, 0)
-            * taps(layer, inputs[0], output, 1)
-        )
+        nonlocal every_tap, inside
+        pairs = 2 * batch * layer.weight.shape[0] * layer.weight.shape[1]
+        rows, columns = (taps(layer, inputs[0], output, axis) for axis in (0, 1))
+        inside += pairs * rows * columns
+        every_tap += pairs * layer.weight[0, 0].numel() * output.shape[2] * output.shape[3]
 
     with torch.device("meta"):
         twin = MaskTrackNet(network.spec)
@@ -79,7 +84,37 @@ def operations(network: MaskTrackNet, batch: int, size: Size) -> float:
             if isinstance(layer, nn.Conv2d):
                 layer.register_forward_hook(count)
         twin(torch.zeros(batch, 3, *size), torch.zeros(batch, 1, *size))
-    return total
+    return Operations(every_tap, inside)
+
+
+def ratios(name: str, duration: float, counted: Operations, rate: float) -> dict[str, float]:
+    """Return a duration beside its floor, and over it."""
+    return {
+        f"{name}_s": duration,
+        f"{name}_floor_s": counted.every_tap / rate,
+        f"{name}_ratio": duration * rate / counted.every_tap,
+        f"{name}_strict_ratio": duration * rate / counted.inside,
+    }
+
+
+def agreement(network: MaskTrackNet, frame: Size, crop: Size, *, device: str) -> dict[str, float]:
+    """Return how far bf16 agrees with fp32: equal pixels of a mask, cosine of the gradients."""
+    masks, gradients = [], []
+    for precise in (False, True):
+        with torch.autocast(device, torch.bfloat16, enabled=not precise):
+            with torch.inference_mode():
+                image, prior = example(1, frame, device=device)
+                masks.append(foreground(network(image, prior), frame) > 0.5)
+            image, prior = example(1, crop, device=device)
+            logits = network(image, prior)
+        network.zero_grad(set_to_none=True)
+        F.cross_entropy(upsample(logits, crop), prior[:, 0].long()).backward()
+        found = [parameter.grad for parameter in network.parameters()]
+        gradients.append(torch.cat([one.flatten().double() for one in found if one is not None]))
+    return {
+        "bf16_equal_pixels": (masks[0] == masks[1]).float().mean().item(),
+        "bf16_gradient_cosine": F.cosine_similarity(*gradients, dim=0).item(),
+    }
 
 
 def forward(network: MaskTrackNet, image: torch.Tensor, prior: torch.Tensor) -> None:
@@ -119,19 +154,19 @@ def measure(options: argparse.Namespace) -> dict[str, float | str]:
     task = partial(forward, network.eval(), *example(1, frame, device=device))
     task()
     result: dict[str, float | str] = {"network": f"{spec.backbone}-{spec.head}", "rate": rate}
-    result["forward_s"] = seconds(task, device=device, repeats=options.repeats)
-    result["forward_floor_s"] = operations(network, 1, frame) / rate
-    result["forward_ratio"] = result["forward_s"] / result["forward_floor_s"]
+    duration = seconds(task, device=device, repeats=options.repeats)
+    result |= ratios("forward", duration, operations(network, 1, frame), rate)
+    result |= agreement(network, frame, crop, device=device)
     if options.batch:
         optimiser = torch.optim.SGD(parameter_groups(network), momentum=0.9)
         inputs = example(options.batch, crop, device=device)
         task = partial(step, network.train(), optimiser, *inputs)
         with torch_scope(1, "bench"):
             task()
-            result["step_s"] = seconds(task, device=device, repeats=options.repeats)
+            duration = seconds(task, device=device, repeats=options.repeats)
         # Backward: once for the weights, once for the maps.
-        result["step_floor_s"] = 3 * operations(network, options.batch, crop) / rate
-        result["step_ratio"] = result["step_s"] / result["step_floor_s"]
+        counted = operations(network, 3 * options.batch, crop)
+        result |= ratios("step", duration, counted, rate)
     return result
 
 

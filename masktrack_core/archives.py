@@ -135,6 +135,12 @@ class ArchivedFrames:
         return self._frames[frame_key(t)]
 
 
+def mean_prob(tracks: Sequence[Mapping[str, Prob]], t: int) -> Prob:
+    """Return the foreground probability of frame ``t`` averaged over tracks, float32 ``(H, W)``."""
+    mean: Prob = np.mean([track[frame_key(t)] for track in tracks], axis=0, dtype=np.float32)
+    return mean
+
+
 def read_annotations(path: Path) -> dict[int, Mask]:
     """Return the annotated masks of a video by frame number, from an archive of them."""
     archive = MaskArchive(path)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +104,7 @@ def _check_sequence(
     except InputError as error:
         yield str(error)
         return
-    yield from dict.fromkeys(chain(*(check_video(index, number) for number in numbers)))
+    yield from check_video(index)
 
 
 def check_stills(root: Path, layout: str | Mapping[str, Any]) -> Iterator[str]:

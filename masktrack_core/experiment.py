@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from masktrack_core.ablations import AblationRecipe, read_ablations
 from masktrack_core.datasets import folder_fingerprint, index_video, read_facts
-from masktrack_core.errors import InputError
 from masktrack_core.external import check_source
 from masktrack_core.published import weights_file
 from masktrack_core.recipes import Recipes, read_recipes
@@ -41,10 +40,9 @@ class Experiment:
         """
         recipes = read_recipes(config)
         check_sources(config)
-        for name in config["architectures"]:
-            weights_file(config, name)
-        for name, flow in config["flows"].items():
-            _existing_weights(f"flows.{name}.weights", flow["weights"])
+        for table, column in (("architectures", "pretrained"), ("flows", "weights")):
+            for name in config[table]:
+                weights_file(config, table, name, column)
         for name, variant in recipes.variants.items():
             if variant.masks is not None:
                 check_source(f"variants.{name}.masks", variant.masks)
@@ -140,11 +138,3 @@ def _check_pages(config: Mapping[str, Any]) -> None:
     page = config["deformed_masks"]
     look_up(config, "deformed_masks.stills", page["stills"], "stills")
     look_up(config, "deformed_masks.deformations", page["deformations"], "deformations")
-
-
-def _existing_weights(key: str, weights: str | None) -> None:
-    if weights is not None and not Path(weights).is_file():
-        raise InputError(
-            f"{key}: expected a weights file, '{weights}' does not exist; correct the path, or "
-            "null for none"
-        )

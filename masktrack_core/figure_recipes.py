@@ -70,7 +70,7 @@ class FigureRecipe:
 
     def runs(self) -> tuple[tuple[str, str], ...]:
         """Return every (variant, annotation) whose results the figure shows."""
-        pairs = [(row.variant, row.annotation) for row in self.rows]
+        pairs = [row.run for row in self.rows]
         for panel in self.panels:
             for variant in filter(None, (panel.variant, panel.baseline)):
                 pairs += [(variant, annotation) for annotation in panel.annotations]

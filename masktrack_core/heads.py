@@ -30,6 +30,25 @@ def _total(maps: list[Tensor]) -> Tensor:
     return sum(maps[1:], maps[0])
 
 
+class Dropout(nn.Dropout):
+    """Dropout that draws one random byte a value: a fifth of the time of PyTorch's on a CPU.
+
+    PyTorch draws a float each, one after the other: an eighth of a whole training step of
+    DeepLabv2. The probability is rounded to 256ths, a half is exact. Drawn from the global
+    generator like PyTorch's, so that `masktrack_core.seeds.torch_scope` repeats it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x``, dense, with values dropped and the others scaled up; in training only."""
+        kept = 256 - round(256 * self.p)
+        if not self.training or kept == 256:
+            return x
+        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
+        noise = words.random_(-(2**63), None).view(torch.uint8)  # None: up to the largest int64
+        keep = noise.as_strided(x.shape, x.stride()) < kept
+        return x * (keep * torch.tensor(256 / max(kept, 1), dtype=x.dtype, device=x.device))
+
+
 class DeepLabHead(Head):
     """DeepLabv2's parallel branches; their scores are **summed**.
 
@@ -51,7 +70,7 @@ class DeepLabHead(Head):
         self.fc7 = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in self.dilations)
         self.fc8 = nn.ModuleList(nn.Conv2d(width, CLASSES, 1) for _ in self.dilations)
         self.relu = nn.ReLU(inplace=True)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def classifiers(self) -> list[nn.Conv2d]:
         """Return the fc8 of every branch."""

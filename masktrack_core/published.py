@@ -1,4 +1,4 @@
-"""Published weights by name: rows of ``config.weights``, fetched where a network asks for them."""
+"""Published weights by name: rows of ``config.weights``, fetched where a row asks for them."""
 
 import os
 import shutil
@@ -15,38 +15,36 @@ SUFFIXES = (".pth", ".pt", ".npz", ".safetensors")
 """Files that `masktrack_core.tensor_files.read_tensors` reads, none by executing it."""
 
 
-def weights_file(config: Mapping[str, Any], architecture: str) -> Path | None:
-    """Return the file that an architecture starts from; None for random weights.
+def weights_file(config: Mapping[str, Any], table: str, name: str, column: str) -> Path | None:
+    """Return the file of weights that a row names (``architectures.vgg16.pretrained``), if any.
 
-    ``pretrained`` names a row of ``config.weights`` or a file on disk. A row with URLs answers the
-    place below the data folder where rule ``fetch_weights`` puts it. Raises `InputError` for a file
-    that is not there, and for a row that is neither a path nor URLs of such a file.
+    The value is the name of a row of ``config.weights`` or a file on disk. A row with URLs answers
+    the place below the data folder where rule ``fetch_weights`` puts it. Raises `InputError` for a
+    file that is not there, and for a row that is neither a path nor URLs of such a file.
     """
-    key, pretrained = (
-        f"architectures.{architecture}.pretrained",
-        config["architectures"][architecture]["pretrained"],
-    )
-    if pretrained is None:
+    given = config[table][name][column]
+    if given is None:
         return None
-    known = config.get("weights", {})
-    row = known.get(pretrained, {"path": pretrained, "urls": []})
+    known = config["weights"]
+    row = known.get(given, {"path": given, "urls": []})
     if bool(row["path"]) == bool(row["urls"]):
         raise InputError(
-            f"weights.{pretrained}: expected either path or urls, got "
+            f"weights.{given}: expected either path or urls, got "
             f"{'both' if row['path'] else 'neither'}; keep one of them"
         )
     if row["urls"]:
         suffix = Path(_file_name(row["urls"][0])).suffix
         if suffix not in SUFFIXES:
             raise InputError(
-                f"weights.{pretrained}.urls: expected files that end in {', '.join(SUFFIXES)}, got "
+                f"weights.{given}.urls: expected files that end in {', '.join(SUFFIXES)}, got "
                 f"{row['urls'][0]}; give another place, or convert the file and give its path"
             )
-        return Path(config["data"]) / "weights" / f"{pretrained}{suffix}"
+        return Path(config["data"]) / "weights" / f"{given}{suffix}"
     if not Path(row["path"]).is_file():
         raise InputError(
-            f"{key}: expected a weights file or a row of weights ({', '.join(known) or 'none'}), "
-            f"'{row['path']}' does not exist; correct it, or null to start from random weights"
+            f"{table}.{name}.{column}: expected a weights file or a row of weights "
+            f"({', '.join(known) or 'none'}), '{row['path']}' does not exist; correct it, or null "
+            "for none"
         )
     return Path(row["path"])
 

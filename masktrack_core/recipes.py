@@ -117,6 +117,11 @@ class TableRow:
     variant: str
     annotation: str = "first"
 
+    @property
+    def run(self) -> tuple[str, str]:
+        """Return what was run: variant and annotation."""
+        return self.variant, self.annotation
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableRecipe(_Recipe):

@@ -7,9 +7,8 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 import cv2
-import numpy as np
 
-from masktrack_core.archives import frame_key
+from masktrack_core.archives import mean_prob
 from masktrack_core.arrays import Prob
 from masktrack_core.crf import CrfParams, refine
 from masktrack_core.videos import Video
@@ -28,9 +27,7 @@ class TrackedObject:
 
     def prob(self, t: int) -> Prob:
         """Return the averaged foreground probability of frame ``t``."""
-        probs = [track[frame_key(t)] for track in self.tracks]
-        mean: Prob = np.mean(probs, axis=0, dtype=np.float32)
-        return mean
+        return mean_prob(self.tracks, t)
 
     def refined(self, t: int, params: CrfParams) -> Prob:
         """Return that probability after dense-CRF refinement; an empty one is unchanged."""

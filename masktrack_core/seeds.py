@@ -47,7 +47,7 @@ def torch_generator(seed: int, *where: str | int) -> "torch.Generator":
 def torch_scope(seed: int, *where: str | int) -> Iterator[None]:
     """Seed torch's global generators inside the block and restore them after it.
 
-    For what takes no generator: ``nn.Dropout`` draws from the global one.
+    For what takes no generator: dropout draws from the global one.
     """
     import torch
 

@@ -1,6 +1,6 @@
 """An indexed sequence, opened: its frames and the truth of one object, read lazily."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -169,34 +169,49 @@ def annotated_masks(video: Video, times: Iterable[int]) -> dict[int, Mask]:
     return masks
 
 
-def check_video(index: pd.DataFrame, object_id: int) -> list[str]:
-    """Return everything wrong with one object of a sequence, a sentence each; empty when sound.
+def check_video(index: pd.DataFrame) -> list[str]:
+    """Return everything wrong with an indexed sequence, a sentence each; empty when sound.
 
-    Reads every frame and truth once.
+    Reads every frame once, and the truth of every object.
     """
     try:
-        video = open_video(index, object_id)
+        videos = [open_video(index, number) for number in sorted(set(index["object"]))]
     except InputError as error:
         return [str(error)]
-    problems, areas = [], {}
-    for t in range(len(video)):
-        try:
-            video.frame(t)
-        except InputError as error:
-            problems.append(str(error))
-        try:
-            truth = video.truth(t)
-            areas[t] = 0 if truth is None else int(truth.sum())
-        except InputError as error:
-            problems.append(str(error))
+    problems = _damage(videos[0].frame, len(videos[0]))
+    for video in videos:
+        problems += _check_truth(video)
+    return list(dict.fromkeys(problems))
+
+
+def _check_truth(video: Video) -> list[str]:
+    """Return everything wrong with the truth of one object."""
+    areas: dict[int, int] = {}
+
+    def measure(t: int) -> None:
+        truth = video.truth(t)
+        areas[t] = 0 if truth is None else int(truth.sum())
+
+    problems = _damage(measure, len(video))
     if not any(areas.values()):
         problems.append(
-            f"object {object_id}: expected its truth in some frame, got none in {len(video)} "
-            "frames; check the object id, or the layout's encoding (binary or labels)"
+            f"object {video.object_id}: expected its truth in some frame, got none in "
+            f"{len(video)} frames; check the object id, or the layout's encoding (binary or labels)"
         )
     elif areas.get(0) == 0:
         problems.append(
             f"{video.frame_paths[0]}: expected the object in the first frame's truth, got none; "
             "start the sequence at the first annotated frame"
         )
+    return problems
+
+
+def _damage(read: Callable[[int], object], length: int) -> list[str]:
+    """Return what reading each frame raises."""
+    problems = []
+    for t in range(length):
+        try:
+            read(t)
+        except InputError as error:
+            problems.append(str(error))
     return problems

@@ -88,16 +88,21 @@ def receipt(archive):
     return f"{config['data']}/archives/{archive}.receipt"
 
 
+def weights(table, name, column):
+    """Return the file of weights that a row names, a list of one or none."""
+    file = weights_file(config, table, name, column)
+    return [str(file)] if file else []
+
+
 def training_inputs(wildcards):
     """Return what a network is trained on: stills, their deformed masks, pretrained weights."""
     network = experiment.recipes.networks[wildcards.network]
-    pretrained = weights_file(config, network.architecture)
     deformed = f"{RESULTS}/deformed/{network.deformation}"
     stills = network.stills if network.schedule else ()
     return {
         "stills": [f"{RESULTS}/stills/{name}.csv" for name in stills],
         "deformed": [f"{deformed}/{name}.zip" for name in stills],
-        "pretrained": [str(pretrained)] if pretrained else [],
+        "pretrained": weights("architectures", network.architecture, "pretrained"),
     }
 
 
@@ -144,8 +149,7 @@ def tracking_flow(wildcards):
 
 def flow_weights(wildcards):
     """Return the weights of a learned flow."""
-    weights = config["flows"][wildcards.flow]["weights"]
-    return [weights] if weights else []
+    return weights("flows", wildcards.flow, "weights")
 
 
 def figure2_inputs(folder, suffix):
@@ -209,25 +213,31 @@ def search_row(wildcards):
     return dict(search) | {"start": config["crfs"][search["start"]]}
 
 
+def score_file(variant, annotation, dataset, sequence, number):
+    """Return the path of the scores of one object."""
+    return f"{RESULTS}/scores/{variant}/{annotation}/{dataset}/{sequence}/{number}.csv"
+
+
+def score_files(runs, datasets):
+    """Return the scores of every object of some data sets, for pairs of variant and annotation."""
+    return [
+        score_file(*run, dataset, sequence, number)
+        for run in runs
+        for dataset in datasets
+        for sequence, number in experiment.objects[dataset]
+    ]
+
+
 def table_scores(wildcards):
     """Return the scores that a table is made of."""
     table = experiment.recipes.tables[wildcards.table]
-    return [
-        f"{RESULTS}/scores/{row.variant}/{row.annotation}/{dataset}/{sequence}/{number}.csv"
-        for row in table.rows
-        for dataset in table.datasets
-        for sequence, number in experiment.objects[dataset]
-    ]
+    return score_files([row.run for row in table.rows], table.datasets)
 
 
 def ablation_scores(wildcards):
     """Return the scores that an ablation is made of."""
     ablation = experiment.ablations[wildcards.ablation]
-    return [
-        f"{RESULTS}/scores/{row.variant}/{row.annotation}/{ablation.dataset}/{sequence}/{number}.csv"
-        for row in ablation.rows
-        for sequence, number in experiment.objects[ablation.dataset]
-    ]
+    return score_files([row.run for row in ablation.rows], [ablation.dataset])
 
 
 def annotation_network(wildcards):

@@ -16,11 +16,6 @@ def figures_of(*kinds):
     return "|".join(chosen) or "-"
 
 
-def score_file(variant, annotation, dataset, sequence, number):
-    """Return the path of the scores of one object."""
-    return f"{RESULTS}/scores/{variant}/{annotation}/{dataset}/{sequence}/{number}.csv"
-
-
 def mask_folders(variant, annotation, dataset, sequence):
     """Return the folders of masks of a sequence's objects."""
     return [
@@ -32,12 +27,7 @@ def mask_folders(variant, annotation, dataset, sequence):
 def figure_scores(wildcards):
     """Return the scores that a figure is made of."""
     figure = FIGURES[wildcards.figure]
-    return [
-        score_file(*run, dataset, sequence, number)
-        for run in figure.runs()
-        for dataset in figure.datasets
-        for sequence, number in experiment.objects[dataset]
-    ]
+    return score_files(figure.runs(), figure.datasets)
 
 
 def attribute_source(dataset):
@@ -108,7 +98,6 @@ def page_rows():
     for name in config["page"]["tables"]:
         table = experiment.recipes.tables[name]
         for row in table.rows:
-            run = row.variant, row.annotation
             for dataset in table.datasets:
                 for sequence, number in experiment.objects[dataset]:
                     place = f"{dataset}/{sequence}/{number}"
@@ -120,7 +109,7 @@ def page_rows():
                         "object": number,
                         "index": f"{RESULTS}/index/{dataset}/{sequence}.csv",
                         "masks": f"{RESULTS}/masks/{row.variant}/{row.annotation}/{place}",
-                        "scores": score_file(*run, dataset, sequence, number),
+                        "scores": score_file(*row.run, dataset, sequence, number),
                     }
 
 

@@ -19,7 +19,7 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         root, objects = Path(job.params.root), job.params.objects
         index = index_video(root, job.params.layout, job.wildcards.sequence, objects)
-        problems = [text for number in objects for text in check_video(index, number)]
+        problems = check_video(index)
         if problems:
             raise InputError("\n".join(problems))
         write_table(Path(job.output[0]), index, INDEX)

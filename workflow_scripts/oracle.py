@@ -19,7 +19,6 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__), atomic_folder(Path(job.output[0])) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
-        given = annotated_masks(video, annotations)
         for t, name in enumerate(video.frame_names):
             truth = video.truth(t)
             if truth is None:
@@ -30,9 +29,10 @@ def main(job: "Snakemake") -> None:
                 case "grabcut":
                     mask = grabcut_oracle(video[t], truth, seed=job.params.seed)
                 case "copy":
-                    mask = annotations[nearest_annotation(list(annotations), t)]
+                    mask = annotations[nearest_annotation(annotations, t)]
                 case "copy_box":
-                    mask = box_oracle(given[nearest_annotation(list(given), t)])
+                    near = nearest_annotation(annotations, t)
+                    mask = box_oracle(annotated_masks(video, [near])[near])
             write_mask(folder / f"{name}.png", mask)
 
 

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from masktrack_core.archives import ProbArchive, frame_key
+from masktrack_core.archives import ProbArchive, mean_prob
 from masktrack_core.io import atomic_folder, read_table, write_mask
 from masktrack_core.provenance import job_log
 from masktrack_core.tables import INDEX
@@ -21,8 +19,7 @@ def main(job: "Snakemake") -> None:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         tracks = [ProbArchive(Path(path)) for path in job.input.tracks]
         for t, name in enumerate(video.frame_names):
-            prob = np.mean([track[frame_key(t)] for track in tracks], axis=0)
-            write_mask(folder / f"{name}.png", prob > job.params.threshold)
+            write_mask(folder / f"{name}.png", mean_prob(tracks, t) > job.params.threshold)
 
 
 main(snakemake)

@@ -141,7 +141,7 @@ def test_own_patterns_with_labels_give_each_object_its_mask(tmp_path):
     index = index_video(tmp_path, layout, "my clip é", [1, 7])
     assert np.array_equal(open_video(index, 1).truth(0), mask(0))
     assert np.array_equal(open_video(index, 7).truth(1), mask(10))
-    assert check_video(index, 7) == []
+    assert check_video(index) == []
 
 
 def test_own_patterns_with_a_folder_an_object(tmp_path):
@@ -196,7 +196,7 @@ def test_a_linked_root_keeps_its_own_name(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     index = index_video(tmp_path / "link", "davis", "cows", [1])
     assert index["frame_path"].str.startswith(f"{tmp_path}/link/").all()
-    assert check_video(index, 1) == []
+    assert check_video(index) == []
 
 
 def test_a_relative_root_gives_relative_paths(tmp_path, monkeypatch):
@@ -281,23 +281,23 @@ def test_an_index_without_the_object_is_an_error(tmp_path):
 def test_every_problem_of_a_sequence_is_found_not_the_first(tmp_path):
     write_davis(tmp_path, numbers=range(6))
     index = index_video(tmp_path, "davis", "cows", [1])
-    assert check_video(index, 1) == []
+    assert check_video(index) == []
     jpeg = tmp_path / "JPEGImages/480p/cows/00001.jpg"
     jpeg.write_bytes(jpeg.read_bytes()[:-60])
     io.write_frame(tmp_path / "JPEGImages/480p/cows/00002.jpg", frame(2, (10, 20)))
     (tmp_path / "Annotations/480p/cows/00003.png").unlink()
     io.write_mask(tmp_path / "Annotations/480p/cows/00004.png", mask(1, (24, 40)))
     io.write_mask(tmp_path / "Annotations/480p/cows/00000.png", np.zeros(SHAPE, np.bool_))
-    problems = check_video(index, 1)
+    problems = check_video(index)
     named = ["00001.jpg", "00002.jpg", "00003.png", "00004.png", "00000.jpg"]
     assert len(problems) == 5
     assert all(name in problem for name, problem in zip(named, problems, strict=True))
     (tmp_path / "JPEGImages/480p/cows/00000.jpg").unlink()
-    assert len(check_video(index, 1)) == 1
+    assert len(check_video(index)) == 1
 
 
 def test_a_binary_mask_read_as_labels_is_found(tmp_path):
-    problems = check_video(index_video(write_davis(tmp_path), "davis2017", "cows", [1]), 1)
+    problems = check_video(index_video(write_davis(tmp_path), "davis2017", "cows", [1]))
     assert len(problems) == 1
     assert "encoding (binary or labels)" in problems[0]
 

@@ -48,14 +48,14 @@ def test_the_davis_truth_with_an_alpha_channel_is_like_its_neighbours():
 @pytest.mark.slow
 def test_davis_is_sound():
     for sequence, _ in list_sequences(REAL / "DAVIS", "davis"):
-        assert check_video(index_video(REAL / "DAVIS", "davis", sequence, [1]), 1) == []
+        assert check_video(index_video(REAL / "DAVIS", "davis", sequence, [1])) == []
 
 
 def test_segtrack_girl_is_read_from_grey_stored_as_colour():
     assert list_sequences(REAL / "SegTrackv2", "segtrack_v2") == [("girl", 1)]
     index = index_video(REAL / "SegTrackv2", "segtrack_v2", "girl", [1])
     assert len(index) == 8
-    assert check_video(index, 1) == []
+    assert check_video(index) == []
     assert 0.05 < open_video(index, 1).truth(0).mean() < 0.5
 
 
@@ -66,7 +66,7 @@ def test_the_youtube_shot_has_truth_every_tenth_frame():
     assert len(index) == 61
     video = open_video(index, 1)
     assert [t for t in range(len(video)) if video.has_truth(t)] == list(range(0, 61, 10))
-    assert check_video(index, 1) == []
+    assert check_video(index) == []
 
 
 @pytest.mark.slow

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from masktrack_core.backbones import VGG16, MobileNetV2, Slim
-from masktrack_core.heads import build_head
+from masktrack_core.heads import Dropout, build_head
 from masktrack_core.network import MaskTrackNet, NetworkSpec, build_network
-from masktrack_core.seeds import torch_generator
+from masktrack_core.seeds import torch_generator, torch_scope
 
 NARROW = (2, 2, 3, 3, 4)
 # Widths of the 13 convolutions, and where VGG16 of torchvision has them in ``features``.
@@ -108,6 +108,35 @@ def test_dropout_of_a_half_follows_fc6_and_fc7_in_training_only():
     image, prior = torch.zeros(1, 3, 65, 65), torch.zeros(1, 1, 65, 65)
     assert not torch.equal(net(image, prior), net(image, prior))
     assert torch.equal(net.eval()(image, prior), net(image, prior))
+
+
+@pytest.mark.parametrize(("p", "kept"), [(0.0, 1), (0.25, 0.75), (0.5, 0.5), (1.0, 0)])
+def test_dropout_keeps_the_share_and_the_mean_and_its_gradient_the_same_values(p, kept):
+    x = torch.ones(2, 32, 40, 51).to(memory_format=torch.channels_last).requires_grad_()
+    with torch_scope(1, "dropout"):
+        y = Dropout(p)(x)
+    survived = y != 0
+    assert abs(survived.float().mean().item() - kept) < 0.01
+    assert torch.equal(y[survived], torch.full_like(y[survived], 1 / max(kept, 1e-9)))
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach())
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, 3])
+def test_dropout_of_neighbours_is_independent(axis):
+    with torch_scope(1, "dropout"):
+        kept = Dropout(0.5)(torch.ones(16, 32, 24, 24)) > 0
+    left, right = (kept.narrow(axis, k, kept.shape[axis] - 1) for k in (0, 1))
+    assert abs((left & right).float().mean().item() - 0.25) < 0.005
+
+
+def test_dropout_repeats_with_the_seed():
+    def drawn(seed):
+        with torch_scope(seed, "dropout"):
+            return Dropout(0.5)(torch.ones(3, 5, 7))
+
+    assert torch.equal(drawn(1), drawn(1))
+    assert not torch.equal(drawn(1), drawn(2))
 
 
 def field_of(module: nn.Module, pixels: int) -> int:

@@ -15,6 +15,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.published import fetch_weights, weights_file
 
 CONTENT = b"some weights" * 1000
+PLACE = ("architectures", "one", "pretrained")
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -58,18 +59,18 @@ def config(pretrained, **rows):
 
 
 def test_no_weights_is_a_random_start():
-    assert weights_file(config(None), "one") is None
+    assert weights_file(config(None), *PLACE) is None
 
 
 def test_a_row_with_urls_is_a_file_below_the_data_with_the_urls_suffix(row):
-    assert weights_file(config("vgg", vgg=row), "one") == Path("data/weights/vgg.pth")
+    assert weights_file(config("vgg", vgg=row), *PLACE) == Path("data/weights/vgg.pth")
 
 
 def test_a_row_with_a_path_and_a_bare_path_are_that_file(tmp_path):
     file = tmp_path / "own.safetensors"
     file.touch()
-    assert weights_file(config("mine", mine={"path": str(file)}), "one") == file
-    assert weights_file(config(str(file)), "one") == file
+    assert weights_file(config("mine", mine={"path": str(file)}), *PLACE) == file
+    assert weights_file(config(str(file)), *PLACE) == file
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_a_row_with_a_path_and_a_bare_path_are_that_file(tmp_path):
 )
 def test_what_is_no_weights_is_said(changes, message):
     with pytest.raises(InputError, match=message):
-        weights_file(config("mine", **changes), "one")
+        weights_file(config("mine", **changes), *PLACE)
 
 
 def test_weights_are_downloaded_once_and_checked(tmp_path, server, row):
