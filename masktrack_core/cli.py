@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from masktrack_core import cli_check, cli_overlay, cli_score, cli_segment
+from masktrack_core import cli_check, cli_overlay, cli_plan, cli_score, cli_segment
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="masktrack", description="MaskTrack: video object segmentation (CVPR 2017)."
     )
     commands: Commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (cli_segment, cli_overlay, cli_score, cli_check):
+    for command in (cli_segment, cli_overlay, cli_score, cli_check, cli_plan):
         command.add(commands)
     return parser
 

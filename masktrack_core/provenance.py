@@ -113,8 +113,17 @@ def job_log(path: str | Path, checkout: str | Path) -> Iterator[None]:
         _log.exception("the job failed")
         raise
     finally:
+        _note_gpu_memory()
         root.removeHandler(handler)
         handler.close()
+
+
+def _note_gpu_memory() -> None:
+    """Say how much memory of a GPU this process held at most, if it used one."""
+    torch = sys.modules.get("torch")  # not loaded for this
+    if torch is not None and torch.cuda.is_initialized():
+        peak = max(torch.cuda.max_memory_allocated(n) for n in range(torch.cuda.device_count()))
+        _log.info("GPU memory peak %d MB", peak / 2**20)
 
 
 def run_record(values: Mapping[str, Any]) -> dict[str, str]:

@@ -111,6 +111,11 @@ def offline_network(name):
     return f"{RESULTS}/networks/{name}.safetensors"
 
 
+def kept(path):
+    """Return the path of a fine-tuned network: an output that stays, or a temporary one."""
+    return path if config["keep_finetuned"] else temp(path)
+
+
 def tracking_networks(wildcards):
     """Return the network of each stream of a tracker: fine-tuned, or as trained offline."""
     tracker = experiment.recipes.trackers[wildcards.tracker]

@@ -57,3 +57,25 @@ rule table:
         },
     script:
         "../workflow_scripts/table.py"
+
+
+# What the runs so far cost. Gathered again by `snakemake -f results/timings.csv`.
+rule timings:
+    input:
+        [f"<results>/{name}.csv" for name in config["page"]["tables"]],
+    output:
+        table="<results>/timings.csv",
+        pdf="<results>/timings.pdf",
+        png="<results>/timings.png",
+    log:
+        "<logs>/timings/timings.log",
+    benchmark:
+        "<benchmarks>/timings/timings.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("timings"),
+        benchmarks=f"{RESULTS}/benchmarks",
+        logs=f"{RESULTS}/logs",
+    script:
+        "../workflow_scripts/timings.py"

@@ -54,7 +54,9 @@ rule finetune:
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
         network="<results>/networks/{network}.safetensors",
     output:
-        network="<results>/finetuned/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.safetensors",
+        network=kept(
+            "<results>/finetuned/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.safetensors"
+        ),
         losses="<results>/finetuned/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.csv",
     log:
         "<logs>/finetune/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.log",
