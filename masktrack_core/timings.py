@@ -11,7 +11,8 @@ from masktrack_core.errors import InputError
 
 #: Columns of `stage_table`: what each is, and its unit.
 STAGES = ("stage", "jobs", "cpu_s", "wall_s", "cpu_s_per_job", "memory_mb", "gpu_memory_mb")
-#: What `provenance.job_log` writes into the log of a job that used a GPU.
+#: What `provenance.job_log` writes at the end of a job's log; the second if it used a GPU.
+CPU_TIME = re.compile(r"CPU time ([\d.]+) s")
 GPU_PEAK = re.compile(r"GPU memory peak (\d+) MB")
 
 
@@ -19,9 +20,10 @@ def read_timings(benchmarks: Path, logs: Path | None = None) -> pd.DataFrame:
     """Return a row for each job: ``stage``, ``job``, ``cpu_s``, ``wall_s``, ``memory_mb`` and GPU.
 
     ``benchmarks`` holds ``<rule>/….tsv`` as Snakemake writes them, ``logs`` what the jobs said,
-    ``<rule>/….log``: ``gpu_memory_mb`` is NaN where a log says nothing of a GPU. A process that was
-    over before Snakemake looked has a wall time alone; its ``cpu_s`` is NaN. A file that a killed
-    run left cut short is passed over. Raises `InputError` where there is not one file.
+    ``<rule>/….log``. CPU time is that of the log: Snakemake looks now and then, its figure for a
+    short job is too low and stands only where there is no log. ``gpu_memory_mb`` is NaN where a log
+    says nothing of a GPU. A file that a killed run left cut short is passed over. Raises
+    `InputError` where there is not one file.
     """
     rows = []
     for path in sorted(benchmarks.rglob("*.tsv")):
@@ -33,8 +35,9 @@ def read_timings(benchmarks: Path, logs: Path | None = None) -> pd.DataFrame:
             continue
         log = None if logs is None else logs / place.with_suffix(".log")
         wall_s, cpu_s, memory_mb = (float(number) for number in numbers)
+        cpu_s = _said(log, CPU_TIME, cpu_s)
         job = (place.parts[0], str(place.with_suffix("")), cpu_s, wall_s, memory_mb)
-        rows.append((*job, _gpu_peak(log)))
+        rows.append((*job, _said(log, GPU_PEAK, np.nan)))
     if not rows:
         raise InputError(
             f"{benchmarks}: expected what jobs cost, <rule>/….tsv, found none; run something first"
@@ -43,11 +46,12 @@ def read_timings(benchmarks: Path, logs: Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def _gpu_peak(log: Path | None) -> float:
+def _said(log: Path | None, what: re.Pattern[str], otherwise: float) -> float:
+    """Return the last number that a log gives for something."""
     if log is None or not log.is_file():
-        return np.nan
-    found = GPU_PEAK.findall(log.read_text(encoding="utf-8", errors="replace"))
-    return float(found[-1]) if found else np.nan
+        return otherwise
+    found = what.findall(log.read_text(encoding="utf-8", errors="replace"))
+    return float(found[-1]) if found else otherwise
 
 
 def stage_table(jobs: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 import logging
+import re
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -42,7 +44,7 @@ def test_stages_are_sums_medians_and_largest_memory_dearest_first(folder):
     assert table.gpu_memory_mb.isna().all()
 
 
-def test_the_peak_of_a_gpu_goes_through_the_log_into_the_table(folder, monkeypatch):
+def test_cpu_time_and_the_peak_of_a_gpu_go_through_the_log_into_the_table(folder, monkeypatch):
     """A double stands for the GPU: there is none here."""
     cuda = SimpleNamespace(
         is_initialized=lambda: True,
@@ -56,6 +58,11 @@ def test_the_peak_of_a_gpu_goes_through_the_log_into_the_table(folder, monkeypat
     with job_log(log, script):
         logging.getLogger(__name__).info("at work")
     assert "GPU memory peak 3000 MB" in log.read_text()
+    said = float(re.search(r"CPU time ([\d.]+) s", log.read_text())[1])
+    assert 0 < said <= time.process_time() + 1000
+    jobs = read_timings(folder / "benchmarks", folder / "logs").set_index("stage")
+    assert jobs.cpu_s["train"] == said and set(jobs.cpu_s["track"]) == {3.0, 5.0}
+    log.write_text("CPU time 40.00 s\nGPU memory peak 3000 MB\n")
     table = stage_table(read_timings(folder / "benchmarks", folder / "logs"))
     assert table.set_index("stage").gpu_memory_mb["train"] == 3000
     texts = [text.get_text() for text in stages_figure(table).axes[0].texts]
