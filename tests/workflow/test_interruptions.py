@@ -78,7 +78,7 @@ class Started:
     def end(self):
         """Return how Snakemake ended."""
         try:
-            return self.process.wait(timeout=120)
+            return self.process.wait(timeout=600)
         finally:
             self.log.close()
 
