@@ -261,19 +261,13 @@ def unreadable(runs):
     path.rename(kept)
     path.mkdir()
     os.utime(path, ns=(kept.stat().st_atime_ns, kept.stat().st_mtime_ns))
-    runs.start(target)
-    status = runs.end(3600)
-    runs.note_finished()
-    lines = runs.text().splitlines()
-    if status == 0:
-        raise SystemExit("a folder was read as a file")
-    said = [line for line in lines if str(path.relative_to(runs.folder)) in line]
+    said = refused(runs, path.relative_to(runs.folder), target)
     if path.is_dir():
         path.rmdir()
         kept.rename(path)
     else:
         kept.unlink()
-    return (said or ["nothing"])[0].strip()
+    return said
 
 
 def full_disk(runs):
