@@ -15,6 +15,8 @@ rule ablation:
         page="<results>/{ablation}.md",
     log:
         "<logs>/ablation/{ablation}.log",
+    benchmark:
+        "<benchmarks>/ablation/{ablation}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -37,6 +39,8 @@ rule ablation_figure:
         ),
     log:
         "<logs>/ablation_figure/{ablation}.log",
+    benchmark:
+        "<benchmarks>/ablation_figure/{ablation}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -61,6 +65,8 @@ rule deformed_masks:
         ),
     log:
         "<logs>/deformed_masks/deformed_masks.log",
+    benchmark:
+        "<benchmarks>/deformed_masks/deformed_masks.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

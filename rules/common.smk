@@ -10,11 +10,16 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment import Experiment
 from masktrack_core.provenance import core_digest
 from masktrack_core.published import weights_file
+from masktrack_core.run_locks import announce_run
 
 try:
     experiment = Experiment.from_config(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+# Held open as long as this process lives. Jobs and dry runs hold no lock.
+if workflow.is_main_process and not workflow.dryrun:
+    RUN = announce_run(Path(".snakemake"))
 
 RESULTS = config["results"]
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
@@ -104,6 +109,11 @@ def training_inputs(wildcards):
 def offline_network(name):
     """Return the path of a network as fine-tuning and tracking find it."""
     return f"{RESULTS}/networks/{name}.safetensors"
+
+
+def kept(path):
+    """Return the path of a fine-tuned network: an output that stays, or a temporary one."""
+    return path if config["keep_finetuned"] else temp(path)
 
 
 def tracking_networks(wildcards):

@@ -36,6 +36,8 @@ rule figure2:
         ),
     log:
         "<logs>/figure2/figure2.log",
+    benchmark:
+        "<benchmarks>/figure2/figure2.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

@@ -7,6 +7,8 @@ rule fetch:
         "<data>/archives/{archive}.receipt",
     log:
         "<logs>/fetch/{archive}.log",
+    benchmark:
+        "<benchmarks>/fetch/{archive}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -26,6 +28,8 @@ rule unpack:
         directory("<data>/{unpacked}"),
     log:
         "<logs>/unpack/{unpacked}.log",
+    benchmark:
+        "<benchmarks>/unpack/{unpacked}.tsv"
     wildcard_constraints:
         unpacked="|".join(
             experiment.names(table, archives=True) for table in ("datasets", "stills")

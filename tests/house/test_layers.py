@@ -31,7 +31,8 @@ LAYERS = {
         "ablation_figures", "mask_folders", "external", "scoring", "score_tables", "effort",
         "attributes", "overlays", "sheets", "plots", "figures", "page_parts", "page", "provenance",
         "published", "video_files", "object_masks", "checks", "own_tracks", "own_videos",
-        "included", "cli", "cli_score", "cli_segment", "cli_overlay", "cli_check",
+        "included", "run_locks", "timings", "planning", "cli", "cli_score", "cli_segment",
+        "cli_overlay", "cli_check", "cli_plan",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.
