@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup table2 test cluster lint format unlock clean
+.PHONY: help setup table2 networks test cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -22,6 +22,12 @@ $(READY): requirements.lock pyproject.toml
 
 table2: $(READY)  ## results/table2.csv of the embedded benchmark
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/table2.csv
+
+networks: $(READY)  ## the networks that come with the package, trained anew
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/export/rgb.safetensors results/export/box.safetensors
+	cp results/export/rgb.safetensors masktrack_core/trained/mask.safetensors
+	cp results/export/box.safetensors masktrack_core/trained/box.safetensors
+	sha256sum masktrack_core/trained/*.safetensors  # into the table of trained/README.md
 
 test: $(READY)  ## every test, one complete run of the embedded benchmark among them
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

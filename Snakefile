@@ -36,6 +36,7 @@ include: "rules/external.smk"
 include: "rules/evaluate.smk"
 include: "rules/ablate.smk"
 include: "rules/figures.smk"
+include: "rules/record.smk"
 
 
 # Compute nodes often see no internet.
@@ -56,6 +57,7 @@ rule figures:
     input:
         expand("<results>/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]),
         "<results>/index.html",
+        "<results>/record.yaml",
     log:
         "<logs>/figures.log",
 

@@ -28,7 +28,7 @@ def add(commands: "Commands") -> None:
     overlay.add_argument("masks", type=Path, metavar="MASKS", help="folder of masks or labels")
     overlay.add_argument("out", type=Path, metavar="OUT", help="video, or folder of frames")
     overlay.add_argument(
-        "--opacity", type=float, default=0.5, help="of the tint, 0 to 1 (default: 0.5)"
+        "--tint", type=float, default=0.3, help="share of the colour inside, 0 to 1 (default: 0.3)"
     )
     overlay.add_argument("--rate", type=float, metavar="FPS", help="frames a second (the clip's)")
     overlay.set_defaults(run=_overlay)
@@ -38,12 +38,12 @@ def _overlay(options: argparse.Namespace) -> int:
     from masktrack_core.video_files import Clip
 
     clip = Clip(options.clip)
-    write_overlay(clip, options.masks, options.out, opacity=options.opacity, rate=options.rate)
+    write_overlay(clip, options.masks, options.out, tint=options.tint, rate=options.rate)
     return 0
 
 
 def write_overlay(
-    clip: "Clip", masks: Path, out: Path, *, opacity: float = 0.5, rate: float | None = None
+    clip: "Clip", masks: Path, out: Path, *, tint: float = 0.3, rate: float | None = None
 ) -> None:
     """Write the frames of a clip with the masks of a folder over them.
 
@@ -52,23 +52,37 @@ def write_overlay(
     """
     from tqdm import tqdm
 
-    from masktrack_core.errors import InputError
     from masktrack_core.io import atomic_folder, write_frame
-    from masktrack_core.object_masks import overlay
+    from masktrack_core.object_masks import overlay_clip
     from masktrack_core.video_files import write_video
 
     frames = tqdm(
-        overlay(clip, masks, opacity=opacity),
+        overlay_clip(clip, masks, tint=tint),
         "overlay",
         total=len(clip),
         unit="frame",
         disable=None,
     )
+    check_overlay(out)
     if out.suffix:
         write_video(out, frames, rate=rate or clip.rate)
         return
-    if out.exists():
-        raise InputError(f"{out}: expected a new folder for the frames, but it is there")
     with atomic_folder(out) as folder:
         for name, frame in zip(clip.names, frames, strict=True):
             write_frame(folder / f"{name}.png", frame)
+
+
+def check_overlay(out: Path) -> None:
+    """Raise `InputError` for a place where no overlay can be written: known before it is made."""
+    from masktrack_core.errors import InputError
+    from masktrack_core.video_files import check_suffix
+
+    if out.suffix:
+        check_suffix(out)
+        if out.is_dir():
+            raise InputError(f"{out}: expected a video's name, got a folder; give another name")
+    elif out.exists():
+        raise InputError(
+            f"{out}: expected a new folder for the frames, but it is there; remove it, or give "
+            "another name"
+        )

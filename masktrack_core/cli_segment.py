@@ -1,6 +1,7 @@
 """``masktrack segment``: a person's clip and annotations in, masks out."""
 
 import argparse
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,25 +13,35 @@ if TYPE_CHECKING:
 
     from masktrack_core.arrays import Box
     from masktrack_core.cli_score import Commands
-    from masktrack_core.own_videos import Annotations, Request
+    from masktrack_core.crf import CrfParams
+    from masktrack_core.own_tracks import Motion, Request
+    from masktrack_core.own_videos import Annotations
     from masktrack_core.usage import Usage
     from masktrack_core.video_files import Clip
+
+#: Methods of `masktrack_core.flow` and sets of `masktrack_core.crf`, which are loaded when needed.
+FLOWS = ("dis", "epic", "farneback", "raft_small")
+CRFS = ("deeplab_v1_largefov", "deeplab_v2_resnet101", "deeplab_v2_vgg16", "onavos_davis")
 
 _HELP = """\
 Follow objects through a clip, from the mask of one frame or of a few.
 
 CLIP is a video file or a folder of frames. The masks are written as PNGs named like the frames, or
 00000, 00001, … for a video: 0 and 255 for one object, a palette PNG with object ids for several.
+A network comes with the project; what it was trained on is the first thing that is said. How a
+network is propagated and trained on the first frame stands in its file.
 """
 _EXAMPLES = """\
 examples:
-  masktrack segment clip.mp4 --first mask.png --weights rgb.safetensors --out masks
-  masktrack segment frames/ --annotations 0=m0.png,40=m40.png --weights rgb.safetensors --out masks
-  masktrack segment clip.mp4 --box 120,40,200,160 --box-weights box.safetensors \\
-      --weights rgb.safetensors --out masks --overlay look.mp4
+  masktrack segment clip.mp4 --first mask.png --out masks --overlay look.mp4
+  masktrack segment clip.mp4 --first mask.png --out masks --flow --crf
+  masktrack segment frames/ --annotations 0=m0.png,40=m40.png --weights my.safetensors --out masks
+  masktrack segment clip.mp4 --box 120,40,200,160 --no-finetune --out masks
 
-A stopped run goes on with the same command: objects that are complete are kept. The same files,
-seed, device and number of threads give the same masks, byte by byte.
+A stopped run goes on with the same command. Kept are, object by object, the network that learnt it
+(a training that is killed loses a minute at most), its masks, and those after --crf; the pictures
+of --flow; all below DIR/.masktrack until everything is done. What was under way otherwise begins
+anew. The same files, seed, device and number of threads give the same masks, byte by byte.
 
 exit status: 0 done; 2 the input cannot be used (one line says why); 130 stopped.
 """
@@ -46,7 +57,9 @@ def add(commands: "Commands") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     segment.add_argument("clip", type=Path, metavar="CLIP", help="video file or folder of frames")
-    segment.add_argument("--weights", type=Path, required=True, help="network (.safetensors)")
+    segment.add_argument(
+        "--weights", type=Path, metavar="FILE", help="network, .safetensors (default: the included)"
+    )
     segment.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of masks")
     given = segment.add_mutually_exclusive_group(required=True)
     given.add_argument("--first", type=Path, metavar="MASK", help="mask or labels of frame 0")
@@ -58,7 +71,10 @@ def add(commands: "Commands") -> None:
     )
     given.add_argument("--box", type=_box, metavar="X,Y,W,H", help="box in frame 0, pixels")
     segment.add_argument(
-        "--box-weights", type=Path, metavar="FILE", help="network that turns the box into a mask"
+        "--box-weights",
+        type=Path,
+        metavar="FILE",
+        help="network that turns the box into a mask (default: the included)",
     )
     _add_settings(segment)
     segment.set_defaults(run=_segment)
@@ -66,6 +82,23 @@ def add(commands: "Commands") -> None:
 
 def _add_settings(segment: argparse.ArgumentParser) -> None:
     segment.add_argument("--overlay", type=Path, metavar="FILE", help="video to look at, e.g. .mp4")
+    segment.add_argument(
+        "--flow",
+        nargs="?",
+        const="dis",
+        choices=FLOWS,
+        help="average with what the network sees in the motion, by this method (default: dis)",
+    )
+    segment.add_argument(
+        "--flow-weights", type=Path, metavar="FILE", help="of the method raft_small"
+    )
+    segment.add_argument(
+        "--crf",
+        nargs="?",
+        const="deeplab_v2_vgg16",
+        choices=CRFS,
+        help="refine with a dense CRF, a second or so a frame (default: deeplab_v2_vgg16)",
+    )
     segment.add_argument(
         "--no-finetune", action="store_true", help="skip the online stage: faster, less exact"
     )
@@ -111,51 +144,87 @@ def _box(text: str) -> "Box":
 
 
 def _segment(options: argparse.Namespace) -> int:
-    if (options.box is None) != (options.box_weights is None):
-        raise InputError(
-            "--box: expected --box-weights with it, and not without it; train a network with "
-            "`input: box`, or give a mask with --first"
-        )
-    if options.threads < 1 or (options.iterations is not None and options.iterations < 1):
-        raise InputError("--threads and --iterations: expected at least 1")
+    _check_together(options)
+    from masktrack_core.cli_overlay import check_overlay, write_overlay
     from masktrack_core.devices import use_device
     from masktrack_core.own_videos import segment_clip
     from masktrack_core.video_files import Clip
 
+    if options.overlay is not None:
+        check_overlay(options.overlay)
     clip = Clip(options.clip)
     device = use_device(options.device, options.threads)
     request = _request(options, device)
     objects = _objects(clip, options, device)
     segment_clip(clip, objects, options.out, request)
     if options.overlay is not None:
-        from masktrack_core.cli_overlay import write_overlay
-
         write_overlay(clip, options.out, options.overlay)
     return 0
 
 
+def _check_together(options: argparse.Namespace) -> None:
+    """Raise `InputError` for options that do not fit together, before anything is read."""
+    if options.box is None and options.box_weights is not None:
+        raise InputError("--box-weights: expected beside --box, got it alone; remove it")
+    if options.threads < 1 or (options.iterations is not None and options.iterations < 1):
+        raise InputError("--threads and --iterations: expected at least 1")
+    if (options.flow == "raft_small") != (options.flow_weights is not None):
+        raise InputError(
+            "--flow-weights: expected beside --flow raft_small, and nowhere else, got "
+            f"{options.flow_weights} with --flow {options.flow}"
+        )
+
+
 def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") -> "Annotations":
+    from masktrack_core.included import included_network
     from masktrack_core.own_videos import annotate_box, read_annotations
 
     if options.box is not None:
-        return annotate_box(clip, options.box, options.box_weights, device)
+        weights = options.box_weights or included_network("box")
+        return annotate_box(clip, options.box, weights, device)
     return read_annotations(clip, options.annotations or {0: options.first})
 
 
 def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
-    from masktrack_core.own_videos import Request
+    from masktrack_core.included import included_network
+    from masktrack_core.own_tracks import Request
     from masktrack_core.usage import read_usage
     from masktrack_core.weights import load_network
 
-    _, record = load_network(options.weights)
-    usage = _adjusted(read_usage(record, where=str(options.weights)), options)
+    weights = options.weights or included_network("mask")
+    _, record = load_network(weights)
+    usage = read_usage(record, where=str(weights))
+    logging.getLogger(__name__).info("%s: trained on %s", weights.name, usage.trained_on)
     return Request(
-        weights=options.weights,
-        usage=usage,
+        weights=weights,
+        usage=_adjusted(usage, options),
+        motion=_motion(options),
+        crf=_crf(options),
         seed=options.seed,
         device=device,
+        processes=options.threads,
         overwrite=options.overwrite,
     )
+
+
+def _motion(options: argparse.Namespace) -> "Motion | None":
+    if options.flow is None:
+        return None
+    from masktrack_core.flow import FlowParams
+    from masktrack_core.own_tracks import Motion
+
+    return Motion(method=FlowParams(method=options.flow), weights=options.flow_weights)
+
+
+def _crf(options: argparse.Namespace) -> "CrfParams | None":
+    if options.crf is None:
+        return None
+    from dataclasses import replace
+
+    from masktrack_core.crf import PUBLISHED
+
+    params = PUBLISHED[options.crf]
+    return replace(params, region_margin=round(2 * params.bilateral_sxy))
 
 
 def _adjusted(usage: "Usage", options: argparse.Namespace) -> "Usage":

@@ -15,10 +15,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from masktrack_core.coco import CocoPicture, listed_frames
 from masktrack_core.errors import InputError
 from masktrack_core.io import read_labels
 from masktrack_core.layouts import VideoLayout, video_layout
-from masktrack_core.patterns import find_files, natural_key
+from masktrack_core.patterns import find_files, natural_key, placeholders
 from masktrack_core.tables import INDEX, check_columns
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ _Key: TypeAlias = str | int
 #: Columns of the facts that hold names; every other column holds numbers.
 _TEXT_FACTS = frozenset(
     {"sequence", "set", "class", "technique", "split", "attribute", "method", "dataset", "aspect"}
-    | {"variant", "what", "url", "checksum", "source"}
+    | {"variant", "what", "url", "checksum", "source", "rule", "how"}
 )
 
 
@@ -55,7 +56,7 @@ def index_video(
     frames = _find_frames(Path(root), layout, sequence)
     rows = []
     for object_id in objects:
-        truths = _find_truths(Path(root), layout, sequence, object_id)
+        truths = _find_truths(Path(root), layout, sequence, object_id, frames=frames)
         where = f"{root}: {sequence}, object {object_id}"
         _check_complete(where, "frame", frames, truths)
         if truths and not layout.sparse:
@@ -151,14 +152,25 @@ def _find_frames(root: Path, layout: VideoLayout, sequence: str) -> dict[_Key, t
 
 
 def _find_truths(
-    root: Path, layout: VideoLayout, sequence: str, object_id: int
+    root: Path,
+    layout: VideoLayout,
+    sequence: str,
+    object_id: int,
+    *,
+    frames: Mapping[_Key, tuple[str, Path]],
 ) -> dict[_Key, Path]:
     """Return the truths of one object under the keys of their frames; empty for a layout of none.
 
     A binary truth outside an ``{object}`` folder is that of object 1.
     """
+    if layout.encoding == "coco":
+        listed = _listed(root, layout, sequence, frames)
+        if any(object_id in entry.objects for _, entry in listed.values()):
+            return {key: path for key, (path, _) in listed.items()}
     fields = {**layout.fields(sequence), "object": str(object_id)}
     for pattern in layout.truths:
+        if layout.encoding == "coco":
+            break
         if "{object}" in pattern or layout.encoding == "labels" or object_id == 1:
             found = {_key(free)[0]: path for path, free in find_files(root, pattern, fields)}
             if found:
@@ -170,6 +182,20 @@ def _find_truths(
         f"{' or '.join(layout.truths)}, got none; the objects there are "
         f"{_find_objects(root, layout, sequence)}"
     )
+
+
+def _listed(
+    root: Path, layout: VideoLayout, sequence: str, frames: Mapping[_Key, tuple[str, Path]]
+) -> dict[_Key, tuple[Path, CocoPicture]]:
+    """Return the file and the entry of each frame that annotations in COCO's JSON list."""
+    (pattern,) = layout.truths
+    shared = not placeholders(pattern)
+    listed: dict[_Key, tuple[Path, CocoPicture]] = {}
+    for path, _ in find_files(root, pattern, layout.fields(sequence)):
+        # Where one file serves all sequences, the names in it must say which.
+        found = listed_frames(path, frames, folders=int(shared))
+        listed |= {key: (path, entry) for key, entry in found.items()}
+    return listed
 
 
 def _check_complete(
@@ -187,6 +213,9 @@ def _check_complete(
 
 def _find_objects(root: Path, layout: VideoLayout, sequence: str) -> list[int]:
     """Return the object ids of a sequence, sorted; empty where it has no truth."""
+    if layout.encoding == "coco":
+        listed = _listed(root, layout, sequence, _find_frames(root, layout, sequence))
+        return sorted({label for _, entry in listed.values() for label in entry.objects})
     for pattern in layout.truths:
         found = list(find_files(root, pattern, layout.fields(sequence)))
         if found and "{object}" in pattern:

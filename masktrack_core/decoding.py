@@ -77,6 +77,8 @@ def read_picture(path: Path) -> Picture:
     """
     with _opened(path) as image:
         lossless = image.format not in ("JPEG", "MPO")
+        if image.format == "PNG":
+            _check_chunks(Path(path).read_bytes())
         image.load()
         upright = ImageOps.exif_transpose(image) if _orientation(image) != 1 else image
         values, palette = _values(upright), _palette(upright)
@@ -94,6 +96,20 @@ def read_size(path: Path) -> Size:
         width, height = image.size
         quarter_turned = _orientation(image) in (5, 6, 7, 8)
         return Size(width, height) if quarter_turned else Size(height, width)
+
+
+def _check_chunks(png: bytes) -> None:
+    """Raise ValueError where a chunk's CRC is wrong: Pillow does not look at that of the pixels."""
+    at = 8
+    while at + 12 <= len(png):
+        length, kind = struct.unpack_from(">I4s", png, at)
+        end = at + 8 + length
+        if zlib.crc32(memoryview(png)[at + 4 : end]).to_bytes(4, "big") != png[end : end + 4]:
+            raise ValueError(f"checksum of chunk {kind!r} is wrong")
+        at = end + 4
+        if kind == b"IEND":
+            return
+    raise ValueError("it is cut short")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from masktrack_core.ablations import AblationRecipe, read_ablations
 from masktrack_core.datasets import folder_fingerprint, index_video, read_facts
-from masktrack_core.external import check_source
+from masktrack_core.external import check_source, masks_archive
 from masktrack_core.published import weights_file
 from masktrack_core.recipes import Recipes, read_recipes
 from masktrack_core.references import look_up
@@ -44,7 +44,9 @@ class Experiment:
             for name in config[table]:
                 weights_file(config, table, name, column)
         for name, variant in recipes.variants.items():
-            if variant.masks is not None:
+            if variant.masks is not None and not masks_archive(
+                name, variant.masks, config["archives"]
+            ):
                 check_source(f"variants.{name}.masks", variant.masks)
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
         ablations = read_ablations(config)
@@ -57,7 +59,22 @@ class Experiment:
         return {word: self.names(table) for word, table in singular.items()} | {
             "stills": self.names("stills"),
             "weights": self.names("weights"),
+            "archive": "|".join(map(re.escape, self.archives)) or "-",
         }
+
+    @property
+    def archives(self) -> dict[str, Any]:
+        """Return every file that may be downloaded, by its name: data sets and others' masks."""
+        rows = dict(self.config["archives"])
+        for variant in self.recipes.variants.values():
+            if variant.masks is not None:
+                rows |= masks_archive(variant.name, variant.masks, rows)
+        return rows
+
+    def masks_archive(self, variant: str) -> str | None:
+        """Return the name of the download that holds a variant's masks; None for masks on disk."""
+        masks = self.recipes.variants[variant].masks
+        return next(iter(masks_archive(variant, masks or (), self.config["archives"])), None)
 
     def names(self, table: str, **wanted: bool) -> str:
         """Return a pattern of the names in a table; ``rendered=True``: rows where it is given."""
@@ -93,6 +110,21 @@ class Experiment:
         """Return (sequence, object) of the sequences that parameters may be chosen on."""
         chosen = self.config["datasets"][dataset]["development"]
         return tuple(entry for entry in self.objects[dataset] if entry[0] in chosen)
+
+    def trained_on(self, network: str) -> str:
+        """Return what a network is trained on, in words for those who are handed it."""
+        recipe, words = self.recipes.networks[network], []
+        for name in recipe.stills:
+            row = self.config["stills"][name]
+            if row["rendered"]:
+                words.append(f"{row['rendered']} rendered pictures, no photograph")
+            elif row["datasets"]:
+                words.append(f"annotated frames of {', '.join(row['datasets'])}")
+            else:
+                words.append(f"the stills of {name}")
+        pretrained = self.config["architectures"][recipe.architecture]["pretrained"]
+        start = f", its trunk before that as {Path(pretrained).stem}" if pretrained else ""
+        return f"{', '.join(words)}{start}" if recipe.schedule else f"nothing{start}"
 
     def sequences_of_stills(self, stills: str) -> list[tuple[str, str]]:
         """Return (data set, sequence) of a set of stills that is taken from video sets."""

@@ -1,7 +1,10 @@
 """Somebody else's masks as a variant: found, checked, and written like ours."""
 
 import logging
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
 
 from masktrack_core.errors import InputError
 from masktrack_core.io import write_mask
@@ -12,16 +15,40 @@ from masktrack_core.videos import Video
 _log = logging.getLogger(__name__)
 
 
-def check_source(key: str, source: str) -> Path:
+def masks_archive(
+    variant: str, source: str | Sequence[str], archives: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the row of ``archives`` from which a variant's masks are downloaded, by its name.
+
+    ``source``: the name of such a row, one address, or several of the same file. Empty for masks
+    on disk. Raises `InputError` naming the key for addresses of no archive.
+    """
+    if isinstance(source, str) and source in archives:
+        return {source: archives[source]}
+    urls = [source] if isinstance(source, str) else [*source]
+    if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
+        return {}
+    name = f"{variant}-{PurePosixPath(urlsplit(urls[0]).path).name}"
+    if not name.endswith((".zip", ".tar", ".tar.gz", ".tgz")):
+        raise InputError(
+            f"variants.{variant}.masks: expected the address of a zip or tar archive, got "
+            f"{urls[0]!r}; name a row of archives, where the file gets a name of its own"
+        )
+    return {name: {"urls": urls, "checksum": "", "instructions": ""}}
+
+
+def check_source(key: str, source: str | Sequence[str]) -> Path:
     """Return the folder or zip archive of a variant's masks; `InputError` names the key."""
-    path = Path(source)
+    path = Path(source) if isinstance(source, str) else Path(", ".join(source))
     if not path.is_dir() and path.suffix.lower() != ".zip":
         raise InputError(
-            f"{key}: expected a folder or a zip archive of masks, <sequence>/<frame>.png, got "
-            f"'{source}', which is neither; correct the path"
+            f"{key}: expected a folder or a zip archive of masks, <sequence>/<frame>.png, its "
+            f"http(s) address, or a row of archives, got '{path}', which is none; correct it"
         )
     if not path.exists():
-        raise InputError(f"{key}: expected an archive of masks, '{source}' does not exist")
+        raise InputError(
+            f"{key}: expected an archive of masks, '{path}' does not exist; correct it"
+        )
     return path
 
 

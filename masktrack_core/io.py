@@ -19,7 +19,7 @@ from PIL import Image
 from masktrack_core.arrays import Frame, Labels, Mask
 from masktrack_core.decoding import describe, read_picture
 from masktrack_core.errors import InputError
-from masktrack_core.tables import Schema, format_table, parse_table
+from masktrack_core.tables import Schema, format_table, parse_table, sealed, unsealed
 
 _LOSSY = (".jpg", ".jpeg", ".webp")
 
@@ -170,10 +170,10 @@ def label_colours() -> NDArray[np.uint8]:
 
 
 def read_table(path: Path, schema: Schema) -> pd.DataFrame:
-    """Return the table of a CSV file, checked against its schema.
+    """Return the table that `write_table` wrote, checked against its schema.
 
-    Raises `InputError` naming the file when it is missing or `masktrack_core.tables.parse_table`
-    refuses it.
+    Raises `InputError` naming the file when it is missing, was damaged or changed since, or
+    `masktrack_core.tables.parse_table` refuses it.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8")
@@ -182,14 +182,33 @@ def read_table(path: Path, schema: Schema) -> pd.DataFrame:
             f"{path}: expected a table of {schema.name} as UTF-8 CSV, got {describe(error)}; "
             "check the path or write the table again"
         ) from error
-    return parse_table(text, schema, where=str(path))
+    table = parse_table(unsealed(text, where=str(path)), schema, where=str(path))
+    if table.empty and not schema.may_be_empty:
+        raise InputError(
+            f"{path}: expected at least one row of {schema.name}, got none; delete the file and "
+            "run again, it is then made anew"
+        )
+    return table
 
 
 def write_table(path: Path, table: pd.DataFrame, schema: Schema) -> None:
-    """Write a table as CSV; equal tables give equal bytes, a reread gives equal values."""
-    text = format_table(table, schema, where=str(path))
+    """Write a table as CSV; equal tables give equal bytes, a reread gives equal values.
+
+    It has one more column, ``check``, by which `read_table` knows that it is whole.
+    """
+    write_text(path, sealed(format_table(table, schema, where=str(path))))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_csv(path: Path, table: pd.DataFrame, *, decimals: int | None = None) -> None:
+    """Write a table for people, whole or not at all: no index, floats rounded if so wished."""
+    form = None if decimals is None else f"%.{decimals}f"
+    write_text(path, table.to_csv(index=False, float_format=form, lineterminator="\n"))
 
 
 def _checked(

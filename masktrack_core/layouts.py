@@ -13,9 +13,10 @@ from typing import Any, Literal, TypeAlias
 from masktrack_core.errors import InputError
 from masktrack_core.patterns import check_pattern, match_pattern, placeholders
 
-Encoding: TypeAlias = Literal["binary", "labels", "resized"]
+Encoding: TypeAlias = Literal["binary", "labels", "resized", "coco"]
 """How a truth file is read: ``binary``, one object; ``labels``, an id a pixel; ``resized``, binary
-and perhaps stored at another size than its frame."""
+and perhaps stored at another size than its frame; ``coco``, one JSON for many frames."""
+ENCODINGS: tuple[Encoding, ...] = ("binary", "labels", "resized", "coco")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +39,17 @@ class VideoLayout:
         frame = {"frame", "number"} & placeholders(self.frame_pattern)
         for pattern in (self.frame_pattern, *self.truths):
             check_pattern(pattern, known | frame)
-        if len(frame) != 1 or self.encoding not in ("binary", "labels", "resized"):
+        if len(frame) != 1 or self.encoding not in ENCODINGS:
             raise InputError(
-                f"layout: expected {{frame}} or {{number}} in frames and an encoding binary, "
-                f"labels or resized, got {self.frames!r} and {self.encoding!r}; correct the layout"
+                f"layout: expected {{frame}} or {{number}} in frames and an encoding of "
+                f"{', '.join(ENCODINGS)}, got {self.frames!r} and {self.encoding!r}; correct the "
+                "layout"
+            )
+        named = set().union(*map(placeholders, self.truths))
+        if self.encoding == "coco" and (named & {*frame, "object"} or len(self.truths) != 1):
+            raise InputError(
+                "layout.truth: expected one pattern of a JSON file for encoding coco, which holds "
+                f"all frames and objects, got {self.truths}; leave out {{frame}} and {{object}}"
             )
 
     @property

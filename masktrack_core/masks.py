@@ -35,6 +35,18 @@ def check_mask(name: str, mask: Mask) -> None:
         )
 
 
+def canonical(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a bool array, of any shape, whose bytes are 0 and 1; mostly the array itself.
+
+    Numpy takes any byte but 0 for True, and ``np.array`` of a 1-bit Pillow picture has 255 there;
+    OpenCV and torch see the byte.
+    """
+    if not mask.size:
+        return mask
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    return mask if pixels.max() <= 1 else pixels > 0
+
+
 def disk(radius: float) -> NDArray[np.uint8]:
     """Return the true Euclidean disk x² + y² <= radius², a 0/1 kernel of side 2 floor(radius) + 1.
 
@@ -63,6 +75,7 @@ def dilate(mask: Mask, radius: float) -> Mask:
     Radius 0 returns a copy; an empty mask stays empty.
     """
     check_mask("mask", mask)
+    mask = canonical(mask)
     kernel = disk(radius)
     box = bounding_box(mask)
     if box is None or len(kernel) == 1:
@@ -106,7 +119,7 @@ def boundary(mask: Mask) -> Mask:
     morphological gradient over the 2 × 2 square that begins at the pixel, cut at the picture.
     """
     check_mask("mask", mask)
-    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    pixels = np.ascontiguousarray(canonical(mask)).view(np.uint8)
     gradient = cv2.morphologyEx(pixels, cv2.MORPH_GRADIENT, _SQUARE, anchor=(0, 0))
     return np.asarray(gradient).view(np.bool_)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from masktrack_core.arrays import Box, Mask, Masks, Size
 from masktrack_core.errors import InputError
-from masktrack_core.masks import boundary, bounding_box, disk, padded_window
+from masktrack_core.masks import boundary, bounding_box, canonical, disk, padded_window
 from masktrack_core.temporal import temporal_instability, temporal_mean
 
 __all__ = [
@@ -51,7 +51,7 @@ def region_similarity(pred: Masks, truth: Masks) -> Measure:
 
     J = |pred ∩ truth| / |pred ∪ truth| (Perazzi et al., CVPR 2016); 1 where both are empty.
     """
-    _check_pair(pred, truth)
+    pred, truth = _checked_pair(pred, truth)
     return np.array([_jaccard(p, t) for p, t in zip(pred, truth, strict=True)], np.float64)
 
 
@@ -63,7 +63,7 @@ def contour_accuracy(pred: Masks, truth: Masks, *, bound: float = 0.008) -> Meas
     the value of the toolbox), or pixels from 1 upwards. Both boundaries empty give 1, one of them
     empty gives 0. The dilation is by a true disk, cut at the picture.
     """
-    _check_pair(pred, truth)
+    pred, truth = _checked_pair(pred, truth)
     if not 0 <= bound < math.inf:
         raise InputError(f"bound: expected a fraction of the diagonal or pixels, got {bound}")
     tolerance = contour_tolerance(Size(*truth.shape[1:]), bound=bound)
@@ -163,7 +163,7 @@ def _count(mask: Mask) -> int:
     return int(np.count_nonzero(mask))
 
 
-def _check_pair(pred: Masks, truth: Masks) -> None:
+def _checked_pair(pred: Masks, truth: Masks) -> tuple[Masks, Masks]:
     for name, masks in (("pred", pred), ("truth", truth)):
         if not isinstance(masks, np.ndarray) or masks.dtype != np.bool_ or masks.ndim != 3:
             got = f"{masks.dtype} {masks.shape}" if isinstance(masks, np.ndarray) else type(masks)
@@ -173,6 +173,7 @@ def _check_pair(pred: Masks, truth: Masks) -> None:
             f"pred: expected shape {truth.shape} like truth, got {pred.shape}; "
             "give one mask per frame at the size of the annotation"
         )
+    return canonical(pred), canonical(truth)
 
 
 def _check_values(per_frame: Measure) -> Measure:

@@ -1,67 +1,38 @@
-"""Masks painted over frames, for people to look at."""
+"""A person's mask files: the objects in them, and a clip with them drawn over it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from masktrack_core.arrays import Frame, Labels, Mask
+from masktrack_core.arrays import Frame, Mask
 from masktrack_core.decoding import read_picture
 from masktrack_core.errors import InputError
-from masktrack_core.io import label_colours, read_labels, read_mask
-from masktrack_core.masks import VOID, boundary, split_objects
+from masktrack_core.io import read_labels, read_mask
+from masktrack_core.masks import VOID, split_objects
+from masktrack_core.overlays import OBJECTS, overlay
 from masktrack_core.video_files import Clip
 
 
-def paint(frame: Frame, labels: Labels, *, opacity: float = 0.5) -> Frame:
-    """Return the frame with each object tinted in its colour and outlined.
-
-    ``opacity`` 0 leaves the outline alone, 1 hides the object. Void is not painted. Raises
-    `InputError` for labels of another size than the frame.
-    """
-    if labels.shape != frame.shape[:2] or not 0 <= opacity <= 1:
-        raise InputError(
-            f"overlay: expected labels of shape {frame.shape[:2]} and an opacity from 0 to 1, got "
-            f"{labels.shape} and {opacity}"
-        )
-    painted = frame.copy()
-    colours = label_colours()
-    for label, mask in split_objects(labels).items():
-        tint = opacity * colours[label] + (1 - opacity) * frame[mask]
-        painted[mask] = (tint + 0.5).astype(np.uint8)
-        painted[boundary(mask)] = colours[label]
-    return painted
-
-
-def overlay(clip: Clip, masks: Path, *, opacity: float = 0.5) -> Iterator[Frame]:
+def overlay_clip(clip: Clip, masks: Path, *, tint: float = 0.3) -> Iterator[Frame]:
     """Yield the frames of a clip with the masks of a folder over them, found by name.
 
-    Frames without a mask stay as they are. Raises `InputError` where no mask has a frame's name.
+    An object keeps its colour; frames without a mask stay as they are. Raises `InputError` where
+    no mask has a frame's name.
     """
     paths = {path.stem: path for path in Path(masks).glob("[!.]*.png")}
     if not paths.keys() & set(clip.names):
         raise InputError(
             f"{masks}: expected masks named like the frames, such as {clip.names[0]}.png, got "
-            f"{sorted(paths)[:3]}; give the folder of this clip's masks"
+            f"{sorted(paths)[:3] or 'no PNG'}; give the folder of this clip's masks"
         )
     for t, name in enumerate(clip.names):
-        frame = clip[t]
-        if name in paths:
-            objects = read_objects(paths[name])
-            frame = paint(frame, as_labels(objects, frame.shape[:2]), opacity=opacity)
-        yield frame
-
-
-def as_labels(objects: dict[int, Mask], shape: Sequence[int]) -> Labels:
-    """Return masks by object id as one label picture; a later id lies over an earlier one."""
-    labels = np.zeros(tuple(shape), np.uint8)
-    for label, mask in objects.items():
-        if mask.shape != labels.shape:
-            raise InputError(
-                f"mask: expected shape {labels.shape} like its frame, got {mask.shape}"
-            )
-        labels[mask] = label
-    return labels
+        objects = read_objects(paths[name]) if name in paths else {}
+        try:
+            colours = [OBJECTS[(label - 1) % len(OBJECTS)] for label in objects]
+            yield overlay(clip[t], [*objects.values()], colours, tint=tint)
+        except InputError as error:
+            raise InputError(f"{paths.get(name, name)}: {error}") from error
 
 
 def read_objects(path: Path) -> dict[int, Mask]:

@@ -1,7 +1,6 @@
 """Masks drawn over frames: a tint, and a contour that stays visible on any background."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import cv2
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 
 from masktrack_core.arrays import Frame, Mask, Size
 from masktrack_core.errors import InputError
-from masktrack_core.io import atomic_path
 from masktrack_core.masks import dilate
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -18,7 +16,14 @@ Colour: TypeAlias = tuple[int, int, int]
 
 TRUTH: Colour = (240, 228, 66)
 #: Of objects 1, 2, …; Okabe and Ito's, for any colour vision.
-OBJECTS: tuple[Colour, ...] = ((213, 94, 0), (86, 180, 233), (204, 121, 167), (0, 158, 115))
+OBJECTS: tuple[Colour, ...] = (
+    (213, 94, 0),
+    (86, 180, 233),
+    (204, 121, 167),
+    (0, 158, 115),
+    (0, 114, 178),
+    (230, 159, 0),
+)
 _BLACK: Colour = (0, 0, 0)
 _WHITE: Colour = (255, 255, 255)
 
@@ -70,33 +75,3 @@ def jpeg_bytes(frame: Frame, *, quality: int = 80) -> bytes:
         ".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
     return bytes(encoded)
-
-
-def write_film(path: Path, frames: Iterable[Frame], *, frames_per_second: float = 12) -> None:
-    """Write frames of one even size as an MP4 file (VP9, which browsers play).
-
-    Raises `InputError` for no frames, and where this OpenCV cannot write VP9.
-    """
-    with atomic_path(path) as temporary:
-        writer = None
-        try:
-            for frame in frames:
-                if writer is None:
-                    writer = _film(temporary, Size(*frame.shape[:2]), frames_per_second)
-                writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        finally:
-            if writer is not None:
-                writer.release()
-        if writer is None:
-            raise InputError(f"{path}: expected at least one frame to write, got none")
-
-
-def _film(path: Path, size: Size, frames_per_second: float) -> cv2.VideoWriter:
-    code = cv2.VideoWriter.fourcc(*"vp09")
-    writer = cv2.VideoWriter(str(path), code, frames_per_second, (size.width, size.height))
-    if not writer.isOpened():
-        raise InputError(
-            f"{path}: expected an OpenCV that writes VP9, this one does not; install "
-            "opencv-contrib-python-headless from PyPI"
-        )
-    return writer

@@ -4,32 +4,28 @@ Objects are followed one by one and meet in the end (paper §5.1: one run per ob
 complete is kept below ``<out>/.masktrack`` until all is.
 """
 
-import copy
 import hashlib
 import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
-from masktrack_core.archives import ProbArchive, frame_key, write_prob_archive
+from masktrack_core.archives import ProbArchive, frame_key
 from masktrack_core.arrays import Box, Mask
 from masktrack_core.datasets import folder_fingerprint
 from masktrack_core.download import file_digest
 from masktrack_core.errors import InputError
 from masktrack_core.io import atomic_path, write_labels, write_mask
 from masktrack_core.masks import box_mask, merge_objects
-from masktrack_core.network import MaskTrackNet
 from masktrack_core.object_masks import read_objects
-from masktrack_core.propagation import PropagationParams, check_annotations, propagate
-from masktrack_core.segmentation import finetune, segment_boxes
-from masktrack_core.training import RunParams, TrainingDivergedError
-from masktrack_core.usage import Usage, read_usage
+from masktrack_core.own_tracks import ObjectRun, Request, motion_frames
+from masktrack_core.propagation import PropagationParams, checked_annotations
+from masktrack_core.segmentation import segment_boxes
+from masktrack_core.usage import read_usage
 from masktrack_core.video_files import Clip
 from masktrack_core.weights import load_network
 
@@ -37,22 +33,10 @@ log = logging.getLogger(__name__)
 
 #: Folder in the output for what is under way and for the record of the run.
 WORK = ".masktrack"
+RECORD = "run.json"
 
 Annotations = Mapping[int, Mapping[int, Mask]]
 """Object id → frame number → mask."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a person asks for, beside the clip, its annotations and the folder of masks."""
-
-    weights: Path
-    usage: Usage
-    seed: int = 0
-    #: Device on which the network runs; results differ between devices in the last digits.
-    device: torch.device = field(default_factory=partial(torch.device, "cpu"))
-    #: Make again what is there.
-    overwrite: bool = False
 
 
 def read_annotations(clip: Clip, files: Mapping[int, Path]) -> dict[int, dict[int, Mask]]:
@@ -75,9 +59,7 @@ def read_annotations(clip: Clip, files: Mapping[int, Path]) -> dict[int, dict[in
                     f"got {mask.shape}; draw the mask on a frame of this clip"
                 )
             objects.setdefault(label, {})[t] = mask
-    for annotations in objects.values():
-        check_annotations(clip, annotations)
-    return dict(sorted(objects.items()))
+    return {label: checked_annotations(clip, objects[label]) for label in sorted(objects)}
 
 
 def annotate_box(
@@ -94,6 +76,11 @@ def annotate_box(
             f"{clip.size.height} pixels, got {box.x},{box.y},{box.width},{box.height}"
         )
     network, record = load_network(weights)
+    if network.spec.prior != "box":
+        raise InputError(
+            f"{weights}: expected a network that is shown boxes (`input: box`), got one that is "
+            f"shown '{network.spec.prior}'; give another one with --box-weights"
+        )
     usage = read_usage(record, where=str(weights))
     return {1: segment_boxes(network.to(device), clip, {0: mask}, usage.propagation)}
 
@@ -102,50 +89,36 @@ def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) 
     """Write the mask of every frame below ``out``; return the files in order.
 
     One object gives masks of 0 and 255, several give label pictures, named like the frames. A
-    clip that was segmented in the same way before is left as it is; objects that were complete
-    when a run stopped are kept. Raises `InputError` where ``out`` holds something else.
+    clip that was segmented in the same way before is left as it is; what was complete when a run
+    stopped is kept. Raises `InputError` where ``out`` holds something else.
     """
     out = Path(out)
+    _check_apart(clip, out)
     paths = [out / f"{name}.png" for name in clip.names]
     record = _record(clip, objects, request)
     if _is_complete(out, paths, record, overwrite=request.overwrite):
         log.info("%s: complete already; --overwrite makes it again", out)
         return paths
-    network, _ = load_network(request.weights)
+    motion = motion_frames(clip, out / WORK, request.motion)
     tracks = {}
     for place, (label, annotations) in enumerate(objects.items(), start=1):
         words = f"object {place} of {len(objects)}"
-        tracks[label] = out / WORK / f"{label}.zip"
-        if not tracks[label].exists():
-            _follow(copy.deepcopy(network), clip, annotations, tracks[label], request, words=words)
+        run = ObjectRun(
+            clip=clip,
+            annotations=annotations,
+            motion=motion,
+            request=request,
+            folder=out / WORK,
+            name=str(label),
+            words=words,
+        )
+        tracks[label] = run.follow()
     _write_masks(clip, tracks, paths, request.usage.propagation)
     _write_record(out, record | {"complete": True})
-    for track in tracks.values():
-        track.unlink()
+    for file in (out / WORK).iterdir():
+        if file.name != RECORD:
+            file.unlink()
     return paths
-
-
-def _follow(
-    network: MaskTrackNet,
-    clip: Clip,
-    annotations: Mapping[int, Mask],
-    track: Path,
-    request: Request,
-    *,
-    words: str,
-) -> None:
-    """Write the probabilities of one object in every frame."""
-    network.to(request.device)
-    usage = request.usage
-    if usage.finetuning is not None:
-        run = RunParams(progress=f"{words}: learn")
-        try:
-            finetune(network, clip, annotations, usage.finetuning, seed=request.seed, run=run)
-        except TrainingDivergedError as error:
-            raise InputError(f"{request.weights}: {error}") from error
-    probs = propagate(network, [clip], annotations, usage.propagation)
-    shown = tqdm(probs, f"{words}: follow", total=len(clip), unit="frame", mininterval=1.0)
-    write_prob_archive(track, ((frame_key(t), prob) for t, prob in shown))
 
 
 def _write_masks(
@@ -161,18 +134,28 @@ def _write_masks(
             write_labels(path, labels)
 
 
+def _check_apart(clip: Clip, out: Path) -> None:
+    """Raise `InputError` where masks would lie among the frames of the clip, ."""
+    if clip.path.is_dir() and out.resolve() == clip.path.resolve():
+        raise InputError(
+            f"{out}: expected another folder than the clip's, where masks and frames would mix; "
+            "give a new one"
+        )
+
+
 def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, object]:
     """Return what decides the masks, and so whether an earlier run can be gone on with."""
     digest = hashlib.sha256()
     for label, annotations in objects.items():
         for t, mask in sorted(annotations.items()):
             digest.update(f"{label} {t} {mask.shape} ".encode() + mask.tobytes())
-    usage = asdict(request.usage)
-    return {
+    settings = {"usage": request.usage, "flow": request.motion, "crf": request.crf}
+    described = {key: asdict(value) for key, value in settings.items() if value is not None}
+    plain: dict[str, object] = json.loads(json.dumps(described, default=str))
+    return plain | {
         "frames": [clip.path.name, len(clip), folder_fingerprint([clip.path])],
         "weights": [request.weights.name, file_digest(request.weights)],
         "annotations": digest.hexdigest(),
-        "usage": json.loads(json.dumps(usage)),
         "seed": request.seed,
     }
 
@@ -184,14 +167,15 @@ def _is_complete(
 
     Raises `InputError` where the folder holds what another run, or something else, made.
     """
-    place = out / WORK / "run.json"
+    place = out / WORK / RECORD
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: expected a folder for the masks, got a file; give another path")
     earlier = _earlier(place)
     if overwrite:
         shutil.rmtree(out / WORK, ignore_errors=True)
     elif earlier is not None:
-        changed = [key for key, value in record.items() if earlier.get(key) != value]
+        keys = sorted((record.keys() | earlier.keys()) - {"complete"})
+        changed = [key for key in keys if earlier.get(key) != record.get(key)]
         if changed:
             raise InputError(
                 f"{out}: expected masks of the same run, got some made with other "
@@ -219,5 +203,5 @@ def _earlier(place: Path) -> dict[str, object] | None:
 
 
 def _write_record(out: Path, record: Mapping[str, object]) -> None:
-    with atomic_path(out / WORK / "run.json") as temporary:
+    with atomic_path(out / WORK / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")

@@ -98,7 +98,10 @@ class PictureZip(Mapping[str, Picture], Generic[Picture]):
         # would read each other's pictures, so a handle of another process is left alone.
         if self._handle is None or self._handle[0] != os.getpid():
             try:
-                self._handle = os.getpid(), zipfile.ZipFile(self.path)
+                archive = zipfile.ZipFile(self.path)
+                self._handle = os.getpid(), archive
+                if archive.comment != _contents(archive):
+                    raise zipfile.BadZipFile("a list of pictures that is not the written one")
             except _DAMAGE as error:
                 raise InputError(
                     f"{self.path}: expected an archive of pictures, got {describe(error)}; make "
@@ -138,6 +141,16 @@ def write_pictures(
                 waiting.popleft().result()
         for written in waiting:
             written.result()
+        archive.comment = _contents(archive)
+
+
+def _contents(archive: zipfile.ZipFile) -> bytes:
+    """Return what an archive says of its pictures: how many, and a CRC of their names and CRCs.
+
+    A zip knows when a picture is damaged, not when its list lost some.
+    """
+    listed = "".join(f"{entry.filename} {entry.CRC:08x}\n" for entry in archive.infolist())
+    return f"{len(archive.infolist())} pictures, {zlib.crc32(listed.encode()):08x}".encode()
 
 
 def _store(

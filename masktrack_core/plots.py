@@ -45,6 +45,30 @@ def effort_figure(table: pd.DataFrame) -> "Figure":
     return figure
 
 
+def stages_figure(table: pd.DataFrame) -> "Figure":
+    """Return where the time of a run goes: a bar of CPU time a stage, dearest on top.
+
+    ``table`` is that of `timings.stage_table`; beside each bar its jobs and its largest job's
+    memory, on the GPU too where there is one.
+    """
+    from matplotlib.figure import Figure
+
+    _check(table, "stage", "jobs", "cpu_s", "memory_mb", "gpu_memory_mb")
+    figure = Figure(figsize=(7.2, 0.28 * len(table) + 1.1), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(range(len(table)), table.cpu_s, color=BLUE)
+    axes.set_yticks(range(len(table)), table.stage)
+    axes.invert_yaxis()
+    axes.set(xlabel="CPU time, s", xlim=(0, 1.45 * float(table.cpu_s.max()) or 1))
+    numbers = table[["jobs", "cpu_s", "memory_mb", "gpu_memory_mb"]].to_numpy(dtype=float)
+    for place, (jobs, cpu_s, memory, on_gpu) in enumerate(numbers.tolist()):
+        words = [f" {jobs:.0f} job" + "s" * (jobs != 1)]
+        words += [f"{memory:.0f} MB"] * (memory == memory)  # NaN: nobody looked
+        words += [f"GPU {on_gpu:.0f} MB"] * (on_gpu == on_gpu)
+        axes.text(cpu_s, place, ", ".join(words), va="center", fontsize=7)
+    return figure
+
+
 def _draw_effort(axes: "Axes", table: pd.DataFrame) -> None:
     """Draw one panel: quantiles as bands with their borders, the mean, the baseline."""
     method = table[table.method == "method"].sort_values("annotated")

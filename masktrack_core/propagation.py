@@ -13,7 +13,7 @@ import torch
 from masktrack_core.arrays import Frame, Mask, Prob, Size
 from masktrack_core.deform import as_prior
 from masktrack_core.errors import InputError
-from masktrack_core.masks import bounding_box, dilate
+from masktrack_core.masks import bounding_box, canonical, check_mask, dilate
 from masktrack_core.network import MaskTrackNet, foreground
 from masktrack_core.regions import crop_frame, crop_mask, paste_prob, region_window
 
@@ -67,7 +67,7 @@ def propagate(
     Raises ``InputError`` for no annotation, one outside the video, an empty one or one of
     another size than its frame, and for another number of networks than of streams.
     """
-    check_annotations(streams[0], annotations)
+    annotations = checked_annotations(streams[0], annotations)
     networks = [*network] if isinstance(network, Sequence) else [network] * len(streams)
     if len(networks) != len(streams):
         raise InputError(
@@ -162,8 +162,12 @@ def _read_ahead(
             yield t, frames
 
 
-def check_annotations(frames: FrameSequence, annotations: Mapping[int, Mask]) -> None:
-    """Raise ``InputError`` unless the annotations can start a propagation over the frames."""
+def checked_annotations(frames: FrameSequence, annotations: Mapping[int, Mask]) -> dict[int, Mask]:
+    """Return annotations that can start a propagation over the frames, their bytes 0 and 1.
+
+    Raises ``InputError`` for none, for a frame outside the video, and for a mask that is not bool,
+    is of another size than its frame, or empty.
+    """
     if not annotations:
         raise InputError("annotations: expected at least one annotated frame, got none")
     for t, mask in annotations.items():
@@ -173,6 +177,7 @@ def check_annotations(frames: FrameSequence, annotations: Mapping[int, Mask]) ->
                 "number the annotations like the frames, from 0"
             )
         size = frames[t].shape[:2]
+        check_mask(f"annotation of frame {t}", mask)
         if mask.shape != size:
             raise InputError(
                 f"annotation of frame {t}: expected shape {size} like the frame, got "
@@ -183,3 +188,4 @@ def check_annotations(frames: FrameSequence, annotations: Mapping[int, Mask]) ->
                 f"annotation of frame {t}: expected a mask with at least one object pixel, got an "
                 "empty one; annotate a frame in which the object is visible"
             )
+    return {t: canonical(mask) for t, mask in annotations.items()}

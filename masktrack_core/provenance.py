@@ -10,6 +10,7 @@ import json
 import logging
 import platform
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -113,8 +114,22 @@ def job_log(path: str | Path, checkout: str | Path) -> Iterator[None]:
         _log.exception("the job failed")
         raise
     finally:
+        _note_cost()
         root.removeHandler(handler)
         handler.close()
+
+
+def _note_cost() -> None:
+    """Say what the process and its children cost so far, and what it held of a GPU at most.
+
+    Snakemake's own ``benchmark:`` looks from time to time and misses the end of a short job.
+    """
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    _log.info("CPU time %.2f s", sum(one.ru_utime + one.ru_stime for one in used))
+    torch = sys.modules.get("torch")  # not loaded for this
+    if torch is not None and torch.cuda.is_initialized():
+        peak = max(torch.cuda.max_memory_allocated(n) for n in range(torch.cuda.device_count()))
+        _log.info("GPU memory peak %d MB", peak / 2**20)
 
 
 def run_record(values: Mapping[str, Any]) -> dict[str, str]:

@@ -103,7 +103,8 @@ class VariantRecipe(_Recipe):
 
     trackers: tuple[str, ...] = ()
     oracle: str | None = None
-    masks: str | None = None
+    #: folder, zip, addresses of one, or a row of archives
+    masks: str | tuple[str, ...] | None = None
     threshold: float = 0.5
     crf: str | None = None
     crf_search: str | None = None

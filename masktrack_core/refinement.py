@@ -1,15 +1,16 @@
 """What the dense CRF makes of a tracked video, frame by frame and process by process (§5.2)."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import cv2
 
 from masktrack_core.archives import mean_prob
-from masktrack_core.arrays import Prob
+from masktrack_core.arrays import Frame, Prob
 from masktrack_core.crf import CrfParams, refine
 from masktrack_core.videos import Video
 
@@ -57,15 +58,48 @@ def refined_probs(
     yield from zip(times, map_in_processes(work, times, processes=processes), strict=True)
 
 
+def refined_frames(
+    frames: Iterable[tuple[Frame, Prob]], params: CrfParams, *, processes: int
+) -> Iterator[Prob]:
+    """Yield the refined probability of each frame and probability, in order, few at a time.
+
+    The same for any number of processes, which are spawned: threads may be running, but a script
+    that calls this needs ``if __name__ == "__main__":``. Raises what ``crf.refine`` raises.
+    """
+    work = _FrameRefinement(params=params)
+    yield from map_in_processes(work, frames, processes=processes, start="spawn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FrameRefinement:
+    params: CrfParams
+
+    def __call__(self, frame_and_prob: tuple[Frame, Prob]) -> Prob:
+        return refine(*frame_and_prob, self.params)
+
+
 def map_in_processes(
-    work: Callable[[Task], Answer], tasks: Iterable[Task], *, processes: int
+    work: Callable[[Task], Answer],
+    tasks: Iterable[Task],
+    *,
+    processes: int,
+    start: Literal["fork", "spawn"] = "fork",
 ) -> Iterator[Answer]:
-    """Yield the answers to tasks in their order, made by so many processes; 1 makes them here."""
+    """Yield the answers to tasks in their order, made by so many processes; 1 makes them here.
+
+    Two tasks a process wait at most, so that memory does not grow with their number.
+    """
     if processes <= 1:
         yield from map(work, tasks)
         return
     cv2.setNumThreads(1)
-    # Forked, not spawned: a spawned process would run the calling script again, and a job of the
-    # workflow is a script. Nothing here has started a thread.
-    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
-        yield from pool.map(work, tasks, chunksize=1)
+    # Forked by default: a spawned process would run the calling script again, and a job of the
+    # workflow is a script. Nothing there has started a thread.
+    waiting: deque[Future[Answer]] = deque()
+    with ProcessPoolExecutor(processes, get_context(start)) as pool:
+        for task in tasks:
+            waiting.append(pool.submit(work, task))
+            if len(waiting) > 2 * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,7 +1,7 @@
 """Writes the embedded benchmark in the original layouts of the data sets.
 
 The same readers, rules and protocols then run on it as on DAVIS-2016, YouTube-Objects,
-SegTrack-v2 and ECSSD. Same seed: byte-identical files.
+SegTrack-v2 and ECSSD. Same seed: byte-identical files. A set appears whole or not at all.
 """
 
 import csv
@@ -18,6 +18,7 @@ from PIL import Image
 
 from masktrack_core.arrays import Mask, Size
 from masktrack_core.errors import InputError
+from masktrack_core.io import atomic_folder
 from masktrack_core.rendered import Clip, render_clip, render_still
 from masktrack_core.rendered_clips import VIDEO_SETS
 from masktrack_core.rendered_scripts import DAVIS_ATTRIBUTES, ClipScript
@@ -134,12 +135,12 @@ def write_video_set(root: Path, layout: str, *, seed: int) -> None:
     """
     if layout not in VIDEO_SETS:
         raise InputError(f"layout: expected one of {sorted(VIDEO_SETS)}, got {layout!r}")
-    root.mkdir(parents=True, exist_ok=True)
-    for script in VIDEO_SETS[layout]:
-        clip = render_clip(script, rng=numpy_rng(seed, "render", layout, script.name))
-        _WRITERS[layout](root, script, clip)
-        LOG.info("rendered %s/%s: %d frames", layout, script.name, script.length)
-    _write_attributes(root / "attributes.csv", VIDEO_SETS[layout])
+    with atomic_folder(root) as folder:
+        for script in VIDEO_SETS[layout]:
+            clip = render_clip(script, rng=numpy_rng(seed, "render", layout, script.name))
+            _WRITERS[layout](folder, script, clip)
+            LOG.info("rendered %s/%s: %d frames", layout, script.name, script.length)
+        _write_attributes(folder / "attributes.csv", VIDEO_SETS[layout])
 
 
 def write_stills(root: Path, count: int, *, size: Size, seed: int) -> None:
@@ -150,9 +151,10 @@ def write_stills(root: Path, count: int, *, size: Size, seed: int) -> None:
     """
     if count < 1:
         raise InputError(f"count: expected at least 1 still, got {count}")
-    for index in range(count):
-        frame, mask = render_still(size=size, rng=numpy_rng(seed, "still", index))
-        stem = f"{index + 1:04d}"
-        _save(root / "images" / f"{stem}.jpg", frame)
-        _save(root / "ground_truth_mask" / f"{stem}.png", _black_and_white(mask))
+    with atomic_folder(root) as folder:
+        for index in range(count):
+            frame, mask = render_still(size=size, rng=numpy_rng(seed, "still", index))
+            stem = f"{index + 1:04d}"
+            _save(folder / "images" / f"{stem}.jpg", frame)
+            _save(folder / "ground_truth_mask" / f"{stem}.png", _black_and_white(mask))
     LOG.info("rendered %d stills of %d x %d", count, size.width, size.height)

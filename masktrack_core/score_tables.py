@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from masktrack_core.errors import InputError
+from masktrack_core.io import atomic_path
 from masktrack_core.metrics import summarize, temporal_mean
 from masktrack_core.scoring import Fact, SequenceScore
 
@@ -71,7 +72,10 @@ def _mean_row(split: str, rows: Sequence[Row]) -> Row:
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Write rows as CSV; an undefined value is an empty cell, the others keep every digit."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as stream,
+    ):
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         for row in rows:

@@ -12,11 +12,12 @@ from masktrack_core.arrays import Mask
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams, as_prior
 from masktrack_core.examples import FirstFrameExamples, FirstFrameParams
+from masktrack_core.masks import canonical
 from masktrack_core.network import MaskTrackNet
 from masktrack_core.propagation import (
     FrameSequence,
     PropagationParams,
-    check_annotations,
+    checked_annotations,
     predict,
     propagate,
 )
@@ -62,7 +63,7 @@ def finetune(
 
     Raises ``InputError`` for annotations that do not fit the frames.
     """
-    check_annotations(frames, annotations)
+    annotations = checked_annotations(frames, annotations)
     examples = FirstFrameExamples(
         [(frames[t], mask) for t, mask in sorted(annotations.items())],
         params.examples,
@@ -85,7 +86,7 @@ def segment_boxes(
     """
     segments = {}
     for t, box in boxes.items():
-        box = as_prior(box, "box")
+        box = as_prior(canonical(box), "box")
         segment = predict(network, frames[t], box, params) > params.threshold
         if not segment.any():
             _log.warning("frame %d: the network finds nothing in the box; the box is used", t)

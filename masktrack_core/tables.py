@@ -5,6 +5,7 @@ give byte-identical text, and a reread gives every float, string and truth value
 """
 
 import io
+import zlib
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -14,6 +15,9 @@ import pandas as pd
 from masktrack_core.errors import InputError
 
 Kind: TypeAlias = Literal["text", "int", "float", "bool"]
+
+CHECK = "check"
+"""The last column of a sealed table."""
 
 _DTYPES: dict[Kind, str] = {"text": "str", "int": "int64", "float": "float64", "bool": "bool"}
 
@@ -36,6 +40,8 @@ class Schema:
     columns: tuple[Column, ...]
     #: The columns that together name a row; no two rows agree in all of them. Empty: no check.
     key: tuple[str, ...] = ()
+    #: Whether a file of this kind may have no row.
+    may_be_empty: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,7 +62,7 @@ INDEX = Schema(
         _OBJECT,
         Column("frame_path", "text", "", "file of the frame"),
         Column("truth_path", "text", "", "file of the truth; empty where there is none"),
-        Column("encoding", "text", "", "how the truth file is read: binary, labels, resized"),
+        Column("encoding", "text", "", "how the truth file is read: binary, labels, resized, coco"),
     ),
     key=("t", "object"),
 )
@@ -97,6 +103,7 @@ LOSSES = Schema(
         Column("learning_rate", "float", "1", "base learning rate of this step"),
     ),
     key=("iteration",),
+    may_be_empty=True,  # a network that was not trained
 )
 
 
@@ -157,6 +164,45 @@ def parse_table(text: str, schema: Schema, *, where: str = "table") -> pd.DataFr
             "write the file again"
         )
     return check_columns(raw, schema, where=where)
+
+
+def sealed(text: str) -> str:
+    """Return a CSV text with one more column, ``check``, by which `unsealed` knows it is whole.
+
+    A row's check is the CRC-32 of the number of rows, the header and all rows up to it: a changed
+    character, a row left out and a file cut short are told, which a rerun by file times is not.
+    """
+    header, *rows = text.removesuffix("\n").split("\n")
+    lines = [f"{header},{CHECK}"]
+    lines += [f"{row},{check}" for row, check in zip(rows, _checks(header, rows), strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def unsealed(text: str, *, where: str = "table") -> str:
+    """Return the text that `sealed` was given; raise `InputError` where it is not whole."""
+    header, *rows = [line.rpartition(",") for line in text.split("\n")[:-1]] or [("", "", "")]
+    given = [check for _, _, check in rows]
+    body = [row for row, _, _ in rows]
+    if (
+        not text.endswith("\n")
+        or header[2] != CHECK
+        or "\r" in text
+        or given != _checks(header[0], body)
+    ):
+        raise InputError(
+            f"{where}: expected the table as it was written, got one that was damaged or changed "
+            f"since (column {CHECK!r}); delete the file and run again, it is then made anew"
+        )
+    return "\n".join([header[0], *body]) + "\n"
+
+
+def _checks(header: str, rows: list[str]) -> list[str]:
+    """Return the check of each row."""
+    check, checks = zlib.crc32(f"{len(rows)}\n{header}".encode()), []
+    for row in rows:
+        check = zlib.crc32(f"\n{row}".encode(), check)
+        checks.append(f"{check:08x}")
+    return checks
 
 
 def _converted(values: "pd.Series[Any]", column: Column, where: str) -> "pd.Series[Any]":

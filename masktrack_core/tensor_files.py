@@ -4,6 +4,8 @@ Nothing here executes what a file contains: safetensors and ``.npz`` hold arrays
 pickles (``.pth``) are read with ``weights_only``.
 """
 
+import hashlib
+import json
 import os
 import pickle
 import struct
@@ -22,7 +24,7 @@ from torch import Tensor
 from masktrack_core.errors import InputError
 
 #: What damaged files raise; found by damaging files at random.
-_DAMAGE = (
+DAMAGE = (
     SafetensorError,
     BadZipFile,
     OSError,
@@ -77,7 +79,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return _tensors_of_pickle(path), {}
     except InputError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"{path}: cannot be read ({why}); download it again") from error
     except pickle.UnpicklingError as error:
@@ -106,6 +108,33 @@ def check_fit(
             f"{path}: its tensors do not fit the network: {'; '.join(faults)}; give a whole file "
             "for this backbone (a file of some layers needs partial)"
         )
+
+
+def with_digest(about: Mapping[str, object], tensors: Mapping[str, Tensor]) -> str:
+    """Return the facts as JSON with a ``digest`` of themselves and the tensors they go with.
+
+    safetensors itself knows only the sizes of its tensors; `check_digest` knows their values.
+    """
+    return json.dumps({**about, "digest": _digest(about, tensors)}, sort_keys=True)
+
+
+def check_digest(path: Path, about: str, tensors: Mapping[str, Tensor]) -> None:
+    """Raise InputError where facts and tensors of a file are not those that were written."""
+    facts = json.loads(about)
+    expected, given = str(facts.pop("digest", "none")), _digest(facts, tensors)
+    if given != expected:
+        raise InputError(
+            f"{path}: expected the tensors as they were written, got others (SHA-256 {given[:12]} "
+            f"instead of {expected[:12]}); delete the file and make it again"
+        )
+
+
+def _digest(about: Mapping[str, object], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tuple(tensors[name].shape)} {tensors[name].dtype}".encode())
+        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _tensors_of_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

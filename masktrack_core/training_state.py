@@ -14,6 +14,7 @@ import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from masktrack_core.errors import InputError
+from masktrack_core.tensor_files import DAMAGE
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +44,8 @@ def write_state(path: Path, state: State) -> None:
 
     Raises `StateNotWrittenError`, the states before untouched, where the disk does not take it.
     """
-    partial = path.with_name(path.name + ".partial")
+    # Of its own: a job whose Snakemake was killed may be at work beside the one that replaced it.
+    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -56,9 +59,12 @@ def write_state(path: Path, state: State) -> None:
             f"({_reason(error)}); make room on the disk and run again: training goes on from the "
             "state before it"
         ) from error
-    if path.exists():
-        path.replace(previous_state(path))
-    partial.replace(path)
+    try:
+        with suppress(FileNotFoundError):
+            path.replace(previous_state(path))
+        partial.replace(path)
+    except FileNotFoundError:
+        _LOG.warning("%s: another process ended this training and removed its states", path)
 
 
 def _reason(error: BaseException) -> str:
@@ -95,7 +101,7 @@ def read_state(path: Path, digest: str) -> State | None:
 
 def remove_state(path: Path) -> None:
     """Delete the state and the one before it; for when the result is written."""
-    for file in (path, previous_state(path), path.with_name(path.name + ".partial")):
+    for file in (path, previous_state(path), *path.parent.glob(f"{escape(path.name)}.partial*")):
         file.unlink(missing_ok=True)
 
 
@@ -141,7 +147,7 @@ def _read_one(path: Path) -> State | None:
         if damaged is not None:
             raise zipfile.BadZipFile(f"{damaged} is damaged")
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as why:
+    except (*DAMAGE, pickle.UnpicklingError) as why:
         _LOG.warning("%s: not a whole training state (%s); it is passed over", path, why)
         return None
     if not isinstance(state, dict) or "digest" not in state:

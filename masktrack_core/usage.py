@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from masktrack_core.errors import InputError
@@ -37,6 +38,15 @@ def usage_record(
     """Return what `read_usage` reads: rows of the configuration as JSON."""
     values = {"propagation": propagation, "finetuning": finetuning, "rows": rows}
     return json.dumps(values | {"trained_on": trained_on}, sort_keys=True, default=str)
+
+
+def exported_record(record: Mapping[str, str], usage: str) -> dict[str, str]:
+    """Return the record of a network that is handed on: with its usage, without private paths."""
+    rows = json.loads(record.get("rows", "{}"))
+    architecture = rows.get("architecture") or {}
+    if architecture.get("pretrained"):
+        rows["architecture"] = architecture | {"pretrained": Path(architecture["pretrained"]).name}
+    return dict(record) | {"rows": json.dumps(rows, sort_keys=True), USAGE: usage}
 
 
 def read_usage(record: Mapping[str, str], *, where: str = "weights") -> Usage:

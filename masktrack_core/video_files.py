@@ -48,7 +48,8 @@ _CONTAINERS = (
         ),
     ),
 )
-_WRITERS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
+#: Codec of each container: VP9 where browsers look, which do not play MPEG-4 part 2.
+_WRITERS = {".mp4": "vp09", ".mkv": "vp09", ".avi": "MJPG"}
 
 
 class Footage(Protocol):
@@ -196,8 +197,7 @@ def write_video(path: Path, frames: Iterable[Frame], *, rate: float) -> None:
     `InputError` for another suffix, and where the codec cannot be had.
     """
     path = Path(path)
-    if path.suffix.lower() not in _WRITERS:
-        raise InputError(f"{path}: expected a video's suffix, one of {', '.join(_WRITERS)}")
+    check_suffix(path)
     code = cv2.VideoWriter.fourcc(*_WRITERS[path.suffix.lower()])
     with atomic_path(path) as temporary:
         writer: Any = None
@@ -208,11 +208,23 @@ def write_video(path: Path, frames: Iterable[Frame], *, rate: float) -> None:
                 size = (even.shape[1], even.shape[0])
                 writer = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, code, rate, size)
                 if not writer.isOpened():
-                    raise InputError(f"{path}: this OpenCV cannot write {path.suffix}; try .avi")
+                    raise InputError(
+                        f"{path}: expected an OpenCV that writes {path.suffix}, this one does not; "
+                        "install opencv-contrib-python-headless from PyPI, or write .avi"
+                    )
             writer.write(np.ascontiguousarray(even[..., ::-1]))
         if writer is None:
             raise InputError(f"{path}: expected at least one frame to write, got none")
         writer.release()
+
+
+def check_suffix(path: Path) -> None:
+    """Raise `InputError` for a name that is no video's."""
+    if path.suffix.lower() not in _WRITERS:
+        raise InputError(
+            f"{path}: expected a video's suffix, one of {', '.join(_WRITERS)}, got "
+            f"'{path.suffix}'; rename it"
+        )
 
 
 def _check_container(path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from masktrack_core.arrays import Frame, Mask, Size
+from masktrack_core.coco import read_coco
 from masktrack_core.decoding import read_size
 from masktrack_core.errors import InputError
 from masktrack_core.io import read_frame, read_labels, read_mask
@@ -64,7 +65,9 @@ class Video:
         path = self.truth_paths[t]
         if path is None:
             return None
-        if self.encoding == "labels":
+        if self.encoding == "coco":
+            mask = read_coco(path).mask(self.frame_paths[t], self.object_id)
+        elif self.encoding == "labels":
             mask = np.asarray(read_labels(path) == self.object_id)
         else:
             mask = read_mask(path)
@@ -196,7 +199,7 @@ def _check_truth(video: Video) -> list[str]:
     if not any(areas.values()):
         problems.append(
             f"object {video.object_id}: expected its truth in some frame, got none in "
-            f"{len(video)} frames; check the object id, or the layout's encoding (binary or labels)"
+            f"{len(video)} frames; check the object id, or the layout's encoding"
         )
     elif areas.get(0) == 0:
         problems.append(

@@ -13,18 +13,19 @@ from torch import Tensor
 
 from masktrack_core.checkpoints import LAYOUTS, recognise, translate
 from masktrack_core.errors import InputError
-from masktrack_core.network import (
-    NORMALISATIONS,
-    MaskTrackNet,
-    NetworkSpec,
-    build_network,
-    empty_network,
-)
+from masktrack_core.network import NORMALISATIONS, MaskTrackNet, build_network, empty_network
+from masktrack_core.network_spec import NetworkSpec
 from masktrack_core.seeds import torch_generator
-from masktrack_core.tensor_files import check_fit, read_tensors, write_tensors
+from masktrack_core.tensor_files import (
+    check_digest,
+    check_fit,
+    read_tensors,
+    with_digest,
+    write_tensors,
+)
 
-FORMAT = "masktrack-network-1"
-"""The one metadata key of our own files: JSON of ``spec`` and ``record``.
+FORMAT = "masktrack-network-2"
+"""The one metadata key of our own files: JSON of ``spec``, ``record`` and a ``digest`` of all.
 
 One key only: safetensors writes several in an order that changes from process to process.
 """
@@ -71,14 +72,14 @@ def save_weights(
         name: tensor.detach().to("cpu", dtype).contiguous()
         for name, tensor in network.state_dict().items()
     }
-    about = {"spec": asdict(network.spec), "record": dict(record)}
-    write_tensors(path, tensors, {FORMAT: json.dumps(about, sort_keys=True)})
+    about = with_digest({"spec": asdict(network.spec), "record": dict(record)}, tensors)
+    write_tensors(path, tensors, {FORMAT: about})
 
 
 def load_network(path: Path) -> tuple[MaskTrackNet, dict[str, str]]:
     """Return the network that `save_weights` wrote, float32 in evaluation mode, and its record.
 
-    Raises InputError for a file that is not ours or whose tensors do not fit its own spec.
+    Raises InputError for a file that is not ours, is damaged, or does not fit its own spec.
     """
     tensors, metadata = read_tensors(path)
     if FORMAT not in metadata:
@@ -89,6 +90,7 @@ def load_network(path: Path) -> tuple[MaskTrackNet, dict[str, str]]:
     spec, record = _about(path, metadata[FORMAT])
     network = empty_network(spec)
     check_fit(path, _shapes(network.state_dict()), _shapes(tensors))
+    check_digest(path, metadata[FORMAT], tensors)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return network.eval(), record
 

@@ -5,11 +5,18 @@ rule ablation:
     input:
         ablation_scores,
     output:
-        table="<results>/{ablation}.csv",
+        table=report(
+            "<results>/{ablation}.csv",
+            caption="captions/ablation.rst",
+            category="Tables",
+            labels={"table": "{ablation}", "shows": "what each ingredient is worth"},
+        ),
         sequences="<results>/{ablation}_sequences.csv",
         page="<results>/{ablation}.md",
     log:
         "<logs>/ablation/{ablation}.log",
+    benchmark:
+        "<benchmarks>/ablation/{ablation}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -24,9 +31,16 @@ rule ablation_figure:
         "<results>/{ablation}.csv",
     output:
         pdf="<results>/{ablation}.pdf",
-        png="<results>/{ablation}.png",
+        png=report(
+            "<results>/{ablation}.png",
+            caption="captions/ablation.rst",
+            category="Figures",
+            labels={"figure": "{ablation}"},
+        ),
     log:
         "<logs>/ablation_figure/{ablation}.log",
+    benchmark:
+        "<benchmarks>/ablation_figure/{ablation}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -43,9 +57,16 @@ rule deformed_masks:
             for name in config["deformed_masks"]["deformations"]
         ],
     output:
-        "<results>/deformed_masks.png",
+        report(
+            "<results>/deformed_masks.png",
+            caption="captions/deformed_masks.rst",
+            category="Figures",
+            labels={"figure": "deformed_masks"},
+        ),
     log:
         "<logs>/deformed_masks/deformed_masks.log",
+    benchmark:
+        "<benchmarks>/deformed_masks/deformed_masks.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

@@ -10,11 +10,16 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment import Experiment
 from masktrack_core.provenance import core_digest
 from masktrack_core.published import weights_file
+from masktrack_core.run_locks import announce_run
 
 try:
     experiment = Experiment.from_config(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+# Held open as long as this process lives. Jobs and dry runs hold no lock.
+if workflow.is_main_process and not workflow.dryrun:
+    RUN = announce_run(Path(".snakemake"))
 
 RESULTS = config["results"]
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
@@ -106,6 +111,11 @@ def offline_network(name):
     return f"{RESULTS}/networks/{name}.safetensors"
 
 
+def kept(path):
+    """Return the path of a fine-tuned network: an output that stays, or a temporary one."""
+    return path if config["keep_finetuned"] else temp(path)
+
+
 def tracking_networks(wildcards):
     """Return the network of each stream of a tracker: fine-tuned, or as trained offline."""
     tracker = experiment.recipes.trackers[wildcards.tracker]
@@ -165,7 +175,7 @@ def tracker_usage(name):
         "propagation": config["propagations"][tracker.propagation],
         "finetuning": config["finetunings"].get(tracker.finetuning),
         "rows": rows,
-        "trained_on": ", ".join(experiment.recipes.networks[tracker.network].stills),
+        "trained_on": experiment.trained_on(tracker.network),
     }
 
 

@@ -51,6 +51,8 @@ rule index_video:
         "<results>/index/{dataset}/{sequence}.csv",
     log:
         "<logs>/index_video/{dataset}/{sequence}.log",
+    benchmark:
+        "<benchmarks>/index_video/{dataset}/{sequence}.tsv"
     # Every file is read here once: damage is found before anything is trained.
     priority: 1
     conda:
@@ -76,6 +78,8 @@ rule index_stills:
         "<results>/stills/{stills}.csv",
     log:
         "<logs>/index_stills/{stills}.log",
+    benchmark:
+        "<benchmarks>/index_stills/{stills}.tsv"
     wildcard_constraints:
         stills=experiment.names("stills", datasets=False),
     conda:
@@ -99,6 +103,8 @@ rule video_stills:
         masks=directory("<results>/stills/{stills}"),
     log:
         "<logs>/video_stills/{stills}.log",
+    benchmark:
+        "<benchmarks>/video_stills/{stills}.tsv"
     wildcard_constraints:
         stills=experiment.names("stills", datasets=True),
     conda:

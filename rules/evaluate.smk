@@ -10,6 +10,8 @@ rule score:
         "<results>/scores/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
     log:
         "<logs>/score/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/score/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -38,6 +40,8 @@ rule table:
         page="<results>/{table}.md",
     log:
         "<logs>/table/{table}.log",
+    benchmark:
+        "<benchmarks>/table/{table}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -53,3 +57,25 @@ rule table:
         },
     script:
         "../workflow_scripts/table.py"
+
+
+# What the runs so far cost. Gathered again by `snakemake -f results/timings.csv`.
+rule timings:
+    input:
+        [f"<results>/{name}.csv" for name in config["page"]["tables"]],
+    output:
+        table="<results>/timings.csv",
+        pdf="<results>/timings.pdf",
+        png="<results>/timings.png",
+    log:
+        "<logs>/timings/timings.log",
+    benchmark:
+        "<benchmarks>/timings/timings.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("timings"),
+        benchmarks=f"{RESULTS}/benchmarks",
+        logs=f"{RESULTS}/logs",
+    script:
+        "../workflow_scripts/timings.py"

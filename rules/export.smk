@@ -10,6 +10,8 @@ rule export:
         "<results>/export/{tracker}.safetensors",
     log:
         "<logs>/export/{tracker}.log",
+    benchmark:
+        "<benchmarks>/export/{tracker}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

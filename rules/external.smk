@@ -3,11 +3,13 @@
 
 rule unpack_masks:
     input:
-        lambda wildcards: config["variants"][wildcards.variant]["masks"],
+        masks_source,
     output:
         directory("<results>/external/{variant}"),
     log:
         "<logs>/unpack_masks/{variant}.log",
+    benchmark:
+        "<benchmarks>/unpack_masks/{variant}.tsv"
     wildcard_constraints:
         variant=experiment.names("variants", masks=True),
     conda:
@@ -28,6 +30,8 @@ rule external:
         ),
     log:
         "<logs>/external/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/external/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
         variant=experiment.names("variants", masks=True),
     conda:

@@ -116,10 +116,22 @@ def page_rows():
 @cache
 def masks_fingerprint(variant):
     """Return a digest of the files of a variant's masks; it changes when they do."""
+    if experiment.masks_archive(variant):
+        return ""
     return folder_fingerprint([Path(config["variants"][variant]["masks"])])
+
+
+def masks_source(wildcards):
+    """Return the archive of a variant's masks, or the receipt of its download."""
+    archive = experiment.masks_archive(wildcards.variant)
+    # Ancient: checking a download again does not unpack it again.
+    if archive:
+        return ancient(receipt(archive))
+    return config["variants"][wildcards.variant]["masks"]
 
 
 def unpacked_masks(wildcards):
     """Return the unpacked folder of a variant whose masks come as an archive."""
-    source = Path(config["variants"][wildcards.variant]["masks"])
-    return [] if source.is_dir() else [f"{RESULTS}/external/{wildcards.variant}"]
+    masks, variant = config["variants"][wildcards.variant]["masks"], wildcards.variant
+    on_disk = not experiment.masks_archive(variant) and Path(masks).is_dir()
+    return [] if on_disk else [f"{RESULTS}/external/{variant}"]

@@ -8,6 +8,8 @@ rule effort:
         "<results>/{figure}.csv",
     log:
         "<logs>/effort/{figure}.log",
+    benchmark:
+        "<benchmarks>/effort/{figure}.tsv"
     wildcard_constraints:
         figure=figures_of("annotations"),
     conda:
@@ -27,6 +29,8 @@ rule attributes:
         "<results>/{figure}.csv",
     log:
         "<logs>/attributes/{figure}.log",
+    benchmark:
+        "<benchmarks>/attributes/{figure}.tsv"
     wildcard_constraints:
         figure=figures_of("attributes"),
     conda:
@@ -56,6 +60,8 @@ rule losses:
         "<results>/{figure}.csv",
     log:
         "<logs>/losses/{figure}.log",
+    benchmark:
+        "<benchmarks>/losses/{figure}.tsv"
     wildcard_constraints:
         figure=figures_of("losses"),
     conda:
@@ -80,6 +86,8 @@ rule draw:
         ),
     log:
         "<logs>/draw/{figure}.log",
+    benchmark:
+        "<benchmarks>/draw/{figure}.tsv"
     wildcard_constraints:
         figure=figures_of("annotations", "attributes", "losses"),
     conda:
@@ -109,6 +117,8 @@ rule sheet:
         table="<results>/{figure}.csv",
     log:
         "<logs>/sheet/{figure}.log",
+    benchmark:
+        "<benchmarks>/sheet/{figure}.tsv"
     wildcard_constraints:
         figure=figures_of("sheet"),
     conda:
@@ -140,6 +150,8 @@ rule film:
         "<results>/films/{variant}/{annotation}/{dataset}/{sequence}.mp4",
     log:
         "<logs>/film/{variant}/{annotation}/{dataset}/{sequence}.log",
+    benchmark:
+        "<benchmarks>/film/{variant}/{annotation}/{dataset}/{sequence}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -170,6 +182,8 @@ rule page:
         "<results>/index.html",
     log:
         "<logs>/page/index.log",
+    benchmark:
+        "<benchmarks>/page/index.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

@@ -28,9 +28,16 @@ rule figure2:
         flows=figure2_inputs(f"flow/{config['figure2']['flow']}", "zip"),
     output:
         pdf="<results>/figure2.pdf",
-        png="<results>/figure2.png",
+        png=report(
+            "<results>/figure2.png",
+            caption="captions/figure2.rst",
+            category="Figures",
+            labels={"figure": "figure2"},
+        ),
     log:
         "<logs>/figure2/figure2.log",
+    benchmark:
+        "<benchmarks>/figure2/figure2.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

@@ -7,11 +7,13 @@ rule fetch:
         "<data>/archives/{archive}.receipt",
     log:
         "<logs>/fetch/{archive}.log",
+    benchmark:
+        "<benchmarks>/fetch/{archive}.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
         code=code("fetch"),
-        archive=row("archives", "archive"),
+        archive=lambda wildcards: experiment.archives[wildcards.archive],
     script:
         "../workflow_scripts/fetch.py"
 
@@ -26,6 +28,8 @@ rule unpack:
         directory("<data>/{unpacked}"),
     log:
         "<logs>/unpack/{unpacked}.log",
+    benchmark:
+        "<benchmarks>/unpack/{unpacked}.tsv"
     wildcard_constraints:
         unpacked="|".join(
             experiment.names(table, archives=True) for table in ("datasets", "stills")

@@ -11,6 +11,8 @@ rule segment:
         ),
     log:
         "<logs>/segment/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/segment/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
         variant=experiment.names(
             "variants", oracle=False, masks=False, crf=False, crf_search=False
@@ -34,6 +36,8 @@ rule oracle:
         ),
     log:
         "<logs>/oracle/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/oracle/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
         variant=experiment.names("variants", oracle=True),
     conda:

@@ -8,6 +8,8 @@ rule annotate:
         "<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
     log:
         "<logs>/annotate/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/annotate/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
         annotation=experiment.names("annotations", network=False),
     conda:
@@ -53,7 +55,9 @@ rule finetune:
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
         network="<results>/networks/{network}.safetensors",
     output:
-        network="<results>/finetuned/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.safetensors",
+        network=kept(
+            "<results>/finetuned/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.safetensors"
+        ),
         losses="<results>/finetuned/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.csv",
     log:
         "<logs>/finetune/{network}/{finetuning}/{annotation}/{dataset}/{sequence}/{object}.log",

@@ -6,6 +6,8 @@ rule fetch_weights:
         "<data>/weights/{weights}{suffix}",
     log:
         "<logs>/fetch_weights/{weights}{suffix}.log",
+    benchmark:
+        "<benchmarks>/fetch_weights/{weights}{suffix}.tsv"
     wildcard_constraints:
         suffix=r"\.[a-z]+",
     conda:

@@ -1,12 +1,9 @@
 """Where the real data lie, and the marks of tests that need more than the repository."""
 
-import os
-from pathlib import Path
-
 import pytest
+from real_data import real_data
 
-ROOT = Path(__file__).parents[1]
-REAL = Path(os.environ.get("MASKTRACK_REAL", ROOT.parent / "shared" / "real"))
+REAL = real_data()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pandas as pd
 
 from masktrack_core.ablations import AblationRecipe, ablation_page, ablation_table
 from masktrack_core.datasets import read_facts
-from masktrack_core.io import read_table
+from masktrack_core.io import read_table, write_csv, write_text
 from masktrack_core.provenance import job_log
 from masktrack_core.results import sequence_table
 from masktrack_core.tables import SCORES
@@ -26,9 +26,9 @@ def main(job: "Snakemake") -> None:
         )
         sequences = sequence_table(scores, recipe.rows)
         table = ablation_table(sequences, recipe.rows, read_facts("published_table1"))
-        sequences.to_csv(job.output.sequences, index=False, float_format="%.4f")
-        table.to_csv(job.output.table, index=False, float_format="%.2f")
-        Path(job.output.page).write_text(ablation_page(table))
+        write_csv(Path(job.output.sequences), sequences, decimals=4)
+        write_csv(Path(job.output.table), table, decimals=2)
+        write_text(Path(job.output.page), ablation_page(table))
 
 
 main(snakemake)

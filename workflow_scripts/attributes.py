@@ -8,6 +8,7 @@ import pandas as pd
 from masktrack_core.attributes import attribute_table, published_sequences, read_attributes
 from masktrack_core.datasets import read_facts
 from masktrack_core.figure_recipes import FigureRecipe
+from masktrack_core.io import write_csv
 from masktrack_core.provenance import job_log
 from masktrack_core.results import read_scores, sequence_table
 
@@ -29,7 +30,7 @@ def main(job: "Snakemake") -> None:
                 parts.append(published_sequences(ours, known, recipe.published, dataset))
         sequences = pd.concat(parts, ignore_index=True)
         table = attribute_table(sequences, pd.concat(attributes, ignore_index=True))
-        table.to_csv(job.output[0], index=False, float_format="%.4f")
+        write_csv(Path(job.output[0]), table, decimals=4)
 
 
 main(snakemake)

@@ -9,7 +9,7 @@ from masktrack_core.archives import ProbArchive
 from masktrack_core.crf import CrfParams
 from masktrack_core.crf_search import SearchParams, search_crf, search_report
 from masktrack_core.errors import InputError
-from masktrack_core.io import read_table
+from masktrack_core.io import read_table, write_csv, write_text
 from masktrack_core.provenance import job_log
 from masktrack_core.refinement import TrackedObject
 from masktrack_core.tables import INDEX
@@ -43,9 +43,9 @@ def main(job: "Snakemake") -> None:
         start = CrfParams(**row.pop("start"))
         params = SearchParams(start=start, threshold=job.params.threshold, **row)
         trials = search_crf(development(job), params, processes=job.threads)
-        trials.to_csv(job.output.trials, index=False, float_format="%.4f", lineterminator="\n")
+        write_csv(Path(job.output.trials), trials, decimals=4)
         report = search_report(trials, params)
-        Path(job.output.chosen).write_text(yaml.safe_dump(report, sort_keys=False))
+        write_text(Path(job.output.chosen), yaml.safe_dump(report, sort_keys=False))
 
 
 main(snakemake)

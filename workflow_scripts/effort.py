@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from masktrack_core.effort import effort_table
 from masktrack_core.figure_recipes import FigureRecipe
+from masktrack_core.io import write_csv
 from masktrack_core.provenance import job_log
 from masktrack_core.results import read_scores
 
@@ -17,7 +18,7 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         recipe = FigureRecipe.from_row(job.wildcards.figure, job.params.figure)
         table = effort_table(read_scores(map(Path, job.input)), recipe.panels)
-        table.to_csv(job.output[0], index=False, float_format="%.4f")
+        write_csv(Path(job.output[0]), table, decimals=4)
 
 
 main(snakemake)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.provenance import job_log
-from masktrack_core.usage import USAGE, usage_record
+from masktrack_core.usage import exported_record, usage_record
 from masktrack_core.weights import load_network, save_weights
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ def main(job: "Snakemake") -> None:
     """Write the network in half precision."""
     with job_log(job.log[0], __file__):
         network, record = load_network(Path(job.input[0]))
-        usage = usage_record(**job.params.usage)
-        save_weights(Path(job.output[0]), network, record | {USAGE: usage}, half=True)
+        record = exported_record(record, usage_record(**job.params.usage))
+        save_weights(Path(job.output[0]), network, record, half=True)
 
 
 main(snakemake)

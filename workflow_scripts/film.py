@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.io import read_mask, read_table
-from masktrack_core.overlays import OBJECTS, write_film
+from masktrack_core.overlays import OBJECTS
 from masktrack_core.provenance import job_log
 from masktrack_core.sheets import masked_times, picture
 from masktrack_core.tables import INDEX
+from masktrack_core.video_files import write_video
 from masktrack_core.videos import open_video
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def main(job: "Snakemake") -> None:
             picture(video, t, [read_mask(f / f"{names[t]}.png") for f in folders], OBJECTS)
             for t in masked_times(video, folders)
         )
-        write_film(Path(job.output[0]), frames, frames_per_second=job.params.frames_per_second)
+        write_video(Path(job.output[0]), frames, rate=job.params.frames_per_second)
 
 
 main(snakemake)

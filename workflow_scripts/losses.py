@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from masktrack_core.io import read_table
+from masktrack_core.io import read_table, write_csv
 from masktrack_core.provenance import job_log
 from masktrack_core.tables import LOSSES
 
@@ -21,7 +21,7 @@ def main(job: "Snakemake") -> None:
             read_table(Path(path), LOSSES).assign(network=name)
             for name, path in zip(names, job.input, strict=True)
         ]
-        pd.concat(tables, ignore_index=True).to_csv(job.output[0], index=False)
+        write_csv(Path(job.output[0]), pd.concat(tables, ignore_index=True))
 
 
 main(snakemake)

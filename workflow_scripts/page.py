@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from masktrack_core.io import read_mask, read_table
+from masktrack_core.io import read_mask, read_table, write_text
 from masktrack_core.overlays import OBJECTS, TRUTH, enlarge, jpeg_bytes, overlay
 from masktrack_core.page import ShownFrame, ShownSequence, results_page, worst_frames
 from masktrack_core.provenance import job_log, run_record
@@ -58,7 +58,7 @@ def main(job: "Snakemake") -> None:
         record = run_record({})
         footer = "masktrack " + ", ".join(f"{key} {value}" for key, value in record.items())
         page = results_page(tables, figures, rows, title="MaskTrack: results", footer=footer)
-        Path(job.output[0]).write_text(page, encoding="utf-8")
+        write_text(Path(job.output[0]), page)
 
 
 main(snakemake)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from masktrack_core.figures import write_figure
-from masktrack_core.io import read_table
+from masktrack_core.io import read_table, write_csv
 from masktrack_core.provenance import job_log
 from masktrack_core.sheets import equal_distances, masked_times, result_row, sheet_figure, truth_row
 from masktrack_core.tables import INDEX
@@ -35,7 +35,7 @@ def main(job: "Snakemake") -> None:
                 names = [videos[0].frame_names[t] for t in times]
                 row = {"dataset": entry["dataset"], "sequence": label, "method": method}
                 shown.append(pd.DataFrame({**row, "t": times, "frame": names}))
-        pd.concat(shown).to_csv(job.output.table, index=False)
+        write_csv(Path(job.output.table), pd.concat(shown))
         write_figure(sheet_figure(rows), [job.output.pdf, job.output.png])
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.datasets import read_facts
+from masktrack_core.io import write_csv, write_text
 from masktrack_core.provenance import job_log
 from masktrack_core.recipes import TableRecipe
 from masktrack_core.results import markdown_table, method_table, read_scores, sequence_table
@@ -20,9 +21,9 @@ def main(job: "Snakemake") -> None:
         table = method_table(
             sequences, recipe.datasets, read_facts("published_table2"), job.params.published
         )
-        sequences.to_csv(job.output.sequences, index=False, float_format="%.4f")
-        table.to_csv(job.output.table, index=False, float_format="%.2f")
-        Path(job.output.page).write_text(markdown_table(table, job.params.titles))
+        write_csv(Path(job.output.sequences), sequences, decimals=4)
+        write_csv(Path(job.output.table), table, decimals=2)
+        write_text(Path(job.output.page), markdown_table(table, job.params.titles))
 
 
 main(snakemake)

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.download import received
 from masktrack_core.provenance import job_log
 from masktrack_core.unpacking import unpack
 
@@ -15,7 +16,7 @@ def main(job: "Snakemake") -> None:
     """Write the contents of the archive into a folder of its own."""
     with job_log(job.log[0], __file__):
         shutil.rmtree(job.output[0], ignore_errors=True)
-        unpack(Path(job.input[0]), Path(job.output[0]))
+        unpack(received(Path(job.input[0])), Path(job.output[0]))
 
 
 main(snakemake)

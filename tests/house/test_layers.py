@@ -23,15 +23,16 @@ LAYERS = {
         "propagation", "segmentation", "usage",
     ),
     "edges": (
-        "decoding", "io", "picture_zip", "archives", "patterns", "layouts", "datasets", "videos",
-        "stills", "mirrors", "download", "unpacking", "sources", "rendered_textures",
+        "decoding", "coco", "io", "picture_zip", "archives", "patterns", "layouts", "datasets",
+        "videos", "stills", "mirrors", "download", "unpacking", "sources", "rendered_textures",
         "rendered_layers", "rendered_puppets", "rendered_animals", "rendered_zoo",
         "rendered_scripts", "rendered_clips", "rendered_stills", "rendered", "rendered_layouts",
         "experiment", "results", "ablations", "refinement", "crf_search", "video_stills",
         "ablation_figures", "mask_folders", "external", "scoring", "score_tables", "effort",
         "attributes", "overlays", "sheets", "plots", "figures", "page_parts", "page", "provenance",
-        "published", "video_files", "object_masks", "checks", "own_videos", "cli", "cli_score",
-        "cli_segment", "cli_overlay", "cli_check",
+        "published", "video_files", "object_masks", "checks", "own_tracks", "own_videos",
+        "included", "run_locks", "timings", "planning", "cli", "cli_score", "cli_segment",
+        "cli_overlay", "cli_check", "cli_plan",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.

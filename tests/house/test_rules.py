@@ -36,6 +36,7 @@ def test_every_rule_has_the_script_of_its_name_and_every_script_a_rule():
 def test_rule_has_its_log_and_the_digest_of_its_own_script(name):
     body = RULES[name]
     assert f'"<logs>/{name}/' in body
+    assert f'"<benchmarks>/{name}/' in body
     assert f'code=code("{name}")' in body
     assert f'script:\n        "../workflow_scripts/{name}.py"' in body
 

@@ -6,18 +6,17 @@ is an approximation, and the true wiring must be nearer to it than every wrong o
 """
 
 import builtins
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from real_data import real_data
 
 from masktrack_core.crf import PUBLISHED, CrfParams, refine
 from masktrack_core.errors import InputError
 
-REAL = Path(os.environ.get("MASKTRACK_REAL", Path(__file__).parents[3] / "shared" / "real"))
+REAL = real_data()
 SIZE = (12, 17)
 
 

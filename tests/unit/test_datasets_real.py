@@ -1,18 +1,17 @@
 """On the real data sets, where they are at hand."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from real_data import real_data
 
 from masktrack_core.datasets import index_video, list_sequences, read_facts
 from masktrack_core.io import read_mask
 from masktrack_core.stills import drop_empty, index_stills, read_still
 from masktrack_core.videos import check_video, open_video
 
-_DEFAULT = Path(__file__).parents[3] / "shared" / "real"
-REAL = Path(os.environ.get("MASKTRACK_REAL", _DEFAULT))
+REAL = real_data()
 
 pytestmark = [
     pytest.mark.real,

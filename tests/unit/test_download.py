@@ -1,12 +1,10 @@
 import hashlib
 import io
-import re
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from loopback import serving
 
 from masktrack_core.download import Archive, fetch, file_digest
 from masktrack_core.errors import InputError
@@ -23,104 +21,18 @@ GOOD = zipped()
 MD5 = "md5:" + hashlib.md5(GOOD).hexdigest()
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers as the first part of the path says; keeps the requests in ``server.asked``."""
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        self.server.asked.append((self.path, self.headers.get("Range")))
-        getattr(self, "answer_" + self.path.split("/")[1])()
-
-    def send(self, body, *, status=200, length=None, **headers):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        if length != "none":
-            self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def answer_good(self, *, body=None, tag='"one"', cut=None):
-        body = self.server.body if body is None else body
-        wanted = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
-        if wanted and self.headers.get("If-Range") == tag:
-            start = int(wanted[1])
-            if start >= len(body):
-                return self.send(b"", status=416)
-            self.send(
-                body[start : cut and start + cut],
-                status=206,
-                length=len(body) - start,
-                ETag=tag,
-                Content_Range=f"bytes {start}-{len(body) - 1}/{len(body)}",
-            )
-        else:
-            self.send(body[:cut], length=len(body), ETag=tag)
-        return None
-
-    def answer_breaks(self):
-        self.answer_good(cut=len(GOOD) // 3 + 1)
-
-    def answer_breaks_without_tag(self):
-        self.send(GOOD[:1000], length=len(GOOD))
-
-    def answer_breaks_once(self):
-        self.answer_good(cut=None if len(self.server.asked) > 1 else 1000)
-
-    def answer_unknown_length(self):
-        self.send(GOOD, length="none")
-
-    def answer_too_short_length(self):
-        self.send(GOOD, length=len(GOOD) - 100)
-
-    def answer_page(self):
-        self.send(b"<html>please register</html>", Content_Type="text/html")
-
-    def answer_garbage(self):
-        self.send(np.random.default_rng(1).bytes(5000))
-
-    def answer_absent(self):
-        self.send(b"no", status=404)
-
-    def answer_busy(self):
-        if len(self.server.asked) < 3:
-            self.send(b"wait", status=503)
-        else:
-            self.answer_good()
-
-    def answer_moved(self):
-        self.send(b"", status=302, Location="/good/a.zip")
-
-    def answer_round(self):
-        self.send(b"", status=302, Location=self.path)
-
-    def answer_wrong_range(self):
-        if self.headers.get("Range"):
-            self.send(GOOD, status=206, Content_Range=f"bytes 0-{len(GOOD) - 1}/{len(GOOD)}")
-        else:
-            self.answer_good(cut=None if len(self.server.asked) > 2 else 1000)
-
-
 @pytest.fixture
-def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.asked, server.body = [], GOOD
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("offered")
+    (folder / "a.zip").write_bytes(GOOD)
+    with serving(folder) as server:
+        yield server
 
 
 @pytest.fixture
 def archive(server):
     def make(*kinds, checksum=MD5, attempts=3):
-        base = f"http://127.0.0.1:{server.server_port}"
-        urls = tuple(f"{base}/{kind}/a.zip" for kind in kinds)
+        urls = tuple(f"{server.base}/{kind}/a.zip" for kind in kinds)
         return Archive(name="a.zip", urls=urls, checksum=checksum, attempts=attempts, pause_s=0)
 
     return make
@@ -141,7 +53,7 @@ def test_a_good_file_comes_whole_and_once(tmp_path, server, archive):
 
 def test_a_break_is_gone_on_with_where_it_was(tmp_path, server, archive):
     assert fetch(archive("breaks", attempts=6), tmp_path).read_bytes() == GOOD
-    starts = [int(asked[6:-1]) for _, asked in server.asked if asked]
+    starts = [int(asked[6:-1]) for _, _, asked in server.asked if asked]
     assert starts == [65536 * (1 + i) for i in range(len(starts))]  # in whole chunks
     assert len(starts) >= 2
     assert names(tmp_path) == ["a.zip"]
@@ -152,21 +64,22 @@ def test_a_break_is_gone_on_with_in_another_call(tmp_path, server, archive):
         fetch(archive("breaks", attempts=1), tmp_path)
     assert names(tmp_path) == ["a.zip.part", "a.zip.part-version"]
     assert fetch(archive("good"), tmp_path).read_bytes() == GOOD
-    assert server.asked[-1][1] == "bytes=65536-"
+    assert server.asked[-1][2] == "bytes=65536-"
 
 
 def test_a_file_that_changed_meanwhile_is_not_spliced(tmp_path, server, archive):
     with pytest.raises(InputError):
         fetch(archive("breaks", attempts=1, checksum=""), tmp_path)
     (tmp_path / "a.zip.part-version").write_text('"older"')
-    server.body = zipped(seed=2)
-    assert fetch(archive("good", checksum=""), tmp_path).read_bytes() == server.body
+    other = zipped(seed=2)
+    (server.folder / "a.zip").write_bytes(other)
+    assert fetch(archive("good", checksum=""), tmp_path).read_bytes() == other
 
 
 def test_without_a_mark_of_the_version_a_download_begins_anew(tmp_path, server, archive):
     with pytest.raises(InputError):
         fetch(archive("breaks_without_tag", checksum=""), tmp_path)
-    assert [asked for _, asked in server.asked] == [None] * 3
+    assert [asked for _, _, asked in server.asked] == [None] * 3
 
 
 def test_the_wrong_range_is_not_appended(tmp_path, archive):
@@ -176,7 +89,7 @@ def test_the_wrong_range_is_not_appended(tmp_path, archive):
 def test_mirrors_are_tried_in_turn(tmp_path, server, archive):
     path = fetch(archive("absent", "garbage", "page", "breaks_without_tag", "good"), tmp_path)
     assert path.read_bytes() == GOOD
-    kinds = [path.split("/")[1] for path, _ in server.asked]
+    kinds = [kind for kind, _, _ in server.asked]
     assert kinds.count("absent") == 1  # another try would be in vain
     assert kinds[-1] == "good"
 
@@ -207,7 +120,7 @@ def test_an_unpublished_checksum_is_recorded_and_holds(tmp_path, server, archive
     assert file_digest(path) == sha256
     assert (tmp_path / "a.zip.sha256").read_text() == f"{sha256}  a.zip\n"
     path.unlink()
-    server.body = zipped(seed=3)
+    (server.folder / "a.zip").write_bytes(zipped(seed=3))
     with pytest.raises(InputError, match=f"expected {sha256}"):
         fetch(archive("good", checksum=""), tmp_path)
 

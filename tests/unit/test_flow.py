@@ -1,9 +1,7 @@
-import os
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
+from real_data import real_data
 
 from masktrack_core.errors import InputError
 from masktrack_core.flow import (
@@ -15,7 +13,7 @@ from masktrack_core.flow import (
     flow_images,
 )
 
-REAL = Path(os.environ.get("MASKTRACK_REAL", Path(__file__).parents[3] / "shared" / "real"))
+REAL = real_data()
 METHODS = ["dis", "epic", "farneback"]
 PLAIN = FlowImageParams(remove_median=False, smallest_scale=1e-6)
 

@@ -1,18 +1,23 @@
 """Thousands of damaged files: every reader answers, or raises InputError and nothing else."""
 
 import io as memory
+import json
 import tarfile
 import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pycocotools import mask as oracle
 
 from masktrack_core import io
 from masktrack_core.archives import MaskArchive, write_mask_archive
+from masktrack_core.arrays import Size
 from masktrack_core.checks import read_config
+from masktrack_core.coco import read_coco, segmentation_mask
 from masktrack_core.datasets import index_video
 from masktrack_core.decoding import read_size
 from masktrack_core.errors import InputError
@@ -21,6 +26,7 @@ from masktrack_core.object_masks import read_objects
 from masktrack_core.sources import read_sequences
 from masktrack_core.tables import INDEX
 from masktrack_core.tensor_files import read_tensors, write_tensors
+from masktrack_core.training_state import read_state, write_state
 from masktrack_core.unpacking import UnpackLimits, unpack
 from masktrack_core.usage import read_usage
 from masktrack_core.video_files import VideoFile, write_video
@@ -124,6 +130,19 @@ def folder(tmp_path_factory):
     io.write_table(
         folder / "index.csv", index_video(folder, {"frames": "s/{sequence}/*.png"}, "x", [1]), INDEX
     )
+    square = [1, 1, 6, 1, 6, 6, 1, 6]
+    runs = {"size": [8, 9], "counts": oracle.encode(np.eye(8, 9, dtype=np.uint8, order="F"))}
+    runs["counts"] = runs["counts"]["counts"].decode()
+    annotations = [
+        {"image_id": 1, "track_id": 1, "segmentation": [square]},
+        {"image_id": 1, "track_id": 2, "segmentation": runs},
+    ]
+    images = [{"id": 1, "file_name": "0.jpg", "height": 8, "width": 9}]
+    coco = {"images": images, "annotations": annotations}
+    (folder / "coco.json").write_text(json.dumps(coco))
+    write_state(
+        folder / "a.state", {"digest": "x", "iteration": 1, "network": {"w": torch.ones(9)}}
+    )
     (folder / "a.yaml").write_text("datasets:\n  a: {layout: davis, root: x, only: [b, 'c']}\n")
     return folder
 
@@ -191,6 +210,40 @@ def test_tables_and_configurations(tmp_path, folder):
         for name, read in readers.items()
     )
     assert tried == 900
+
+
+def test_cocos_json(tmp_path, folder):
+    def read(path):
+        coco = read_coco(path)
+        return [coco.mask(Path("clips/0.jpg"), label) for label in (1, 2)]
+
+    assert survives(tmp_path / "c.json", (folder / "coco.json").read_bytes(), [read], 600) == 600
+
+
+def test_segmentations_of_any_numbers_and_texts():
+    """Where the file is sound and only what describes the pixels is not."""
+    rng = np.random.default_rng(5)
+    for number in range(600):
+        counts = rng.integers(-5, 300, rng.integers(0, 9)).tolist()
+        text = "".join(map(chr, rng.integers(45, 115, rng.integers(0, 12))))
+        polygon = (rng.normal(0, 10.0 ** rng.integers(0, 12), rng.integers(4, 12))).tolist()
+        given = [{"size": [8, 9], "counts": counts}, {"size": [8, 9], "counts": text}, [polygon]]
+        try:
+            assert segmentation_mask(given[number % 3], Size(8, 9)).shape == (8, 9)
+        except ValueError as error:
+            assert str(error)
+
+
+def test_states_of_trainings(tmp_path, folder):
+    """A damaged one is passed over with a warning: never an error, never another's numbers."""
+    whole = read_state(folder / "a.state", "x")
+    for damaged in mutants((folder / "a.state").read_bytes(), 200, seed=2):
+        (tmp_path / "s").write_bytes(damaged)
+        try:
+            state = read_state(tmp_path / "s", "x")
+        except InputError:
+            continue
+        assert state is None or torch.equal(state["network"]["w"], whole["network"]["w"])
 
 
 def test_a_configuration_runs_no_code(tmp_path):

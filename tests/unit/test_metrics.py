@@ -1,13 +1,13 @@
 """J, F and summaries against the official definition, written out here without our code."""
 
 import math
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from real_data import real_data
 from skimage.morphology import dilation, disk
 
 from masktrack_core.arrays import Size
@@ -21,7 +21,7 @@ from masktrack_core.metrics import (
 )
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REAL = Path(os.environ.get("MASKTRACK_REAL", REPOSITORY.parent / "shared" / "real"))
+REAL = real_data()
 FACTS = REPOSITORY / "masktrack_core" / "facts"
 
 

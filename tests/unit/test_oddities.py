@@ -110,6 +110,13 @@ def test_suffixes_in_capitals_are_suffixes(tmp_path, suffix):
     assert len(index_video(tmp_path.parent, any_suffix, tmp_path.name, [1])) == 2
 
 
+def test_another_shot_than_the_listed_one_is_named(tmp_path):
+    shot = tmp_path / "youtube_masks/cow/data/0003/shots/004"
+    io.write_frame(shot / "images/frame0001.jpg", np.zeros((8, 9, 3), np.uint8))
+    with pytest.raises(InputError, match=r"'cow-0003-001'.*such as \['cow-0003-004'\]"):
+        index_video(tmp_path, "youtube_objects", "cow-0003-001", [1])
+
+
 # --- lists
 
 

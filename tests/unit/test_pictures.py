@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.overlays import OBJECTS, enlarge, overlay, write_film
+from masktrack_core.overlays import OBJECTS, enlarge, overlay
 from masktrack_core.page import ShownFrame, ShownSequence, results_page, worst_frames
 from masktrack_core.sheets import SheetRow, equal_distances, sheet_figure
+from masktrack_core.video_files import write_video
 
 MASK = np.zeros((40, 60), bool)
 MASK[10:30, 20:40] = True
@@ -73,7 +74,7 @@ def test_the_given_frame_of_a_sheet_has_a_border():
 
 def test_a_film_has_its_frames(tmp_path):
     frames = [np.full((48, 64, 3), (200, 30, 20 * n), np.uint8) for n in range(5)]
-    write_film(tmp_path / "film.mp4", iter(frames))
+    write_video(tmp_path / "film.mp4", iter(frames), rate=12)
     film = cv2.VideoCapture(str(tmp_path / "film.mp4"))
     found = []
     while (read := film.read())[0]:
@@ -81,7 +82,7 @@ def test_a_film_has_its_frames(tmp_path):
     assert len(found) == 5
     assert np.abs(np.array(found) - [frame[0, 0] for frame in frames]).max() < 25
     with pytest.raises(InputError, match="at least one frame"):
-        write_film(tmp_path / "none.mp4", iter([]))
+        write_video(tmp_path / "none.mp4", iter([]), rate=12)
 
 
 def test_the_worst_frames_are_scored_and_not_annotated():

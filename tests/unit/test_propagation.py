@@ -1,15 +1,24 @@
 """Propagation with a network whose answer is known: the brightest pixels near the prior."""
 
+import copy
 import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from masktrack_core.errors import InputError
+from masktrack_core.examples import FirstFrameParams
+from masktrack_core.masks import dilate
+from masktrack_core.metrics import contour_accuracy, region_similarity
+from masktrack_core.network import NetworkSpec, build_network
 from masktrack_core.propagation import PropagationParams, nearest_spans, predict, propagate
+from masktrack_core.regions import CropParams
+from masktrack_core.segmentation import FinetuningParams, segment_video
+from masktrack_core.training import TrainParams
 
 
 class Follower(nn.Module):
@@ -177,3 +186,30 @@ def test_annotations_that_cannot_start_are_refused(annotations, message):
     frames, _ = moving_square()
     with pytest.raises(InputError, match=message):
         run(frames, annotations)
+
+
+def test_a_mask_of_a_1_bit_picture_is_a_mask_like_any_other():
+    """``np.array`` of one leaves 255 in the bytes of True."""
+    frames, masks = moving_square()
+    one_bit = Image.fromarray(masks[0])
+    given = np.array(one_bit)
+    assert one_bit.mode == "1" and given.view(np.uint8).max() == 255
+    network = build_network(
+        NetworkSpec(backbone="slim", head="decoder"), generator=torch.Generator().manual_seed(0)
+    )
+    schedule = TrainParams(iterations=1, batch_size=1)
+    examples = FirstFrameParams(crop=CropParams(size=33), samples=2)
+    learning = FinetuningParams(schedule=schedule, examples=examples)
+    for radius in (0, 3):
+        settings = {
+            "finetuning": learning,
+            "propagation": PropagationParams(dilation_radius=radius),
+        }
+        first, second = (
+            dict(segment_video(copy.deepcopy(network), frames, {0: mask}, **settings))
+            for mask in (given, masks[0])
+        )
+        assert all(np.array_equal(first[t], second[t]) for t in range(len(frames)))
+    assert region_similarity(given[None], masks[:1]) == contour_accuracy(given[None], masks[:1])
+    assert np.array_equal(dilate(given, 3), dilate(masks[0], 3))
+    assert dilate(given, 0).view(np.uint8).max() == 1

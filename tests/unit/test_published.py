@@ -3,12 +3,11 @@
 import csv
 import hashlib
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
+from loopback import serving
 
 from masktrack_core import download
 from masktrack_core.errors import InputError
@@ -19,34 +18,21 @@ PLACE = ("architectures", "one", "pretrained")
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        self.server.asked += 1
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT)))
-        self.end_headers()
-        self.wfile.write(CONTENT)
-
-
 @pytest.fixture
-def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.asked = True, 0
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("offered")
+    (folder / "net-1234.pth").write_bytes(CONTENT)
+    with serving(folder) as server:
+        yield server
 
 
 @pytest.fixture
 def row(server):
-    url = f"http://127.0.0.1:{server.server_port}/models/net-1234.pth"
-    return {"urls": [url], "checksum": f"sha256:{DIGEST[:8]}", "path": None}
+    return {
+        "urls": [f"{server.base}/good/net-1234.pth"],
+        "checksum": f"sha256:{DIGEST[:8]}",
+        "path": None,
+    }
 
 
 def config(pretrained, **rows):
@@ -95,7 +81,7 @@ def test_weights_are_downloaded_once_and_checked(tmp_path, server, row):
     place.unlink()
     fetch_weights(row, tmp_path / "archives", place)
     assert place.read_bytes() == CONTENT
-    assert server.asked == 1
+    assert len(server.asked) == 1
 
 
 def test_a_disk_without_links_gets_a_copy(tmp_path, row, monkeypatch):

@@ -1,10 +1,8 @@
-import os
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import torch
+from real_data import real_data
 from safetensors.torch import save_file
 
 from masktrack_core.errors import InputError
@@ -17,7 +15,7 @@ from masktrack_core.raft import (
     read_windows,
 )
 
-REAL = Path(os.environ.get("MASKTRACK_REAL", Path(__file__).parents[3] / "shared" / "real"))
+REAL = real_data()
 WEIGHTS = REAL / "weights" / "raft_small_fp32.safetensors"
 DAVIS = REAL / "DAVIS" / "JPEGImages" / "480p"
 

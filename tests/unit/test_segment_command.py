@@ -1,18 +1,26 @@
+import errno
 import json
+import os
+import signal
+from dataclasses import replace
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 import torch
 
-from masktrack_core import io, own_videos
+from masktrack_core import cli_segment, io, own_tracks, training
 from masktrack_core.cli import main
+from masktrack_core.crf import PUBLISHED, refine
 from masktrack_core.errors import InputError
+from masktrack_core.flow import FlowImageParams, FlowParams, flow_images
+from masktrack_core.masks import merge_objects
 from masktrack_core.network import NetworkSpec, build_network
-from masktrack_core.propagation import PropagationParams
+from masktrack_core.propagation import PropagationParams, propagate
 from masktrack_core.segmentation import FinetuningParams
 from masktrack_core.usage import USAGE, read_usage, usage_record
 from masktrack_core.video_files import Clip, VideoFile, write_video
-from masktrack_core.weights import save_weights
+from masktrack_core.weights import load_network, save_weights
 
 SIZE = (40, 56)
 ROWS = {
@@ -132,25 +140,145 @@ def test_a_box_goes_through_the_box_network(segment, weights, frames, tmp_path):
     assert len(contents(tmp_path / "out")) == 5
 
 
-def test_a_stopped_run_goes_on_with_what_is_complete(
-    segment, frames, labels, tmp_path, monkeypatch
-):
-    assert segment(frames, "--first", labels, out="whole") == 0
-    followed, follow = [], own_videos._follow
+def stop_at(monkeypatch, name, calls):
+    """Let a function of `own_tracks` be stopped at its last call of ``calls``; count the calls."""
+    made, original = [], getattr(own_tracks, name)
 
-    def stopping(*arguments, words):
-        followed.append(words)
-        if len(followed) == 2:
+    def counted(*arguments, **options):
+        made.append(name)
+        if len(made) == calls:
             raise KeyboardInterrupt
-        follow(*arguments, words=words)
+        return original(*arguments, **options)
 
-    monkeypatch.setattr(own_videos, "_follow", stopping)
-    assert segment(frames, "--first", labels) == 130
+    monkeypatch.setattr(own_tracks, name, counted)
+    return made
+
+
+@pytest.mark.parametrize("stage", ["propagate", "finetune"])
+def test_a_stopped_run_goes_on_with_what_is_complete(
+    segment, frames, labels, tmp_path, monkeypatch, stage
+):
+    assert segment(frames, "--first", labels, "--flow", out="whole") == 0
+    made = {
+        name: stop_at(monkeypatch, name, 2 * (name == stage)) for name in ("finetune", "propagate")
+    }
+    assert segment(frames, "--first", labels, "--flow") == 130
     assert contents(tmp_path / "out") == {}
-    assert segment(frames, "--first", labels) == 0
-    assert followed == ["object 1 of 2", "object 2 of 2", "object 2 of 2"]
+    assert segment(frames, "--first", labels, "--flow") == 0
+    # Of the stage that was stopped one call more; nothing complete is made twice.
+    assert {name: len(times) - (name == stage) for name, times in made.items()} == {
+        "finetune": 2,
+        "propagate": 2,
+    }
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert sorted(path.name for path in (tmp_path / "out" / ".masktrack").iterdir()) == ["run.json"]
+
+
+def test_a_killed_training_goes_on_from_its_state(segment, frames, first, tmp_path, monkeypatch):
+    monkeypatch.setattr(own_tracks, "_STATE_EVERY_S", 0)
+    arguments = ("--first", first, "--iterations", "6")
+    assert segment(frames, *arguments, out="whole") == 0
+    real, steps = training._Loop.step, []
+
+    def step(loop, batch):
+        steps.append(loop.iteration)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        real(loop, batch)
+
+    monkeypatch.setattr(training._Loop, "step", step)
+    assert segment(frames, *arguments) == 130
+    assert segment(frames, *arguments) == 0
+    assert steps == [0, 1, 2, 3, 3, 4, 5]
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_sigterm_is_a_stop_that_keeps_the_training(segment, frames, first, monkeypatch):
+    real = training._Loop.step
+
+    def step(loop, batch):
+        real(loop, batch)
+        if loop.iteration == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(training._Loop, "step", step)
+    before = signal.getsignal(signal.SIGTERM)
+    assert segment(frames, "--first", first, "--iterations", "6") == 130
+    assert signal.getsignal(signal.SIGTERM) == before
+    monkeypatch.setattr(training._Loop, "step", real)
+    assert segment(frames, "--first", first, "--iterations", "6") == 0
+
+
+def test_flow_and_crf_are_those_of_the_core(segment, weights, frames, labels, tmp_path):
+    """Each object: frames and flow averaged, refined; then the objects meet."""
+    arguments = ("--first", labels, "--no-finetune", "--flow", "farneback", "--crf", "onavos_davis")
+    assert segment(frames, *arguments) == 0
+    clip = Clip(frames)
+    network, record = load_network(weights / "mask.safetensors")
+    params = replace(PUBLISHED["onavos_davis"], region_margin=45)
+    pictures = [
+        *flow_images((clip[t] for t in range(5)), FlowParams(method="farneback"), FlowImageParams())
+    ]
+    refined = {}
+    for label in (1, 4):
+        annotations = {0: io.read_labels(labels) == label}
+        propagation = read_usage(record).propagation
+        probs = propagate([network, network], [clip, pictures], annotations, propagation)
+        tracked = {t: np.ceil(prob * 255 - 0.5) / np.float32(255) for t, prob in probs}
+        refined[label] = {
+            t: refine(clip[t], np.float32(prob), params) for t, prob in tracked.items()
+        }
+    for t, name in enumerate(clip.names):
+        expected = merge_objects({label: refined[label][t] for label in refined})
+        assert (io.read_labels(tmp_path / "out" / f"{name}.png") == expected).mean() > 0.999
+    assert contents(tmp_path / "out")
+
+
+def test_crf_is_the_same_for_any_number_of_processes(segment, frames, first, tmp_path):
+    for out, threads in (("a", "1"), ("b", "2")):
+        arguments = ("--first", first, "--no-finetune", "--crf", "--threads", threads)
+        assert segment(frames, *arguments, out=out) == 0
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_the_flow_stream_runs_the_network_as_it_is_in_its_file(segment, frames, first, monkeypatch):
+    seen = []
+
+    def noted(networks, streams, annotations, params):
+        seen.append(
+            [sum(p.detach().sum().item() for p in network.parameters()) for network in networks]
+        )
+        return propagate(networks, streams, annotations, params)
+
+    monkeypatch.setattr(own_tracks, "propagate", noted)
+    assert segment(frames, "--first", first, "--flow", "dis", out="a") == 0
+    assert segment(frames, "--first", first, "--flow", "--no-finetune", out="b") == 0
+    ((learnt, given), (same, other)) = seen
+    assert learnt != given and same == other == given
+
+
+def test_a_network_comes_with_the_project(frames, first, tmp_path, caplog):
+    caplog.set_level("INFO")
+    command = ["segment", frames, "--out", tmp_path / "out", "--no-finetune", "--threads", "1"]
+    assert main([str(part) for part in (*command, "--first", first)]) == 0
+    assert "mask.safetensors: trained on" in caplog.text
+    box = ("--box", "8,10,16,16", "--overwrite")
+    assert main([str(part) for part in (*command, *box)]) == 0
+    assert len(contents(tmp_path / "out")) == 5
+
+
+def test_a_full_disk_is_one_line(segment, frames, first, tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out" / "1.zip"))
+
+    monkeypatch.setattr(own_tracks, "write_prob_archive", full)
+    assert segment(frames, "--first", first, "--no-finetune") == 2
+    assert "1.zip: No space left on device; make room" in capsys.readouterr().err
+
+
+def test_the_names_of_methods_are_those_of_the_core():
+    assert set(cli_segment.FLOWS) == set(get_args(get_type_hints(FlowParams)["method"]))
+    assert set(cli_segment.CRFS) == set(PUBLISHED)
 
 
 def test_a_complete_run_is_left_as_it_is_until_told_otherwise(segment, frames, first, tmp_path):
@@ -203,7 +331,11 @@ def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys
     ("arguments", "message"),
     [
         (("--annotations", "9={first}"), "expected frames 0 … 4, got frame 9"),
-        (("--box", "0,0,5,5"), "expected --box-weights with it"),
+        (("--first", "{first}", "--box-weights", "{box}"), "expected beside --box"),
+        (("--box", "0,0,5,5", "--box-weights", "{mask}"), "expected a network that is shown boxes"),
+        (("--first", "{first}", "--flow", "raft_small"), "--flow-weights: expected beside"),
+        (("--first", "{first}", "--out", "{frames}"), "expected another folder than the clip's"),
+        (("--first", "{first}", "--out", "{first}"), "expected a folder for the masks, got a file"),
         (("--box", "50,30,20,20", "--box-weights", "{box}"), "inside a frame of 56 x 40 pixels"),
         (("--first", "{first}", "--device", "cuda:9"), "cuda:9"),
         (("--first", "{first}", "--iterations", "0"), "expected at least 1"),
@@ -212,7 +344,8 @@ def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys
     ],
 )
 def test_wrong_arguments_are_one_line(segment, frames, first, weights, capsys, arguments, message):
-    names = {"first": first, "box": weights / "box.safetensors"}
+    names = {kind: weights / f"{kind}.safetensors" for kind in ("mask", "box")}
+    names |= {"first": first, "frames": frames}
     assert segment(frames, *(part.format(**names) for part in arguments)) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
 

@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,11 +72,42 @@ def test_equal_tables_give_equal_bytes_whatever_their_column_order_and_dtype(tmp
     other = scores()[list(reversed(SCORES.names))].set_index(pd.Index([7, 9]))
     io.write_table(tmp_path / "b.csv", other.astype({"t": "int32", "frame": object}), SCORES)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    assert (tmp_path / "a.csv").read_bytes() == (
-        b"sequence,object,frame,t,annotated,scored,J,F\n"
-        b"cows,1,00000,0,True,False,,\n"
-        b"cows,1,00001,1,False,True,0.30000000000000004,0.3333333333333333\n"
+    assert tables.unsealed((tmp_path / "a.csv").read_text()) == (
+        "sequence,object,frame,t,annotated,scored,J,F\n"
+        "cows,1,00000,0,True,False,,\n"
+        "cows,1,00001,1,False,True,0.30000000000000004,0.3333333333333333\n"
     )
+
+
+def test_the_check_of_a_row_is_the_crc_of_the_count_the_header_and_the_rows_up_to_it():
+    sealed = tables.sealed("a,b\n1,2\n3,4\n")
+    first, second = zlib.crc32(b"2\na,b\n1,2"), zlib.crc32(b"2\na,b\n1,2\n3,4")
+    assert sealed == f"a,b,check\n1,2,{first:08x}\n3,4,{second:08x}\n"
+    assert tables.unsealed(sealed) == "a,b\n1,2\n3,4\n"
+    assert tables.unsealed(tables.sealed("a,b\n")) == "a,b\n"
+
+
+def test_a_file_changed_in_any_byte_cut_anywhere_or_short_of_a_row_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    io.write_table(path, scores(), SCORES)
+    whole = path.read_bytes()
+    flipped = [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(len(whole))]
+    lines = whole.splitlines(keepends=True)
+    short = [b"".join(lines[:i] + lines[i + 1 :]) for i in range(len(lines))]
+    for damaged in [*flipped, *(whole[:i] for i in range(len(whole))), *short, lines[0]]:
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a\.csv.*") as refused:
+            io.read_table(path, SCORES)
+    assert "delete the file and run again" in str(refused.value)
+
+
+def test_only_losses_may_have_no_row(tmp_path):
+    path = tmp_path / "a.csv"
+    io.write_table(path, pd.DataFrame(columns=list(tables.LOSSES.names)), tables.LOSSES)
+    assert io.read_table(path, tables.LOSSES).empty
+    io.write_table(path, scores().iloc[:0], SCORES)
+    with pytest.raises(InputError, match="at least one row"):
+        io.read_table(path, SCORES)
 
 
 def test_an_empty_table_keeps_its_columns_and_dtypes():

@@ -6,7 +6,6 @@ slow copy) and in the mean (true masks of the stable sequences: 0.095 over all 2
 
 import heapq
 import math
-import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,13 +13,14 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from real_data import real_data
 
 from masktrack_core.contours import closed_contours, longest_polygon
 from masktrack_core.errors import InputError
 from masktrack_core.temporal import matching_cost, temporal_instability, temporal_mean
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REAL = Path(os.environ.get("MASKTRACK_REAL", REPOSITORY.parent / "shared" / "real"))
+REAL = real_data()
 
 
 def slow_loops(mask):

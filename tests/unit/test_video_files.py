@@ -8,7 +8,8 @@ from masktrack_core import io, video_files
 from masktrack_core.checks import check_path
 from masktrack_core.cli import main
 from masktrack_core.errors import InputError
-from masktrack_core.object_masks import overlay, paint, read_objects
+from masktrack_core.object_masks import overlay_clip, read_objects
+from masktrack_core.overlays import OBJECTS
 from masktrack_core.video_files import Clip, VideoFile, write_video
 
 
@@ -133,21 +134,28 @@ def test_a_soft_edge_is_one_object_and_black_is_none(tmp_path):
 # --- overlays
 
 
-def test_paint_tints_the_object_alone():
-    frame = np.full((20, 20, 3), 100, np.uint8)
-    labels = np.zeros((20, 20), np.uint8)
-    labels[5:15, 5:15], labels[0] = 1, 255
-    painted = paint(frame, labels)
-    assert (painted[labels == 255] == 100).all() and (painted[17] == 100).all()
-    assert painted[10, 10].tolist() == [114, 50, 50]  # half of 128, 0, 0 and half of the frame
-    assert (frame == 100).all()
-    with pytest.raises(InputError, match="overlay"):
-        paint(frame, labels[1:])
+def test_an_object_keeps_its_colour_when_another_one_leaves(tmp_path, video):
+    labels = np.zeros((32, 48), np.uint8)
+    labels[4:12, 4:12], labels[16:28, 20:40], labels[0] = 1, 2, 255
+    io.write_labels(tmp_path / "masks" / "00000.png", labels)
+    labels[labels == 1] = 0
+    io.write_labels(tmp_path / "masks" / "00001.png", labels)
+    clip = Clip(video)
+    first, second, third = (
+        frame
+        for _, frame in zip(range(3), overlay_clip(clip, tmp_path / "masks", tint=1), strict=False)
+    )
+    assert (first[8, 8] == OBJECTS[0]).all() and (first[22, 30] == OBJECTS[1]).all()
+    assert (second[22, 30] == OBJECTS[1]).all() and (second[8, 8] == clip[1][8, 8]).all()
+    assert (third == clip[2]).all()
+    io.write_mask(tmp_path / "masks" / "00002.png", np.ones((5, 5), np.bool_))
+    with pytest.raises(InputError, match=r"00002\.png: masks\[0\]: expected shape"):
+        list(overlay_clip(clip, tmp_path / "masks"))
 
 
 def test_overlay_commands(tmp_path, video, capsys):
     io.write_mask(tmp_path / "masks" / "00003.png", np.ones((32, 48), np.bool_))
-    assert len(list(overlay(Clip(video), tmp_path / "masks"))) == 12
+    assert len(list(overlay_clip(Clip(video), tmp_path / "masks"))) == 12
     for out in ("look.mp4", "look"):
         command = ["overlay", str(video), str(tmp_path / "masks"), str(tmp_path / out)]
         assert main(command) == 0

@@ -1,10 +1,10 @@
-import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from real_data import real_data
 from safetensors.torch import save_file
 from torch import nn
 
@@ -15,8 +15,9 @@ from masktrack_core.network import MaskTrackNet, NetworkSpec, build_network
 from masktrack_core.seeds import torch_generator
 from masktrack_core.tensor_files import read_tensors
 from masktrack_core.weights import load_network, load_pretrained, save_weights
+from tests.published_networks import drawn
 
-REAL = Path(os.environ.get("MASKTRACK_REAL", Path(__file__).parents[2].parent / "shared" / "real"))
+REAL = real_data()
 VGG16_CONVS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
 
@@ -303,50 +304,9 @@ def test_branches_of_a_deeplab_file_stay_apart():
 # Published MobileNetV2
 
 
-class Published(nn.Module):
-    """MobileNetV2 as torchvision builds and names it, features only, batch norm unfolded."""
-
-    def __init__(self, channels: int = 3):
-        super().__init__()
-
-        def unit(c, w, k, stride=1, groups=1):
-            conv = nn.Conv2d(c, w, k, stride, k // 2, groups=groups, bias=False)
-            return nn.Sequential(conv, nn.BatchNorm2d(w), nn.ReLU6())
-
-        class Block(nn.Module):
-            def __init__(self, c, w, t, stride):
-                super().__init__()
-                layers = [unit(c, c * t, 1)] if t > 1 else []
-                layers += [unit(c * t, c * t, 3, stride, c * t)]
-                layers += [nn.Conv2d(c * t, w, 1, bias=False), nn.BatchNorm2d(w)]
-                self.conv, self.add = nn.Sequential(*layers), stride == 1 and c == w
-
-            def forward(self, x):
-                return x + self.conv(x) if self.add else self.conv(x)
-
-        blocks, c = [unit(channels, 32, 3, 2)], 32
-        for t, w, n, s in (
-            (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2),
-            (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
-        ):  # fmt: skip
-            for i in range(n):
-                blocks.append(Block(c, w, t, s if i == 0 else 1))
-                c = w
-        blocks.append(unit(320, 1280, 1))
-        self.features = nn.Sequential(*blocks)
-        self.classifier = nn.Sequential(nn.Dropout(), nn.Linear(1280, 1000))
-
-
 def test_a_torchvision_mobilenet_with_batch_norm_computes_the_same_once_folded(tmp_path):
     rng = torch_generator(5)
-    published = Published().eval()
-    for name, tensor in published.state_dict().items():
-        if "running_var" in name or ("weight" in name and tensor.ndim == 1):
-            tensor.uniform_(0.5, 1.5, generator=rng)
-        elif tensor.is_floating_point() and tensor.ndim == 1:
-            tensor.normal_(0, 0.2, generator=rng)
-        elif tensor.ndim == 4:
-            nn.init.kaiming_normal_(tensor, generator=rng)
+    published = drawn(rng).eval()
     torch.save(published.state_dict(), tmp_path / "mobilenet_v2.pth")
     net = network(backbone="mobilenet_v2", prior="none")
     done = load_pretrained(net, tmp_path / "mobilenet_v2.pth")

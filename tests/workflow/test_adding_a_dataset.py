@@ -1,5 +1,6 @@
 """docs/adding-a-dataset.md, followed to the letter."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -52,7 +53,7 @@ def frame(t):
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("pets", "garden"):
+    for name in ("pets", "garden", "street"):
         (tmp_path / f"{name}.yaml").write_text(block("yaml", f"# {name}.yaml"))
     return tmp_path
 
@@ -94,6 +95,31 @@ def test_a_folder_of_numbered_frames_with_plain_masks(folder):
     assert sequences.sequence.tolist() == ["bird"] and sequences.frames.tolist() == [2]
     table = pd.read_csv(folder / "results/garden/garden.csv", index_col="method")
     assert table.garden["Box oracle"] == pytest.approx(100 * 239 / 240, abs=0.01)
+
+
+def test_masks_in_cocos_json(folder, monkeypatch):
+    root = folder / "my_data" / "street"
+    images, annotations = [], []
+    for t in range(1, 5):
+        save(root / f"clips/crossing/{t:04d}.jpg", frame(t))
+        images.append({"id": t, "file_name": f"{t:04d}.jpg", "height": 40, "width": 60})
+        left, right = 5 + t, 25 + t
+        corners = [left, 10, right, 10, right, 30, left, 30]
+        moving = {"id": 2 * t, "image_id": t, "track_id": 4, "segmentation": [corners]}
+        runs = {"size": [40, 60], "counts": [40 * 50, 40 * 5, 40 * 5]}
+        still = {"id": 2 * t + 1, "image_id": t, "track_id": 7, "segmentation": runs, "iscrowd": 1}
+        annotations += [moving, still]
+    path = root / "annotations" / "crossing.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    check, line = block("sh", "street.csv").splitlines()
+    monkeypatch.chdir(folder)
+    assert main(shlex.split(check)[1:]) == 0
+    run = snakemake(folder, line)
+    assert run.status == 0, run.output[-3000:]
+    sequences = pd.read_csv(folder / "results/street/street_sequences.csv")
+    assert sequences.object.tolist() == [4, 7] and sequences.frames.tolist() == [3, 3]
+    assert sequences.J.tolist() == [100, 100]  # rectangles are their boxes
 
 
 def test_every_key_of_a_layout_is_on_the_page():

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from .conftest import SHORT, Workflow
@@ -73,6 +74,34 @@ def test_figures_and_page_are_made(tmp_path):
     assert page.count("<tr class=opens") == 3 and "data:image/png;base64," in page
     drawn_again = workflow("-n", *RUNS)
     assert drawn_again.jobs == {}
+    check_figures_come_from_tables_alone(workflow)
+    check_report(workflow)
+
+
+def check_figures_come_from_tables_alone(workflow):
+    for name in ("figure4", "figure5"):
+        (workflow.folder / "results" / f"{name}.pdf").unlink()
+    assert workflow("-n", *RUNS[:2]).jobs == {"draw": 2}
+
+
+def check_report(workflow):
+    """Tables, figures and the record are in the report, with captions of what the jobs ran."""
+    wanted = *RUNS, "results/table2.csv", "results/record.yaml"
+    assert workflow("--cores", "2", *wanted).status == 0
+    run = workflow("--report", "report.zip", "--", *wanted)
+    assert run.status == 0, run.output[-3000:]
+    with zipfile.ZipFile(workflow.folder / "report.zip") as report:
+        names = {name.rsplit("/", 1)[-1] for name in report.namelist()}
+        page = report.read("report/report.html").decode()
+        record = next(name for name in report.namelist() if name.endswith("/record.yaml"))
+        content = yaml.safe_load(report.read(record))
+    pictures = {"figure4.png", "figure5.png", "figure6.png"}
+    assert pictures | {"table2.csv", "table2_sequences.csv", "record.yaml"} <= names
+    assert "Ours: variant" in page and "no_online" in page
+    assert "Quality over the share of annotated frames" in page
+    assert content["config"]["page"]["figures"] == ["figure4", "figure5", "figure6"]
+    assert content["config"]["stills"]["rendered"]["rendered"] == 24  # as the overlay says
+    assert {"python", "torch", "commit", "machine"} <= content["record"].keys()
 
 
 @pytest.fixture

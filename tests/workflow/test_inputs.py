@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from loopback import serving
 from PIL import Image
 
 from masktrack_core.arrays import Size
@@ -14,7 +15,6 @@ from masktrack_core.rendered_clips import VIDEO_SETS
 from masktrack_core.rendered_layouts import write_stills, write_video_set
 
 from .conftest import ROOT, Workflow
-from .loopback import serving
 
 CLIPS = {"davis": "rally", "youtube_objects": "car-0001-001", "segtrack_v2": "sidewinder"}
 
@@ -97,7 +97,7 @@ def offered(tmp_path_factory):
 
 
 FAULTS = {
-    "DAVIS-data.zip": ["absent", "breaks"],
+    "DAVIS-data.zip": ["absent", "breaks_once"],
     "SegTrackv2.zip": ["moved"],
     "youtube_masks.tar.gz": ["page", "good"],
     "ECSSD-images.zip": ["garbage", "good"],
@@ -170,7 +170,7 @@ def test_a_broken_download_went_on_where_it_was_and_mirrors_were_tried_in_turn(a
     _, asked = arrived
     assert [how for how, name, _ in asked if name == "DAVIS-data.zip"] == [
         "absent",
-        *["breaks"] * 2,
+        *["breaks_once"] * 2,
     ]
     assert any(name == "DAVIS-data.zip" and start for _, name, start in asked)
     assert {how for how, _, _ in asked} == {how for faults in FAULTS.values() for how in faults}
@@ -296,3 +296,43 @@ def test_one_more_sequence_on_disk_reruns_only_that_sequence(tmp_path):
     write_clip(root, "and a third")
     expected = {"index_video": 1, "annotate": 1, "oracle": 1, "score": 1, "table": 1}
     assert workflow("-n", "results/mine.csv").jobs == expected
+
+
+# --- somebody else's masks, by address
+
+
+@pytest.mark.parametrize("source", ["address", "addresses", "row"])
+def test_masks_of_others_are_downloaded_checked_and_scored(tmp_path, source):
+    root = tmp_path / "mine"
+    write_clip(root, "one")
+    zip_folder(tmp_path / "theirs.zip", root / "masks", top="theirs/")
+    layout = {"frames": "frames/{sequence}/*.jpg", "truth": "masks/{sequence}/{frame}.png"}
+    with serving(tmp_path) as server:
+        good, bad = (f"{server.base}/{how}/theirs.zip" for how in ("breaks_once", "page"))
+        masks = {"address": good, "addresses": [bad, good], "row": "their-masks.zip"}[source]
+        overlay = {
+            "archives": {"their-masks.zip": {"urls": [good]}},
+            "datasets": {"mine": {"title": "M", "layout": layout, "root": str(root)}},
+            "variants": {"theirs": {"masks": masks}},
+            "tables": {"t": {"datasets": ["mine"], "rows": [{"method": "T", "variant": "theirs"}]}},
+        }
+        workflow = Workflow(tmp_path, overlay)
+        run = workflow("--cores", "1", "results/t.csv")
+        assert run.status == 0, run.output[-3000:]
+    assert pd.read_csv(tmp_path / "results" / "t.csv").mine.tolist() == [100]
+    name = "their-masks.zip" if source == "row" else "theirs-theirs.zip"
+    assert (tmp_path / "data" / "archives" / f"{name}.sha256").is_file()
+    assert workflow("-n", "results/t.csv").jobs == {}
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        ("http://host/page.html", "variants.theirs.masks: expected the address of a zip"),
+        ("nowhere", "variants.theirs.masks: expected a folder or a zip archive"),
+        ("nowhere.zip", "'nowhere.zip' does not exist"),
+    ],
+)
+def test_masks_from_nowhere_are_named_before_anything_runs(tmp_path, masks, message):
+    workflow = Workflow(tmp_path, {"variants": {"theirs": {"masks": masks}}})
+    assert message in fails(workflow, "-n", "results/table2.csv")

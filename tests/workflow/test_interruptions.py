@@ -49,23 +49,23 @@ def products(folder):
 class Started:
     """A run of Snakemake that is not waited for."""
 
-    def __init__(self, folder):
-        (folder / "overlay.yaml").write_text(yaml.safe_dump(OVERLAY))
+    def __init__(self, folder, overlay=OVERLAY, target=NETWORK):
+        (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         command += ["--configfile", str(ROOT / "config.yaml"), str(folder / "overlay.yaml")]
-        command += ["--directory", str(folder), "--cores", "1", NETWORK]
+        command += ["--directory", str(folder), "--cores", "1", target]
         self.folder = folder
         self.log = (folder / "log").open("w+")
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=self.log, stderr=subprocess.STDOUT
         )
 
-    def training(self):
+    def training(self, state=STATE, script="train"):
         """Return the process of the training, once it has saved a state."""
         for _ in range(1200):
-            if (self.folder / STATE).exists():
+            if (self.folder / state).exists():
                 for process in psutil.Process(self.process.pid).children(recursive=True):
-                    if process.cmdline()[-1].endswith(".train.py"):
+                    if process.cmdline()[-1].endswith(f".{script}.py"):
                         return process
             assert self.process.poll() is None, self.output()
             time.sleep(0.05)
@@ -78,7 +78,7 @@ class Started:
     def end(self):
         """Return how Snakemake ended."""
         try:
-            return self.process.wait(timeout=120)
+            return self.process.wait(timeout=600)
         finally:
             self.log.close()
 
@@ -114,7 +114,6 @@ def test_killed_alone_and_with_all_of_snakemake_it_ends_with_the_same_bytes(prep
     run.end()
     training.wait(timeout=20)
     assert not (prepared / NETWORK).exists()
-    assert Workflow(prepared, OVERLAY)("--unlock").status == 0
     assert finish(prepared) == products(undisturbed)
 
 
@@ -128,3 +127,36 @@ def test_sigterm_saves_and_fails_at_once_and_only_the_same_training_goes_on(prep
     assert f"{STATE}: expected the state of this training" in refused
     assert "delete the file" in refused
     assert finish(prepared) == products(undisturbed)
+
+
+FINETUNED = "results/finetuned/segment/paper/first/rendered_davis/rally/1"
+ONLINE = copy.deepcopy(OVERLAY)
+ONLINE["schedules"] |= {"online": {"iterations": 40, "batch_size": 2}}
+ONLINE["schedules"]["offline"]["iterations"] = 2
+
+
+def finetune(folder):
+    """Return a run of one fine-tuning, not waited for."""
+    return Started(folder, ONLINE, f"{FINETUNED}.safetensors")
+
+
+def finetuned_bytes(folder):
+    return [(folder / f"{FINETUNED}.{suffix}").read_bytes() for suffix in ("safetensors", "csv")]
+
+
+def test_a_finetuning_killed_with_its_snakemake_goes_on_with_the_same_command(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    assert finetune(folder).end() == 0
+    whole = finetuned_bytes(folder)
+    for suffix in ("safetensors", "csv"):
+        (folder / f"{FINETUNED}.{suffix}").unlink()
+    run = finetune(folder)
+    job = run.training(FINETUNED.replace("results/", "results/state/"), "finetune")
+    for process in (run.process, job):
+        process.kill()
+    run.end()
+    job.wait(timeout=20)
+    assert not (folder / f"{FINETUNED}.safetensors").exists()
+    assert finetune(folder).end() == 0  # no --unlock: the run that held the lock is gone
+    assert finetuned_bytes(folder) == whole

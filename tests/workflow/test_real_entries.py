@@ -24,8 +24,6 @@ def entries(real):
                 "title": "D",
                 "layout": "davis",
                 "root": str(real / "DAVIS"),
-                "table": "davis2016",
-                "only": ["hockey"],
             },
             "youtube_objects": {
                 "title": "Y",
@@ -45,6 +43,7 @@ def entries(real):
     }
 
 
+@pytest.mark.slow
 def test_real_sets_are_scored_through_their_entries(real, tmp_path):
     sets = entries(real)["datasets"]
     rows = [{"method": "Box oracle", "variant": "box_oracle"}]
@@ -54,6 +53,12 @@ def test_real_sets_are_scored_through_their_entries(real, tmp_path):
     )
     assert run.status == 0, run.output[-3000:]
     table = pd.read_csv(tmp_path / "results" / "boxes.csv", index_col="method")
+    sequences = pd.read_csv(tmp_path / "results" / "boxes_sequences.csv")
+    assert sequences.dataset.value_counts().to_dict() == {
+        "davis2016": 14,
+        "youtube_objects": 1,
+        "segtrack_v2": 1,
+    }
     assert ((table[list(sets)] > 20) & (table[list(sets)] < 95)).all(axis=None)
 
 
@@ -65,5 +70,6 @@ def test_real_stills_are_counted_through_their_entries(real, tmp_path, name):
     assert len(pd.read_csv(tmp_path / "results" / "stills" / f"{name}.csv")) == COUNTS[name]
 
 
+@pytest.mark.slow
 def test_check_finds_the_real_sets_sound(real):
     assert list(check_config({"datasets": entries(real)["datasets"]})) == []

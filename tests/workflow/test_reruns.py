@@ -1,6 +1,8 @@
 """What reruns after which change, by the job counts of dry runs (docs/decisions.md, design §4)."""
 
 import copy
+import os
+import shutil
 
 import pytest
 import yaml
@@ -117,3 +119,67 @@ def test_code_of_the_deformation_reruns_synthesis_training_finetuning_and_after(
     jobs = copied_code("deform", lambda text: text + "\nNEW = 1\n")
     assert jobs["deform"] == 1 and jobs["train"] == 2 and jobs["finetune"] == 6
     assert "oracle" not in jobs and "annotate" not in jobs and "render_videos" not in jobs
+
+
+def test_code_of_the_crf_reruns_nothing_of_a_table_without_one(copied_code):
+    assert copied_code("crf", lambda text: text + "\nNEW = 1\n") == {}
+
+
+def test_code_of_propagation_reruns_tracks_and_after_but_trains_nothing(copied_code):
+    jobs = copied_code("propagation", lambda text: text + "\nNEW = 1\n")
+    assert jobs["track"] == 9 and "train" not in jobs and "deform" not in jobs
+    assert "index_video" not in jobs and "oracle" not in jobs
+
+
+def test_a_parameter_of_a_crf_reruns_only_the_variants_that_end_with_it(finished):
+    def jobs(crfs):
+        overlay = copy.deepcopy(SHORT)
+        rows = [
+            {"method": "CRF", "variant": "refined"},
+            {"method": "No CRF", "variant": "masktrack"},
+        ]
+        overlay |= {"variants": {"refined": {"trackers": ["rgb"], "crf": "deeplab_v2_vgg16"}}}
+        overlay |= {"tables": {"table2": {"rows": rows}}, "crfs": crfs}
+        return Workflow(finished, overlay)("-n", "results/table2.csv").jobs
+
+    assert jobs({}) == {"refine": 3, "score": 3, "table": 1}
+    assert jobs({"deeplab_v2_vgg16": {"iterations": 3}}) == {"refine": 3, "score": 3, "table": 1}
+
+
+def test_the_environment_and_threads_of_jobs_rerun_nothing(finished, tmp_path):
+    snakefile = edited_copy(tmp_path, "errors", lambda text: text)
+    environment = tmp_path / "project" / "envs" / "masktrack.yaml"
+    environment.write_text(environment.read_text().replace("tqdm==", "tqdm>="))
+    run = Workflow(finished, SHORT)("-n", "--snakefile", snakefile, "results/table2.csv")
+    assert run.status == 0 and run.jobs == {}, run.output[-3000:]
+
+
+def test_an_edited_script_reruns_its_rule_and_after_and_an_edit_undone_reruns_nothing(
+    finished, tmp_path
+):
+    snakefile = edited_copy(tmp_path, "errors", lambda text: text)
+    script = tmp_path / "project" / "workflow_scripts" / "score.py"
+    times, text = script.stat(), script.read_text()
+    # The digest alone is looked at: times are kept, as a checkout that was never edited has them.
+    script.write_text(text + "\nNEW = 1\n")
+    os.utime(script, ns=(times.st_atime_ns, times.st_mtime_ns))
+    dry_run = ("-n", "--snakefile", snakefile, "results/table2.csv")
+    assert Workflow(finished, SHORT)(*dry_run).jobs == {"score": 18, "table": 1}
+    script.write_text(text)
+    os.utime(script, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert Workflow(finished, SHORT)(*dry_run).jobs == {}
+
+
+def test_finetuned_networks_that_are_not_kept_are_made_again_for_a_propagation(finished, tmp_path):
+    """The other way round is `test_a_propagation_parameter_does_not_finetune_again`."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    overlay = copy.deepcopy(SHORT) | {"keep_finetuned": False}
+    assert Workflow(folder, overlay)("-n", "results/table2.csv").jobs == {}
+    for network in (folder / "results" / "finetuned").rglob("*.safetensors"):
+        network.unlink()  # as Snakemake does once all that need it are done
+    assert Workflow(folder, overlay)("-n", "results/table2.csv").jobs == {}
+    overlay["propagations"] = {"paper": {"dilation_radius": 3}, "old": {"dilation_radius": 2}}
+    overlay["annotations"] = {"first_box": {"propagation": "old"}}
+    jobs = Workflow(folder, overlay)("-n", "results/table2.csv").jobs
+    assert jobs["finetune"] == 6 and jobs["track"] == 9 and "train" not in jobs

@@ -1,0 +1,94 @@
+"""Scoring a set of 50 sequences with every core: how much of the time is decoding PNGs.
+
+    python benchmarks/bench_score_set.py ANNOTATIONS       # DAVIS' Annotations/480p
+
+Sequences are repeated under other names until there are 50; the masks that are scored are those
+of the frame before. Prints the seconds of reading all masks, of J and F, and of J, F and T, in
+one run, and the share of reading.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import cycle, islice
+from multiprocessing import get_context
+from pathlib import Path
+
+from masktrack_core.mask_folders import find_masks
+from masktrack_core.scoring import ScoringTask, SequenceScore, object_tasks, score_sequences
+
+
+def link_set(annotations: Path, folder: Path, count: int) -> list[tuple[Path, Path]]:
+    """Return folders of truth and of masks, one frame late, for ``count`` sequences."""
+    found = cycle(sorted(path for path in annotations.iterdir() if path.is_dir()))
+    pairs = []
+    for number, source in enumerate(islice(found, count)):
+        truth, late = (folder / kind / f"{number:02d}-{source.name}" for kind in ("truth", "masks"))
+        late.mkdir(parents=True)
+        truth.mkdir(parents=True)
+        frames = sorted(source.glob("*.png"))
+        for frame, before in zip(frames, [frames[0], *frames[:-1]], strict=True):
+            (truth / frame.name).symlink_to(frame.resolve())
+            (late / frame.name).symlink_to(before.resolve())
+        pairs.append((truth, late))
+    return pairs
+
+
+def read(task: ScoringTask) -> int:
+    """Return the number of masks read: what a scoring does before its first measure."""
+    names = list(task.truth.paths)
+    masks = [files.read(name) for files in (task.truth, task.pred) for name in names[1:-1]]
+    return len(masks) + int(task.truth.read(names[0]).any())
+
+
+def seconds_reading(tasks: list[ScoringTask], jobs: int) -> float:
+    """Return the time of reading all masks in processes like those that score."""
+    start = time.perf_counter()
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        list(pool.map(read, tasks))
+    return time.perf_counter() - start
+
+
+def seconds_scoring(tasks: list[ScoringTask], jobs: int) -> float:
+    start = time.perf_counter()
+    for one in score_sequences(tasks, jobs=jobs):
+        if not isinstance(one, SequenceScore):
+            raise SystemExit("\n".join(one))
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("annotations", type=Path)
+    parser.add_argument("--sequences", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        pairs = link_set(asked.annotations, Path(name), asked.sequences)
+        whole, frames_only = (
+            [
+                task
+                for truth, masks in pairs
+                for task in object_tasks(truth.name, truth, masks, objects=None, with_temporal=t)
+            ]
+            for t in (True, False)
+        )
+        seconds = {
+            "reading": seconds_reading(whole, asked.jobs),
+            "J and F": seconds_scoring(frames_only, asked.jobs),
+            "J, F and T": seconds_scoring(whole, asked.jobs),
+        }
+        frames = sum(len(find_masks(truth, None).paths) for truth, _ in pairs)
+    for what, duration in seconds.items():
+        share = seconds["reading"] / duration
+        sys.stdout.write(
+            f"{what:11} {duration:6.1f} s for {frames} frames of {len(pairs)} sequences on "
+            f"{asked.jobs} cores, reading {share:4.0%}\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

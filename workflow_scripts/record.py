@@ -1,0 +1,22 @@
+"""Write what a reader needs to repeat the run: versions, commit, machine, configuration."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from masktrack_core.io import atomic_path
+from masktrack_core.provenance import job_log, run_record
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write the record and the configuration as the workflow read it, one YAML file."""
+    with job_log(job.log[0], __file__), atomic_path(Path(job.output[0])) as temporary:
+        content = {"record": run_record({}), "config": dict(job.params.config)}
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+main(snakemake)

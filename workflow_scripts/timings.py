@@ -1,0 +1,25 @@
+"""Gather what the jobs cost into a table and a figure: where the time goes, by stage."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.figures import write_figure
+from masktrack_core.io import write_csv
+from masktrack_core.plots import stages_figure
+from masktrack_core.provenance import job_log
+from masktrack_core.timings import read_timings, stage_table
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write a row a stage, and its picture."""
+    with job_log(job.log[0], __file__):
+        jobs = read_timings(Path(job.params.benchmarks), Path(job.params.logs))
+        stages = stage_table(jobs)
+        write_csv(Path(job.output.table), stages, decimals=2)
+        write_figure(stages_figure(stages), [job.output.pdf, job.output.png])
+
+
+main(snakemake)
