@@ -1,4 +1,4 @@
-# What the jobs of a rule ask a cluster for: rows of `needs`, doubled with every attempt.
+# What jobs ask a cluster for, from the table `needs` of the configuration; twice as much a retry.
 
 
 def needs(rule):
