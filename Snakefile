@@ -22,7 +22,6 @@ pathvars:
 
 
 include: "rules/common.smk"
-include: "rules/needs.smk"
 include: "rules/inputs.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"

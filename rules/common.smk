@@ -41,6 +41,15 @@ def code(script):
     return core_digest(SCRIPTS / f"{script}.py")
 
 
+def needs(rule):
+    """Return memory (MB) and run time (minutes) of a rule's jobs as functions of the attempt."""
+
+    def doubled(amount):
+        return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+    return {name: doubled(amount) for name, amount in config["needs"][rule].items()}
+
+
 def row(table, key):
     """Return a function from wildcards to the row of a parameter table that a wildcard names."""
     return lambda wildcards: config[table][wildcards[key]]

@@ -11,6 +11,8 @@ rule record:
         ),
     log:
         "<logs>/record/record.log",
+    benchmark:
+        "<benchmarks>/record/record.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:

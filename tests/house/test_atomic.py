@@ -27,7 +27,6 @@ ELSEWHERE = {
     ("unpacking.py", "_members"): "opens to read",
     ("training_state.py", "_read_one"): "opens to read",
     ("run_locks.py", "announce_run"): "a kernel lock; the name of a machine in it, read only here",
-    ("overlays.py", "_film"): "given the temporary name of write_film",
     ("rendered_layouts.py", "_save"): "below the temporary folder of write_video_set, write_stills",
     ("rendered_layouts.py", "_write_segtrack_v2"): "below that folder",
     ("rendered_layouts.py", "_write_attributes"): "below that folder",
