@@ -115,6 +115,11 @@ class Runs:
         done = subprocess.run([*self.command, "-n", TARGET], capture_output=True, text=True)
         return list({job["jobid"]: job for job in blocks(done.stdout + done.stderr)}.values())
 
+    def await_first_job(self):
+        """Wait until a job was begun, or the run is over: a kill before that says little."""
+        while self.process.poll() is None and not list(blocks(self.text())):
+            time.sleep(0.1)
+
     def jobs(self):
         """Return the processes of jobs, which run a copy of a script under Snakemake."""
         found = []
@@ -176,6 +181,7 @@ def disturb(runs, kills, mean_s):
     number = 0
     while number < kills:
         runs.start()
+        runs.await_first_job()
         wait = random.uniform(0.05, 2) * mean_s
         if runs.end(wait) == 0:
             runs.note_finished()
@@ -185,11 +191,12 @@ def disturb(runs, kills, mean_s):
             raise SystemExit(f"run {runs.count} failed by itself:\n{runs.text()[-3000:]}")
         number += 1
         how = random.choices(["all", "job", "parent"], [2, 1, 1])[0]
+        how = "all" if how == "job" and not runs.jobs() else how
         what = runs.kill(how)
         done = runs.note_finished()
         rows.append({"fault": how, "what": what, "after_s": round(wait, 1), "finished": len(done)})
         row(number, how, what, done)
-        if number >= kills // 3:
+        if number >= kills // 3 and runs.finished:
             for name, act in list(damage.items()):
                 outcome = act(runs)
                 if outcome:
