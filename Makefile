@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup table2 networks test cluster lint format unlock clean
+.PHONY: help setup table2 networks test faults cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -23,14 +23,18 @@ $(READY): requirements.lock pyproject.toml
 table2: $(READY)  ## results/table2.csv of the embedded benchmark
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/table2.csv
 
-networks: $(READY)  ## the networks that come with the package, trained anew
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/export/rgb.safetensors results/export/box.safetensors
-	cp results/export/rgb.safetensors masktrack_core/trained/mask.safetensors
-	cp results/export/box.safetensors masktrack_core/trained/box.safetensors
+networks: $(READY)  ## the networks that come with the package, trained anew; CONFIG=my.yaml names your data
+	@test -n "$(CONFIG)" || { echo "make: expected CONFIG=my.yaml, a copy of examples/davis_on_disk.yaml with your folders"; exit 1; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --configfile $(CONFIG) -- results/davis/export/ours.safetensors results/davis/export/ours_box.safetensors
+	cp results/davis/export/ours.safetensors masktrack_core/trained/mask.safetensors
+	cp results/davis/export/ours_box.safetensors masktrack_core/trained/box.safetensors
 	sha256sum masktrack_core/trained/*.safetensors  # into the table of trained/README.md
 
 test: $(READY)  ## every test, one complete run of the embedded benchmark among them
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+faults: $(READY)  ## a run that is killed and damaged again and again
+	$(BIN)/python -m pytest -m faults tests/workflow/test_faults.py
 
 cluster: $(READY)  ## tests on a SLURM of one node; skipped without root and Debian's packages
 	-$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock

@@ -299,7 +299,7 @@ def test_every_problem_of_a_sequence_is_found_not_the_first(tmp_path):
 def test_a_binary_mask_read_as_labels_is_found(tmp_path):
     problems = check_video(index_video(write_davis(tmp_path), "davis2017", "cows", [1]))
     assert len(problems) == 1
-    assert "encoding (binary or labels)" in problems[0]
+    assert "the layout's encoding" in problems[0]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A few kills and damage over the short chain; the long run is benchmarks/faults.py."""
+"""A few kills and damage over the short chain (make faults); longer: benchmarks/faults.py."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from .conftest import ROOT
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_run_that_is_killed_and_damaged_ends_with_the_same_bytes(tmp_path):
     command = [sys.executable, str(ROOT / "benchmarks" / "faults.py"), "--short"]
     command += ["--folder", str(tmp_path / "faults"), "--kills", "5", "--mean-s", "12"]

@@ -27,7 +27,7 @@ def offered(tmp_path):
 
 
 def configuration(server, checksum):
-    url = f"{server.base}/breaks/mobilenet_v2.pth"
+    url = f"{server.base}/breaks_once/mobilenet_v2.pth"
     slim_row = {"input": "mask", "stills": ["rendered"], "deformation": "paper"}
     trained = {"augmentation": "offline", "crop": "full", "schedule": "offline"}
     return SHORT | {
