@@ -28,19 +28,6 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 TABLES = ("table2.csv", "table2_sequences.csv", "table2.md")
-#: One clip of each set and a few steps, as tests/workflow/conftest.py has it.
-SHORT = {
-    "stills": {"rendered": {"rendered": 24}},
-    "datasets": {
-        "rendered_davis": {"only": ["rally"]},
-        "rendered_youtube_objects": {"only": ["car-0001-001"]},
-        "rendered_segtrack": {"only": ["sidewinder"]},
-    },
-    "schedules": {
-        "offline": {"iterations": 12, "batch_size": 2},
-        "online": {"iterations": 3, "batch_size": 2},
-    },
-}
 TARGET = "results/table2.csv"
 DONE = re.compile(r"^Finished jobid: (\d+) \(Rule: (\w+)\)", re.MULTILINE)
 
@@ -326,7 +313,9 @@ def main():
     options = parser.parse_args()
     random.seed(options.seed)
     # More often than anybody would: kills come every few seconds. No result depends on it.
-    overlay = (SHORT if options.short else {}) | {"state_every_s": 2}
+    overlay = {"state_every_s": 2}
+    if options.short:
+        overlay |= yaml.safe_load((ROOT / "examples" / "short.yaml").read_text())
     want, jobs, seconds = undisturbed(options.folder / "undisturbed", overlay, options.cores)
     print(f"undisturbed: {jobs} jobs in {seconds:.0f} s", flush=True)
     runs = Runs((options.folder / "disturbed").absolute(), overlay, options.cores)

@@ -64,6 +64,7 @@ def _costs(timings: Path | None) -> "pd.DataFrame":
     known = read_facts("unit_costs")
     if timings is None:
         return known
-    measured = read_stages(timings).rename(columns={"stage": "rule", "cpu_s_per_job": "cpu_s_"})
-    both = measured[["rule", "cpu_s_"]].merge(known[["rule", "disk_mb"]], on="rule", how="left")
-    return both.rename(columns={"cpu_s_": "cpu_s"}).assign(how=f"median of {timings}")
+    measured = read_stages(timings)[["stage", "cpu_s_per_job"]]
+    measured.columns = ["rule", "cpu_s"]
+    both = measured.merge(known[["rule", "disk_mb"]], on="rule", how="left")
+    return both.assign(how=f"median of {timings}")

@@ -15,7 +15,7 @@ import requests
 from tqdm import tqdm
 
 from masktrack_core.errors import InputError
-from masktrack_core.io import atomic_path
+from masktrack_core.io import atomic_path, write_text
 from masktrack_core.mirrors import Archive
 
 __all__ = ["Archive", "fetch", "file_digest", "received", "write_receipt"]
@@ -65,8 +65,7 @@ def write_receipt(path: Path, receipt: Path) -> None:
     Workflows wait for the receipt: Snakemake deletes the outputs of a job that runs again, and
     would delete gigabytes, or what a person put there by hand.
     """
-    with atomic_path(receipt) as temporary:
-        temporary.write_text(f"{file_digest(path)}  {path.name}\n", encoding="utf-8")
+    write_text(receipt, f"{file_digest(path)}  {path.name}\n")
 
 
 def received(receipt: Path) -> Path:
@@ -220,8 +219,7 @@ def _record(path: Path, *, of: Path | None = None) -> None:
     """Write the digest of the first download beside it, in the form that ``sha256sum -c`` reads."""
     digest = file_digest(of or path)
     log.info("%s: no checksum is published; from now on it is sha256:%s", path.name, digest)
-    with atomic_path(_recorded(path)) as temporary:
-        temporary.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+    write_text(_recorded(path), f"{digest}  {path.name}\n")
 
 
 def _forget(part: Path) -> None:

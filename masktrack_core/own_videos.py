@@ -19,7 +19,7 @@ from masktrack_core.arrays import Box, Mask
 from masktrack_core.datasets import folder_fingerprint
 from masktrack_core.download import file_digest
 from masktrack_core.errors import InputError
-from masktrack_core.io import atomic_path, write_labels, write_mask
+from masktrack_core.io import write_labels, write_mask, write_text
 from masktrack_core.masks import box_mask, merge_objects
 from masktrack_core.object_masks import read_objects
 from masktrack_core.own_tracks import ObjectRun, Request, motion_frames
@@ -135,7 +135,7 @@ def _write_masks(
 
 
 def _check_apart(clip: Clip, out: Path) -> None:
-    """Raise `InputError` where masks would lie among the frames of the clip, ."""
+    """Raise `InputError` where masks would lie among the frames of the clip."""
     if clip.path.is_dir() and out.resolve() == clip.path.resolve():
         raise InputError(
             f"{out}: expected another folder than the clip's, where masks and frames would mix; "
@@ -203,5 +203,4 @@ def _earlier(place: Path) -> dict[str, object] | None:
 
 
 def _write_record(out: Path, record: Mapping[str, object]) -> None:
-    with atomic_path(out / WORK / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
+    write_text(out / WORK / RECORD, json.dumps(record, indent=1, sort_keys=True))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from masktrack_core.io import atomic_path
+from masktrack_core.io import write_text
 from masktrack_core.provenance import job_log, run_record
 
 if TYPE_CHECKING:
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the record and the configuration as the workflow read it, one YAML file."""
-    with job_log(job.log[0], __file__), atomic_path(Path(job.output[0])) as temporary:
+    with job_log(job.log[0], __file__):
         content = {"record": run_record({}), "config": dict(job.params.config)}
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        write_text(Path(job.output[0]), text)
 
 
 main(snakemake)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from masktrack_core.planning import GPU_RULES
 from tests.workflow.conftest import ROOT, Workflow
 
 from .conftest import OVERLAY, Cluster, absent
@@ -20,7 +21,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(REASON), reason=REASO
 #: What a user edits: two CPUs a group; no slurmdbd; a test does not wait.
 SITE = ["--cores", "2", "--slurm-status-command", "squeue"]
 SITE += ["--slurm-init-seconds-before-status-checks", "1"]
-GPU_RULES = "train", "finetune", "annotate_boxes", "track"
 TABLES = "results/table2.csv", "results/table2_sequences.csv", "results/table2.md"
 NETWORK = "results/networks/segment.safetensors"
 STATE = "results/state/networks/segment"

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from masktrack_core.planning import GPU_RULES
+
 ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
 BODIES = dict(re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", RULES, re.MULTILINE | re.DOTALL))
@@ -38,7 +40,7 @@ def test_a_cluster_profile_repeats_the_default_one_which_it_replaces(name):
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_exactly_the_rules_that_want_a_gpu_go_where_gpus_are(name):
     wanting = {rule for rule, body in BODIES.items() if "gpu=GPU" in body}
-    assert set(profile(name)["set-resources"]) == wanting
+    assert set(profile(name)["set-resources"]) == wanting == set(GPU_RULES)
 
 
 @pytest.mark.parametrize("name", CLUSTERS)

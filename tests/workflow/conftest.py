@@ -50,18 +50,7 @@ def workflow(tmp_path):
 
 
 #: Laid over config.yaml: one clip of each set and a few steps of training, for tests of the chain.
-SHORT = {
-    "stills": {"rendered": {"rendered": 24}},
-    "datasets": {
-        "rendered_davis": {"only": ["rally"]},
-        "rendered_youtube_objects": {"only": ["car-0001-001"]},
-        "rendered_segtrack": {"only": ["sidewinder"]},
-    },
-    "schedules": {
-        "offline": {"iterations": 12, "batch_size": 2},
-        "online": {"iterations": 3, "batch_size": 2},
-    },
-}
+SHORT = yaml.safe_load((ROOT / "examples" / "short.yaml").read_text())
 
 
 @pytest.fixture
