@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup table2 networks test faults cluster lint format unlock clean
+.PHONY: help setup table2 networks test faults executors cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -36,8 +36,10 @@ test: $(READY)  ## every test, one complete run of the embedded benchmark among 
 faults: $(READY)  ## a run that is killed and damaged again and again
 	$(BIN)/python -m pytest -m faults tests/workflow/test_faults.py
 
-cluster: $(READY)  ## tests on a SLURM of one node; skipped without root and Debian's packages
-	-$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock
+executors: $(READY)  ## the executors of requirements-slurm.lock, for clusters
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock
+
+cluster: executors  ## tests on a SLURM of one node; skipped without root and Debian's packages
 	$(BIN)/python -m pytest -rs tests/cluster
 
 lint: $(READY)  ## the checks of style, types and workflow

@@ -320,7 +320,7 @@ def main():
     print(f"undisturbed: {jobs} jobs in {seconds:.0f} s", flush=True)
     runs = Runs((options.folder / "disturbed").absolute(), overlay, options.cores)
     began = time.monotonic()
-    rows = disturb(runs, options.kills, options.mean_s or 0.8 * seconds / options.kills + 6)
+    rows = disturb(runs, options.kills, options.mean_s or 0.5 * seconds / options.kills)
     runs.start()
     status = runs.end()
     runs.note_finished()

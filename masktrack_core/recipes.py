@@ -53,6 +53,7 @@ class FinetuningRecipe(_Recipe):
     #: None: that of the network, so that online training sees what offline training saw
     deformation: str | None = None
     samples: int = 1000
+    offline_share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The whole method for people: frames and annotations in, masks out (paper §3)."""
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import pandas as pd
 from masktrack_core.arrays import Mask
 from masktrack_core.augment import AugmentationParams
 from masktrack_core.deform import DeformationParams, as_prior
+from masktrack_core.errors import InputError
 from masktrack_core.examples import FirstFrameExamples, FirstFrameParams
 from masktrack_core.masks import canonical
 from masktrack_core.network import MaskTrackNet
@@ -35,11 +37,24 @@ class FinetuningParams:
     schedule: TrainParams = field(default_factory=partial(TrainParams, iterations=200))
     #: the training set made of the annotated frames
     examples: FirstFrameParams = field(default_factory=FirstFrameParams)
+    #: ours: share of the offline weights in the mean of them and the fine-tuned ones, from 0
+    offline_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a share that leaves nothing of what was learnt with ``InputError``."""
+        if not 0 <= self.offline_share < 1:
+            raise InputError(
+                f"offline_share: expected at least 0 and below 1, got {self.offline_share}; "
+                "0 is the paper's, 1 would be no fine-tuning"
+            )
 
     @classmethod
-    def from_rows(cls, rows: Mapping[str, Any], *, samples: int) -> Self:
-        """Return the parameters of the rows that one row of ``finetunings`` names."""
+    def from_rows(
+        cls, rows: Mapping[str, Any], *, samples: int = 1000, offline_share: float = 0.0
+    ) -> Self:
+        """Return the parameters of a row of ``finetunings`` and of the rows that it names."""
         return cls(
+            offline_share=offline_share,
             schedule=TrainParams(**rows["schedule"]),
             examples=FirstFrameParams(
                 crop=CropParams(**rows["crop"]),
@@ -61,6 +76,8 @@ def finetune(
 ) -> pd.DataFrame:
     """Train the network, in place, on the annotated frames; return its losses.
 
+    With ``offline_share`` its weights are then averaged with those it came with (Wortsman et al.,
+    "Robust fine-tuning of zero-shot models", CVPR 2022): one network, which forgets less.
     Raises ``InputError`` for annotations that do not fit the frames.
     """
     annotations = checked_annotations(frames, annotations)
@@ -70,7 +87,12 @@ def finetune(
         prior_kind=network.spec.prior,
         seed=seed,
     )
-    return train(network, examples, params.schedule, seed=seed, run=run)
+    before = copy.deepcopy(network.state_dict()) if params.offline_share else {}
+    losses = train(network, examples, params.schedule, seed=seed, run=run)
+    # Paper: the fine-tuned network alone. Ours forgets what an object that turns will look like.
+    for name, offline in before.items():
+        network.state_dict()[name].lerp_(offline, params.offline_share)
+    return losses
 
 
 def segment_boxes(

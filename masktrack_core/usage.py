@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 #: Key of a network's record under which its usage is kept, as JSON.
 USAGE = "usage"
+#: What a row of ``finetunings`` says beside the names of other rows.
+_OF_FINETUNING = "samples", "offline_share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +63,9 @@ def read_usage(record: Mapping[str, str], *, where: str = "weights") -> Usage:
             log.info("%s: says nothing of its use; the paper's 5 px and 200 steps are taken", where)
             return _inferred(json.loads(record.get("rows", "{}")))
         values = json.loads(record[USAGE])
-        finetuning = values["finetuning"]
         return Usage(
             propagation=PropagationParams(**values["propagation"]),
-            finetuning=finetuning
-            and FinetuningParams.from_rows(values["rows"], samples=finetuning["samples"]),
+            finetuning=_finetuning(values["finetuning"], values["rows"]),
             trained_on=str(values["trained_on"]),
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -75,11 +75,18 @@ def read_usage(record: Mapping[str, str], *, where: str = "weights") -> Usage:
         ) from error
 
 
+def _finetuning(row: Mapping[str, Any] | None, rows: Mapping[str, Any]) -> FinetuningParams | None:
+    if row is None:
+        return None
+    said = {key: row[key] for key in _OF_FINETUNING if key in row}
+    return FinetuningParams.from_rows(rows, **said)
+
+
 def _inferred(rows: Mapping[str, Any]) -> Usage:
     schedule = dict(rows.get("schedule") or {}) | {"iterations": 200, "warmup": 0, "ema": None}
     taught = {"schedule": schedule, "crop": rows.get("crop") or {}}
     taught |= {"augmentation": {}, "deformation": {}}
     return Usage(
         propagation=PropagationParams(),
-        finetuning=FinetuningParams.from_rows(taught, samples=1000),
+        finetuning=FinetuningParams.from_rows(taught),
     )

@@ -74,7 +74,10 @@ rule finetune:
         code=code("finetune"),
         seed=config["seed"],
         device=config["device"],
-        samples=lambda wildcards: config["finetunings"][wildcards.finetuning]["samples"],
+        finetuning=lambda wildcards: {
+            key: config["finetunings"][wildcards.finetuning][key]
+            for key in ("samples", "offline_share")
+        },
         rows=finetuning_rows,
         state=f"{RESULTS}/state/finetuned/{{network}}/{{finetuning}}/{{annotation}}/{{dataset}}/{{sequence}}/{{object}}",
         threads=config["threads"]["finetune"],

@@ -26,12 +26,12 @@ def main(job: "Snakemake") -> None:
         annotations = read_annotations(Path(job.input.annotations))
         network, record = load_network(Path(job.input.network))
         network.to(use_device(p.device, p.threads))
-        params = FinetuningParams.from_rows(p.rows, samples=p.samples)
+        params = FinetuningParams.from_rows(p.rows, **p.finetuning)
         every = job.resources.state_every_s
         run = RunParams(state=Path(p.state), code=p.code, save_every_s=every, progress=label)
         losses = finetune(network, video, annotations, params, seed=p.seed, run=run)
         data = content_digests([Path(job.input.annotations)])
-        made_of = {"online": dict(p.rows), "samples": p.samples, "offline": record}
+        made_of = {"online": dict(p.rows) | dict(p.finetuning), "offline": record}
         online = run_record({"code": p.code, "seed": p.seed, "data": data} | made_of)
         write_table(Path(job.output.losses), losses, LOSSES)
         save_weights(Path(job.output.network), network, online)

@@ -25,6 +25,8 @@ TABLES = "results/table2.csv", "results/table2_sequences.csv", "results/table2.m
 NETWORK = "results/networks/segment.safetensors"
 STATE = "results/state/networks/segment"
 SAID = "results/logs/slurm/rule_train/segment"
+#: Of a training that is cancelled: seconds of work, so that it is still at it when scancel comes.
+STEPS = 600
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +122,7 @@ def test_a_job_killed_for_its_memory_is_tried_again_with_twice_as_much(node, tmp
 
 def test_a_cancelled_training_goes_on_from_its_state_to_the_same_weights(node, local, tmp_path):
     overlay = copy.deepcopy(OVERLAY) | {"state_every_s": 0}
-    overlay["schedules"]["offline"]["iterations"] = 60
+    overlay["schedules"]["offline"]["iterations"] = STEPS
     for name in ("alone", "cancelled"):
         shutil.copytree(local, tmp_path / name)
         shutil.rmtree(tmp_path / name / "results" / "networks")
@@ -139,7 +141,7 @@ def test_a_cancelled_training_goes_on_from_its_state_to_the_same_weights(node, l
     assert [state for _, state, _ in submitted("train")[before:]] == ["CANCELLED", "COMPLETED"]
     second = submitted("train")[-1][0]
     said = (folder / SAID / f"{second}.log").read_text()
-    assert int(re.search(r"(\d+)/60", said)[1]) > 0
+    assert int(re.search(rf"(\d+)/{STEPS}", said)[1]) > 0
     assert (folder / NETWORK).read_bytes() == (tmp_path / "alone" / NETWORK).read_bytes()
 
 

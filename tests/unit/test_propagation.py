@@ -17,7 +17,7 @@ from masktrack_core.metrics import contour_accuracy, region_similarity
 from masktrack_core.network import NetworkSpec, build_network
 from masktrack_core.propagation import PropagationParams, nearest_spans, predict, propagate
 from masktrack_core.regions import CropParams
-from masktrack_core.segmentation import FinetuningParams, segment_video
+from masktrack_core.segmentation import FinetuningParams, finetune, segment_video
 from masktrack_core.training import TrainParams
 
 
@@ -186,6 +186,30 @@ def test_annotations_that_cannot_start_are_refused(annotations, message):
     frames, _ = moving_square()
     with pytest.raises(InputError, match=message):
         run(frames, annotations)
+
+
+def test_a_share_of_the_offline_weights_is_kept_in_the_fine_tuned_ones():
+    frames, masks = moving_square()
+    given = build_network(
+        NetworkSpec(backbone="slim", head="decoder"), generator=torch.Generator().manual_seed(0)
+    )
+    schedule = TrainParams(iterations=2, batch_size=1)
+    examples = FirstFrameParams(crop=CropParams(size=33), samples=2)
+    learnt = {}
+    for share in (0, 0.25):
+        network = copy.deepcopy(given)
+        params = FinetuningParams(schedule=schedule, examples=examples, offline_share=share)
+        finetune(network, frames, {0: masks[0]}, params, seed=0)
+        learnt[share] = network.state_dict()
+    for name, offline in given.state_dict().items():
+        mean = 0.75 * learnt[0][name] + 0.25 * offline
+        torch.testing.assert_close(learnt[0.25][name], mean)
+    assert any((learnt[0][name] != offline).any() for name, offline in given.state_dict().items())
+
+
+def test_a_share_of_all_is_no_fine_tuning():
+    with pytest.raises(InputError, match="offline_share: expected at least 0 and below 1, got 1"):
+        FinetuningParams(offline_share=1)
 
 
 def test_a_mask_of_a_1_bit_picture_is_a_mask_like_any_other():

@@ -1,5 +1,6 @@
 """Wrong configurations and wrong files stop the run with the file or key that is wrong."""
 
+import copy
 import shutil
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from .conftest import ROOT, Workflow
+from .conftest import ROOT, SHORT, Workflow
 
 
 def stop(workflow, *arguments):
@@ -66,7 +67,7 @@ def on_disk(tmp_path):
         picture = np.random.default_rng(t).integers(0, 255, (*SIZE, 3), np.uint8)
         Image.fromarray(picture).save(frames / f"{t:05d}.jpg")
         save_truth(truths / f"{t:05d}.png", SIZE, 10 + t)
-    overlay = {
+    overlay = copy.deepcopy(SHORT) | {
         "datasets": {"mine": {"title": "M", "layout": "davis", "root": str(tmp_path / "set")}},
         "tables": {
             "mine": {

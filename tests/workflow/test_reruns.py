@@ -38,6 +38,14 @@ def test_nothing_reruns_when_nothing_changed(finished):
     assert "Nothing to be done" in run.output
 
 
+def test_one_core_gives_the_same_bytes_as_two(finished, tmp_path):
+    run = Workflow(tmp_path, SHORT)("--cores", "1", "results/table2.csv")
+    assert run.status == 0, run.output[-3000:]
+    for name in ("table2.csv", "table2_sequences.csv", "table2.md"):
+        alone, together = (folder / "results" / name for folder in (tmp_path, finished))
+        assert alone.read_bytes() == together.read_bytes(), name
+
+
 def test_workers_and_the_interval_of_states_rerun_nothing(changed):
     assert changed(lambda config: config.update(loader_workers=0, state_every_s=7)) == {}
 
