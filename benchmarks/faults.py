@@ -185,6 +185,8 @@ def disturb(runs, kills, mean_s):
         row(number, how, what, done)
         if number >= kills // 3 and runs.finished:
             for name, act in list(damage.items()):
+                if name == LAST and number < kills:
+                    continue
                 outcome = act(runs)
                 if outcome:
                     del damage[name]
@@ -300,6 +302,8 @@ DAMAGE = {
     "bad track": damaged("tracks/**/*.zip"),
     "bad scores": damaged("scores/**/*.csv"),
 }
+#: Only the table reads scores, so that nothing is left to kill once it has said so.
+LAST = "bad scores"
 
 
 def main():
