@@ -57,14 +57,12 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _costs(timings: Path | None) -> "pd.DataFrame":
-    """Return unit costs: the package's, or an earlier run's with the package's disk."""
+    """Return unit costs: the package's, or an earlier run's, which say nothing of disk."""
     from masktrack_core.datasets import read_facts
     from masktrack_core.timings import read_stages
 
-    known = read_facts("unit_costs")
     if timings is None:
-        return known
+        return read_facts("unit_costs")
     measured = read_stages(timings)[["stage", "cpu_s_per_job"]]
     measured.columns = ["rule", "cpu_s"]
-    both = measured.merge(known[["rule", "disk_mb"]], on="rule", how="left")
-    return both.assign(how=f"median of {timings}")
+    return measured.assign(disk_mb=float("nan"), how=f"median of {timings}")
