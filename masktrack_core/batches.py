@@ -1,6 +1,7 @@
 """Batches of examples for the network, made in the background where wanted."""
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -57,13 +58,16 @@ def batches(
         sampler=steps,
         num_workers=min(workers, len(os.sched_getaffinity(0))),
         pin_memory=pin,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_begin_worker,
         collate_fn=_as_it_is,
     )
     return iter(loader)
 
 
-def _one_thread(_worker: int) -> None:
+def _begin_worker(_worker: int) -> None:
+    # A scheduler sends SIGTERM to every process of a job. Whom the workers serve answers it and
+    # then ends them; a worker that died of it would take the state's saving with it.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # OpenCV's threads do not survive the fork of a worker, and workers are as many as cores.
     cv2.setNumThreads(0)
 

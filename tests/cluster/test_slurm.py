@@ -26,7 +26,7 @@ NETWORK = "results/networks/segment.safetensors"
 STATE = "results/state/networks/segment"
 SAID = "results/logs/slurm/rule_train/segment"
 #: Of a training that is cancelled: seconds of work, so that it is still at it when scancel comes.
-STEPS = 600
+STEPS = 300
 
 
 @pytest.fixture(scope="module")

@@ -259,6 +259,17 @@ def test_sigterm_saves_the_state_and_raises(tmp_path, uninterrupted):
     assert identical(trained(state=state), uninterrupted)
 
 
+def test_sigterm_to_every_process_of_a_job_saves_the_state_too(tmp_path, uninterrupted):
+    def cancel():  # in a worker: first itself, then the training
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getppid(), signal.SIGTERM)
+
+    state = tmp_path / "state"
+    with pytest.raises(TrainingInterruptedError, match=r"stopped by SIGTERM after \d of 6 steps"):
+        trained(examples=breaking_in(7, cancel), state=state, workers=1)
+    assert identical(trained(state=state), uninterrupted)
+
+
 def test_a_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
     state = tmp_path / "state"
     params = TrainParams(iterations=50, batch_size=2, learning_rate=1e6)
