@@ -29,6 +29,8 @@ class PropagationParams:
     ``region``: side of the square shown to the network, in longer sides of the previous mask's
     box; None shows the whole frame, as the paper does.
     ``region_size``, ``region_minimum``: pixels the square is resized to, and its smallest side.
+    ``flow_weight``: of the second of two streams in the average; the first has the rest. 0.5 is
+    the paper's average (§3.3).
     """
 
     dilation_radius: float = 5.0
@@ -36,6 +38,7 @@ class PropagationParams:
     region: float | None = None
     region_size: int = 321
     region_minimum: float = 160.0
+    flow_weight: float = 0.5
 
 
 class FrameSequence(Protocol):
@@ -60,13 +63,15 @@ def propagate(
 
     Each frame is reached from the annotation nearest in time, forwards or backwards (paper
     §5.4); a frame in the middle is reached forwards. An annotated frame answers its annotation.
-    Several streams (frames, flow magnitude) are averaged, and the average guides the next frame;
-    ``network`` is one for all of them, or as many, one for each. Frames do not come in order of
+    ``streams`` are one, or two that are averaged (frames, flow magnitude), and the average guides
+    the next frame; ``network`` is one for both of them, or two, one for each. Frames do not come in order of
     time. Memory does not grow with the video.
 
     Raises ``InputError`` for no annotation, one outside the video, an empty one or one of
-    another size than its frame, and for another number of networks than of streams.
+    another size than its frame, for more than two streams, and for another number of networks.
     """
+    if not 1 <= len(streams) <= 2:
+        raise InputError(f"streams: expected one or two (frames, flow), got {len(streams)}")
     annotations = checked_annotations(streams[0], annotations)
     networks = [*network] if isinstance(network, Sequence) else [network] * len(streams)
     if len(networks) != len(streams):
@@ -97,7 +102,10 @@ def _average(
 ) -> Prob:
     pairs = zip(networks, frames, strict=True)
     probs = [predict(network, frame, previous, params) for network, frame in pairs]
-    return np.asarray(np.mean(np.stack(probs), axis=0, dtype=np.float32))
+    if len(probs) == 1:
+        return probs[0]
+    weight = np.float32(params.flow_weight)
+    return np.asarray((1 - weight) * probs[0] + weight * probs[1])
 
 
 def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: PropagationParams) -> Prob:

@@ -99,12 +99,23 @@ def test_after_an_empty_frame_the_last_mask_goes_on_guiding():
     assert np.array_equal(probs[3] > 0.5, masks[3])
 
 
-def test_streams_are_averaged():
+@pytest.mark.parametrize(("chosen", "weight"), [({}, 0.5), ({"flow_weight": 0.2}, 0.2)])
+def test_streams_are_averaged_the_second_with_the_weight_of_the_flow(chosen, weight):
     frames, masks = moving_square(length=2)
-    params = PropagationParams(dilation_radius=3)
+    params = PropagationParams(dilation_radius=3, **chosen)
     dark = np.zeros_like(frames)
-    both = dict(propagate(Follower(), [frames, dark], {0: masks[0]}, params))
-    assert both[1][masks[1]] == pytest.approx(0.5, abs=1e-3)
+    for streams, share in (([frames, dark], 1 - weight), ([dark, frames], weight)):
+        both = dict(propagate(Follower(), streams, {0: masks[0]}, params))
+        assert both[1][masks[1]] == pytest.approx(share, abs=1e-3)
+    alone = dict(propagate(Follower(), [frames], {0: masks[0]}, params))
+    assert alone[1][masks[1]] == pytest.approx(1, abs=1e-3)
+
+
+def test_more_than_two_streams_are_refused():
+    frames, masks = moving_square()
+    for streams in ([], [frames] * 3):
+        with pytest.raises(InputError, match="one or two .*, got"):
+            list(propagate(Follower(), streams, {0: masks[0]}, PropagationParams()))
 
 
 def test_each_stream_may_have_a_network_of_its_own():
