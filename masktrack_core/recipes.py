@@ -43,6 +43,10 @@ class NetworkRecipe(_Recipe):
     schedule: str | None = None
 
 
+#: What a row of ``finetunings`` says itself, beside the names of other rows.
+FINETUNING_KEYS = "samples", "offline_share"
+
+
 @dataclass(frozen=True, kw_only=True)
 class FinetuningRecipe(_Recipe):
     """How a network learns one object online (paper §3.2)."""

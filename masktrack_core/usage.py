@@ -9,14 +9,13 @@ from typing import Any
 
 from masktrack_core.errors import InputError
 from masktrack_core.propagation import PropagationParams
+from masktrack_core.recipes import FINETUNING_KEYS
 from masktrack_core.segmentation import FinetuningParams
 
 log = logging.getLogger(__name__)
 
 #: Key of a network's record under which its usage is kept, as JSON.
 USAGE = "usage"
-#: What a row of ``finetunings`` says beside the names of other rows.
-_OF_FINETUNING = "samples", "offline_share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,7 @@ def read_usage(record: Mapping[str, str], *, where: str = "weights") -> Usage:
 def _finetuning(row: Mapping[str, Any] | None, rows: Mapping[str, Any]) -> FinetuningParams | None:
     if row is None:
         return None
-    said = {key: row[key] for key in _OF_FINETUNING if key in row}
+    said = {key: row[key] for key in FINETUNING_KEYS if key in row}
     return FinetuningParams.from_rows(rows, **said)
 
 

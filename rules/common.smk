@@ -10,6 +10,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment import Experiment
 from masktrack_core.provenance import core_digest
 from masktrack_core.published import weights_file
+from masktrack_core.recipes import FINETUNING_KEYS
 from masktrack_core.run_locks import announce_run
 
 try:

@@ -76,7 +76,7 @@ rule finetune:
         device=config["device"],
         finetuning=lambda wildcards: {
             key: config["finetunings"][wildcards.finetuning][key]
-            for key in ("samples", "offline_share")
+            for key in FINETUNING_KEYS
         },
         rows=finetuning_rows,
         state=f"{RESULTS}/state/finetuned/{{network}}/{{finetuning}}/{{annotation}}/{{dataset}}/{{sequence}}/{{object}}",
