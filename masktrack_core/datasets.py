@@ -30,7 +30,7 @@ _Key: TypeAlias = str | int
 #: Columns of the facts that hold names; every other column holds numbers.
 _TEXT_FACTS = frozenset(
     {"sequence", "set", "class", "technique", "split", "attribute", "method", "dataset", "aspect"}
-    | {"variant", "what", "url", "checksum", "source", "rule", "how"}
+    | {"variant", "what", "url", "checksum", "source", "rule", "how", "backbone"}
 )
 
 

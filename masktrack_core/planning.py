@@ -1,7 +1,7 @@
 """What a run would cost: the jobs that Snakemake plans, times what one of each kind costs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,15 @@ def planned_jobs(text: str) -> dict[str, int]:
         raise InputError(f"snakemake -n: expected a plan, got none; correct what it says:\n{last}")
     counts = (line.split() for line in found[1].splitlines())
     return {rule: int(count) for rule, count in counts}
+
+
+def costs_with(costs: pd.DataFrame, backbones: Set[str]) -> pd.DataFrame:
+    """Return the unit costs that hold for these backbones, one row a rule.
+
+    A row of ``costs`` whose ``backbone`` is empty holds for any; of several the dearest is taken.
+    """
+    holds = costs[costs.backbone.isin({"", *backbones})]
+    return holds.sort_values("cpu_s", ascending=False).drop_duplicates("rule")
 
 
 def plan_table(

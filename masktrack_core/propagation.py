@@ -64,8 +64,8 @@ def propagate(
     Each frame is reached from the annotation nearest in time, forwards or backwards (paper
     §5.4); a frame in the middle is reached forwards. An annotated frame answers its annotation.
     ``streams`` are one, or two that are averaged (frames, flow magnitude), and the average guides
-    the next frame; ``network`` is one for both of them, or two, one for each. Frames do not come in order of
-    time. Memory does not grow with the video.
+    the next frame; ``network`` is one for both of them, or two, one for each. Frames do not come in
+    order of time. Memory does not grow with the video.
 
     Raises ``InputError`` for no annotation, one outside the video, an empty one or one of
     another size than its frame, for more than two streams, and for another number of networks.

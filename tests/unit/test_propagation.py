@@ -114,7 +114,7 @@ def test_streams_are_averaged_the_second_with_the_weight_of_the_flow(chosen, wei
 def test_more_than_two_streams_are_refused():
     frames, masks = moving_square()
     for streams in ([], [frames] * 3):
-        with pytest.raises(InputError, match="one or two .*, got"):
+        with pytest.raises(InputError, match=r"one or two .*, got"):
             list(propagate(Follower(), streams, {0: masks[0]}, PropagationParams()))
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from masktrack_core.cli import main
 from masktrack_core.datasets import read_facts
 from masktrack_core.errors import InputError
-from masktrack_core.planning import plan_table, plan_text, planned_jobs
+from masktrack_core.planning import GPU_RULES, costs_with, plan_table, plan_text, planned_jobs
 from masktrack_core.plots import stages_figure
 from masktrack_core.provenance import job_log
 from masktrack_core.timings import STAGES, read_stages, read_timings, stage_table
@@ -124,5 +125,28 @@ def test_what_is_no_plan_is_an_error_with_its_words():
 
 def test_every_unit_cost_says_how_it_was_measured():
     costs = read_facts("unit_costs")
-    assert costs.rule.is_unique and (costs.cpu_s > 0).all()
+    assert not costs.duplicated(["rule", "backbone"]).any() and (costs.cpu_s > 0).all()
     assert costs.how.str.len().gt(20).all()
+    for rule in GPU_RULES:
+        assert set(costs.backbone[costs.rule == rule]) == {"vgg16", "mobilenet_v2", "slim"}
+
+
+def test_networks_cost_what_their_backbone_costs_and_of_several_the_dearest_counts():
+    costs = read_facts("unit_costs")
+    slim = costs_with(costs, {"slim"}).set_index("rule")
+    assert slim.index.is_unique and "score" in slim.index
+    assert (slim.loc[list(GPU_RULES), "backbone"] == "slim").all()
+    both = costs_with(costs, {"slim", "vgg16"}).set_index("rule")
+    assert (both.loc[list(GPU_RULES), "backbone"] == "vgg16").all()
+    assert "train" not in set(costs_with(costs, {"of another kind"}).rule)
+
+
+def test_the_embedded_benchmark_is_planned_with_the_costs_of_its_small_network(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("architectures: {slim: {head: largefov}}")
+    assert main(["plan", "--configfile", str(overlay), "--", "results/table2.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "550 steps of 8 at 97 px" in said and "DeepLabv2-VGG16" not in said
