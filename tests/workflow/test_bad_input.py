@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from snakemake.utils import update_config
 
 from .conftest import ROOT, SHORT, Workflow
 
@@ -141,7 +142,11 @@ def test_a_sequence_that_changed_on_disk_is_indexed_again(on_disk):
     assert workflow("-n", target).jobs == {"index_video": 1, "annotate": 1, "oracle": 1, "score": 1}
 
 
-def test_the_example_configuration_asks_for_folders_and_nothing_else(tmp_path):
+@pytest.mark.parametrize("target", ["table2.csv", "table1.csv", "seeds.csv", "figure4.pdf"])
+def test_the_example_configurations_ask_for_folders_and_nothing_else(tmp_path, target):
     overlay = yaml.safe_load((ROOT / "examples" / "davis_on_disk.yaml").read_text())
-    message = stop(Workflow(tmp_path, overlay), "-n", "results/davis/table2.csv")
+    if target != "table2.csv":
+        more = yaml.safe_load((ROOT / "examples" / "davis_experiments.yaml").read_text())
+        update_config(overlay, more)
+    message = stop(Workflow(tmp_path, overlay), "-n", f"results/davis/{target}")
     assert "expected the folder that holds the data, got '/path/to/" in message
