@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -65,11 +66,18 @@ def batches(
 
 
 def _begin_worker(_worker: int) -> None:
-    # A scheduler sends SIGTERM to every process of a job. Whom the workers serve answers it and
-    # then ends them; a worker that died of it would take the state's saving with it.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # A scheduler sends SIGTERM to every process of a job, and a worker that died of it would take
+    # the saving of the state with it: only the training, which started the workers, ends them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_obey_parent, daemon=True).start()
     # OpenCV's threads do not survive the fork of a worker, and workers are as many as cores.
     cv2.setNumThreads(0)
+
+
+def _obey_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -270,6 +270,22 @@ def test_sigterm_to_every_process_of_a_job_saves_the_state_too(tmp_path, uninter
     assert identical(trained(state=state), uninterrupted)
 
 
+FAILING = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.unit.test_training import Squares, breaking_in, crash, trained
+trained(examples=breaking_in(3, {how}), workers=1)
+"""
+
+
+@pytest.mark.parametrize("how", ["crash", "lambda: os.kill(os.getppid(), signal.SIGINT)"])
+def test_a_training_that_fails_takes_its_workers_with_it(how):
+    script = "import os, signal" + FAILING.format(root=str(Path(__file__).parents[2]), how=how)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+    assert done.returncode != 0
+    assert b"CrashError" in done.stderr or b"KeyboardInterrupt" in done.stderr
+
+
 def test_a_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
     state = tmp_path / "state"
     params = TrainParams(iterations=50, batch_size=2, learning_rate=1e6)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -65,8 +66,9 @@ class Started:
         for _ in range(1200):
             if (self.folder / state).exists():
                 for process in psutil.Process(self.process.pid).children(recursive=True):
-                    if process.cmdline()[-1].endswith(f".{script}.py"):
-                        return process
+                    with suppress(psutil.Error):  # ended since it was listed
+                        if "".join(process.cmdline()[-1:]).endswith(f".{script}.py"):
+                            return process
             assert self.process.poll() is None, self.output()
             time.sleep(0.05)
         raise AssertionError("no state after a minute")
