@@ -40,6 +40,14 @@ class PropagationParams:
     region_minimum: float = 160.0
     flow_weight: float = 0.5
 
+    def __post_init__(self) -> None:
+        """Refuse a weight that is no share with ``InputError``."""
+        if not 0 <= self.flow_weight <= 1:
+            raise InputError(
+                f"flow_weight: expected a share from 0 to 1, got {self.flow_weight}; 0.5 is the "
+                "paper's average"
+            )
+
 
 class FrameSequence(Protocol):
     """Anything that gives frame ``t`` of ``len`` frames: a list, an array, a lazy video."""
@@ -71,7 +79,9 @@ def propagate(
     another size than its frame, for more than two streams, and for another number of networks.
     """
     if not 1 <= len(streams) <= 2:
-        raise InputError(f"streams: expected one or two (frames, flow), got {len(streams)}")
+        raise InputError(
+            f"streams: expected one or two, got {len(streams)}; give the frames, or frames and flow"
+        )
     annotations = checked_annotations(streams[0], annotations)
     networks = [*network] if isinstance(network, Sequence) else [network] * len(streams)
     if len(networks) != len(streams):

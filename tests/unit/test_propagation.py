@@ -111,10 +111,16 @@ def test_streams_are_averaged_the_second_with_the_weight_of_the_flow(chosen, wei
     assert alone[1][masks[1]] == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
+def test_a_weight_of_the_flow_that_is_no_share_is_refused(weight):
+    with pytest.raises(InputError, match="flow_weight: expected a share from 0 to 1, got"):
+        PropagationParams(flow_weight=weight)
+
+
 def test_more_than_two_streams_are_refused():
     frames, masks = moving_square()
     for streams in ([], [frames] * 3):
-        with pytest.raises(InputError, match=r"one or two .*, got"):
+        with pytest.raises(InputError, match="one or two, got"):
             list(propagate(Follower(), streams, {0: masks[0]}, PropagationParams()))
 
 
