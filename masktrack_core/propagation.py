@@ -79,9 +79,7 @@ def propagate(
     another size than its frame, for more than two streams, and for another number of networks.
     """
     if not 1 <= len(streams) <= 2:
-        raise InputError(
-            f"streams: expected one or two, got {len(streams)}; give the frames, or frames and flow"
-        )
+        raise InputError(f"streams: expected one or two, frames and flow, got {len(streams)}")
     annotations = checked_annotations(streams[0], annotations)
     networks = [*network] if isinstance(network, Sequence) else [network] * len(streams)
     if len(networks) != len(streams):

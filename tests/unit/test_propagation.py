@@ -120,7 +120,7 @@ def test_a_weight_of_the_flow_that_is_no_share_is_refused(weight):
 def test_more_than_two_streams_are_refused():
     frames, masks = moving_square()
     for streams in ([], [frames] * 3):
-        with pytest.raises(InputError, match="one or two, got"):
+        with pytest.raises(InputError, match="one or two, frames and flow, got"):
             list(propagate(Follower(), streams, {0: masks[0]}, PropagationParams()))
 
 
