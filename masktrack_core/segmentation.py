@@ -103,13 +103,15 @@ def segment_boxes(
 ) -> dict[int, Mask]:
     """Return the segment of each box (paper §3.3, "Box annotation").
 
-    ``boxes`` maps frames to masks of which only the bounding box is looked at. Where the network
-    finds nothing the box itself is returned, and a warning logged.
+    ``boxes`` maps frames to masks of which only the bounding box is looked at. A segment lies in
+    its box. Where the network finds nothing there the box itself is returned, and a warning logged.
     """
     segments = {}
     for t, box in boxes.items():
         box = as_prior(canonical(box), "box")
-        segment = predict(network, frames[t], box, params) > params.threshold
+        # Paper: silent on what the network finds outside the box. An annotated box bounds the
+        # object: what lies outside is not part of it.
+        segment = (predict(network, frames[t], box, params) > params.threshold) & box
         if not segment.any():
             _log.warning("frame %d: the network finds nothing in the box; the box is used", t)
         segments[t] = segment if segment.any() else box

@@ -17,7 +17,12 @@ from masktrack_core.metrics import contour_accuracy, region_similarity
 from masktrack_core.network import NetworkSpec, build_network
 from masktrack_core.propagation import PropagationParams, nearest_spans, predict, propagate
 from masktrack_core.regions import CropParams
-from masktrack_core.segmentation import FinetuningParams, finetune, segment_video
+from masktrack_core.segmentation import (
+    FinetuningParams,
+    finetune,
+    segment_boxes,
+    segment_video,
+)
 from masktrack_core.training import TrainParams
 
 
@@ -68,6 +73,34 @@ def test_the_previous_mask_is_dilated_by_the_true_disk_before_it_guides():
     network = Follower()
     run(frames, {0: masks[0]}, network, dilation_radius=1)
     assert network.priors[0].sum() == 100 + 4 * 10
+
+
+class Everywhere(Follower):
+    """Calls every bright pixel object, whatever the prior says."""
+
+    def forward(self, image, prior):
+        return super().forward(image, torch.ones_like(prior))
+
+
+@pytest.mark.parametrize("region", [None, 1.5])
+def test_the_segment_of_a_box_lies_in_the_box(region):
+    frames, _ = moving_square()
+    box = np.zeros(frames[0].shape[:2], bool)
+    box[10:30, 8:40] = True
+    params = PropagationParams(region=region, region_size=64, region_minimum=8)
+    (segment,) = segment_boxes(Everywhere("box"), frames, {0: box}, params).values()
+    assert segment[16:24, 8:14].all()
+    assert not segment[~box].any()
+
+
+def test_a_box_in_which_nothing_is_found_is_the_segment(caplog):
+    frames, masks = moving_square()
+    assert not (frames[0, 28:38, 40:60] > 127).any()
+    box = np.zeros_like(masks[0])
+    box[28:38, 40:60] = True
+    segments = segment_boxes(Everywhere("box"), frames, {0: box}, PropagationParams())
+    assert np.array_equal(segments[0], box)
+    assert "frame 0: the network finds nothing in the box" in caplog.text
 
 
 def test_a_box_network_is_shown_the_box_without_dilation():
