@@ -69,7 +69,12 @@ def add(commands: "Commands") -> None:
         metavar="T=MASK,…",
         help="masks or labels of several frames, numbered from 0",
     )
-    given.add_argument("--box", type=_box, metavar="X,Y,W,H", help="box in frame 0, pixels")
+    given.add_argument(
+        "--box",
+        type=_box,
+        metavar="X,Y,W,H",
+        help="box in frame 0, pixels; the object's mask there lies in it",
+    )
     segment.add_argument(
         "--box-weights",
         type=Path,
