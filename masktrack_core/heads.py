@@ -53,7 +53,9 @@ class DeepLabHead(Head):
     """DeepLabv2's parallel branches; their scores are **summed**.
 
     Branch k: fc6 3×3 with dilation k to 1024, ReLU, dropout 0.5; fc7 1×1 to 1024, ReLU, dropout
-    0.5; fc8 1×1. ``aspp`` has the dilations 6, 12, 18, 24, ``largefov`` one branch of 12.
+    0.5; fc8 1×1. ``aspp`` has the dilations 6, 12, 18, 24, ``largefov`` one branch of 12, both at
+    stride 8; at stride 16 half of them, so that a branch looks as far, in pixels (DeepLabv3,
+    Chen et al. 2017, §3.3). Not halved, a crop of 321 has nothing but padding under the outer taps.
     """
 
     fresh = ("fc8",)
@@ -149,5 +151,6 @@ def build_head(name: str, backbone: Backbone, *, dropout: float = 0.5) -> DeepLa
     """Return the head of that name (``NetworkSpec.head``) on the trunk, with undrawn parameters."""
     if name == "decoder":
         return DecoderHead(backbone)
-    dilations = {"aspp": (6, 12, 18, 24), "largefov": (12,)}[name]
+    reaches = {"aspp": (48, 96, 144, 192), "largefov": (96,)}[name]  # pixels
+    dilations = [reach // backbone.stride for reach in reaches]
     return DeepLabHead(backbone, dilations=dilations, dropout=dropout)
