@@ -186,6 +186,15 @@ def test_receptive_fields_of_vgg16_are_those_counted_by_hand():
         assert field_of(Chain(trunk, build_head(head, trunk, dropout=0.0)), 657) == field
 
 
+@pytest.mark.parametrize(("head", "dilations"), [("aspp", (6, 12, 18, 24)), ("largefov", (12,))])
+def test_branches_reach_as_far_in_pixels_on_every_trunk(head, dilations):
+    for backbone in ("vgg16", "slim", "mobilenet_v2"):
+        network = on_paper(backbone=backbone, head=head)
+        stride = network.backbone.stride
+        assert [d * stride for d in network.head.dilations] == [8 * d for d in dilations]
+        assert [branch.dilation[0] for branch in network.head.fc6] == list(network.head.dilations)
+
+
 def test_the_small_trunk_sees_255_pixels():
     # 3, 7, block 23, 31, block 63, block of dilation 2 127, block of dilation 4 255
     assert field_of(Chain(Slim(), level="fine"), 65) == 23
