@@ -82,6 +82,33 @@ class Everywhere(Follower):
         return super().forward(image, torch.ones_like(prior))
 
 
+def test_parts_that_do_not_touch_the_mask_before_are_dropped_only_where_asked():
+    frames, masks = moving_square()
+    for t in range(len(frames)):
+        frames[t, 2:8, 50:60] = 255  # another object, far away
+        frames[t, 14, 15 + 2 * t] = 255  # of the first one, at a corner
+        masks[t, 14, 15 + 2 * t] = True
+    other = np.zeros_like(masks[0])
+    other[2:8, 50:60] = True
+    everywhere = run(frames, {0: masks[0]}, Everywhere())
+    connected = run(frames, {0: masks[0]}, Everywhere(), connected=True)
+    for t in range(1, len(frames)):
+        assert np.array_equal(everywhere[t] > 0.5, masks[t] | other)
+        assert np.array_equal(connected[t] > 0.5, masks[t])
+        assert np.array_equal(connected[t][~other], everywhere[t][~other])
+
+
+def test_where_no_part_touches_the_mask_before_it_guides_on():
+    frames, masks = moving_square(length=4)
+    frames[1:] = 0
+    frames[1:, 2:8, 50:60] = 255
+    frames[3] = np.repeat(masks[0][..., None], 3, axis=2) * np.uint8(255)
+    probs = run(frames, {0: masks[0]}, Everywhere(), connected=True)
+    assert not (probs[1] > 0.5).any()
+    assert not (probs[2] > 0.5).any()
+    assert np.array_equal(probs[3] > 0.5, masks[0])
+
+
 @pytest.mark.parametrize("region", [None, 1.5])
 def test_the_segment_of_a_box_lies_in_the_box(region):
     frames, _ = moving_square()
