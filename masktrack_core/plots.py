@@ -5,7 +5,7 @@ Ito, which people with any colour vision tell apart.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -40,8 +40,7 @@ def effort_figure(table: pd.DataFrame) -> "Figure":
         _draw_effort(axes, table[table.panel == title])
         axes.set(title=title, xlabel="annotated frames, % (logarithmic)", ylim=(0, 103))
     panels[0].set_ylabel(J_PERCENT)
-    handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    _legend(figure, panels[0], "outside lower center")
     return figure
 
 
@@ -147,9 +146,20 @@ def attribute_figure(table: pd.DataFrame) -> "Figure":
     below.set(ylabel="gain, points", xlabel="attribute (objects that have it)")
     below.axhline(0, color=BLACK, lw=0.8)
     below.set_xticks(range(len(codes)), [f"{code}\n({counts[code]})" for code in codes])
-    handles, names = above.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 5))
+    _legend(figure, above, "outside upper center")
     return figure
+
+
+def _legend(
+    figure: "Figure", axes: "Axes", place: Literal["outside upper center", "outside lower center"]
+) -> None:
+    """Put the legend of ``axes`` outside of all axes, in as many columns as the figure is wide."""
+    handles, names = axes.get_legend_handles_labels()
+    for columns in range(len(names), 0, -1):
+        legend = figure.legend(handles, names, loc=place, ncols=columns)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def _palette(count: int) -> list[str]:

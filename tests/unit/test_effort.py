@@ -126,17 +126,35 @@ def test_figure_5_has_a_bar_for_each_method_and_attribute():
     assert above.containers[1][0].get_height() == pytest.approx(53.46, abs=0.01)
 
 
-def test_figure_4_draws_each_panel_from_the_table_alone():
+@pytest.mark.parametrize("panels", [["Segments"], ["Segments", "Boxes"]])
+def test_figure_4_draws_each_panel_from_the_table_alone(panels):
     rows = [
         {"panel": panel, "method": method, "annotated": share, "J": 60.0 + share}
         | {f"q{q:02d}": float(q) for q in QUANTILES}
-        for panel in ("Segments", "Boxes")
+        for panel in panels
         for method in ("method", "baseline")
         for share in (2.0, 10.0)
     ]
     figure = effort_figure(pd.DataFrame(rows))
-    assert [axes.get_title() for axes in figure.axes] == ["Segments", "Boxes"]
+    assert [axes.get_title() for axes in figure.axes] == panels
     assert figure.axes[0].get_ylabel().endswith("%")
+    assert_legend_fits(figure)
+
+
+def assert_legend_fits(figure):
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    where = legend.get_window_extent()
+    assert where.x0 >= 0, "the legend is cut at the left"
+    assert where.x1 <= figure.bbox.width, "the legend is cut at the right"
+
+
+def test_long_names_of_methods_fit_into_figure_5():
+    attributes = read_attributes("davis2016").assign(dataset="davis2016")
+    methods = [
+        davis("msk").assign(method=f"A method with a long name, the {n}th") for n in range(5)
+    ]
+    assert_legend_fits(attribute_figure(attribute_table(pd.concat(methods), attributes)))
 
 
 def config(**figures):
