@@ -22,6 +22,7 @@ def test_an_included_network_is_the_one_on_the_card_and_says_how_it_is_used(name
     network, record = load_network(path)
     usage = read_usage(record)
     assert hashlib.sha256(path.read_bytes()).hexdigest() in row
+    assert record["commit"] in CARD and record["code"] in CARD
     assert USAGE in record and usage.trained_on in row and usage.finetuning is not None
     assert network.spec.prior == name
     assert path.stat().st_size < 8 * 2**20
