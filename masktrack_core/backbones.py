@@ -12,6 +12,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from masktrack_core.layers import Depthwise
+
 
 class Features(NamedTuple):
     """Maps of one picture, each float ``(B, C, h, w)``: at stride 4, at stride 8, and the last."""
@@ -30,10 +32,11 @@ class Backbone(nn.Module):
     normalisation: ClassVar[str]
     #: Channels of the fine, middle and deep maps.
     channels: tuple[int, int, int]
-    #: Width of each DeepLab branch, and widths and dilations of the decoder on this trunk.
+    #: Width of each DeepLab branch; widths of the decoder on this trunk, and how far its branches
+    #: reach to either side, in pixels.
     branch_width: ClassVar[int] = 1024
     decoder_widths: ClassVar[tuple[int, int]] = (128, 64)
-    decoder_dilations: ClassVar[tuple[int, ...]] = (1, 6, 12, 18)
+    decoder_reaches: ClassVar[tuple[int, ...]] = (8, 48, 96, 144)
     features: nn.Sequential
 
     @property
@@ -81,12 +84,8 @@ class VGG16(Backbone):
         return Features(maps[0], maps[1], x)
 
 
-def _unit(
-    channels: int, width: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
-) -> nn.Sequential:
+def _unit(conv: nn.Conv2d) -> nn.Sequential:
     """Return convolution and ReLU6, the convolution at index 0 as in torchvision."""
-    padding = dilation * (kernel // 2)
-    conv = nn.Conv2d(channels, width, kernel, stride, padding, dilation, groups)
     return nn.Sequential(conv, nn.ReLU6(inplace=True))
 
 
@@ -103,8 +102,8 @@ class InvertedResidual(nn.Module):
         """Build the block; it adds its input where the shape allows."""
         super().__init__()
         hidden = channels * expansion
-        layers = [_unit(channels, hidden, 1)] if expansion != 1 else []
-        layers.append(_unit(hidden, hidden, 3, stride=stride, dilation=dilation, groups=hidden))
+        layers = [_unit(nn.Conv2d(channels, hidden, 1))] if expansion != 1 else []
+        layers.append(_unit(Depthwise(hidden, stride=stride, dilation=dilation)))
         self.conv = nn.Sequential(*layers, nn.Conv2d(hidden, width, 1))
         self.residual = stride == 1 and channels == width
 
@@ -139,7 +138,7 @@ class MobileNetV2(Backbone):
     def __init__(self, in_channels: int = 4, *, output_stride: int = 16) -> None:
         """Build the trunk; ``output_stride`` 32 is the network that ImageNet trained."""
         super().__init__()
-        layers: list[nn.Module] = [_unit(in_channels, 32, 3, stride=2)]
+        layers: list[nn.Module] = [_unit(nn.Conv2d(in_channels, 32, 3, 2, 1))]
         channels, reached, dilation = 32, 2, 1
         for expansion, width, blocks, stage_stride in self.STAGES:
             for block in range(blocks):
@@ -200,7 +199,7 @@ class Slim(Backbone):
     channels = (32, 64, 64)
     branch_width = 64
     decoder_widths = (48, 32)
-    decoder_dilations = (1, 2, 4, 6)
+    decoder_reaches = (8, 16, 32, 48)
 
     def __init__(self, in_channels: int = 4) -> None:
         """Build the trunk."""

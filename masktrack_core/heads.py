@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from masktrack_core.backbones import Backbone, Features
+from masktrack_core.layers import Depthwise
 
 CLASSES = 2
 """Background and the object."""
@@ -54,8 +55,7 @@ class DeepLabHead(Head):
 
     Branch k: fc6 3×3 with dilation k to 1024, ReLU, dropout 0.5; fc7 1×1 to 1024, ReLU, dropout
     0.5; fc8 1×1. ``aspp`` has the dilations 6, 12, 18, 24, ``largefov`` one branch of 12, both at
-    stride 8; at stride 16 half of them, so that a branch looks as far, in pixels (DeepLabv3,
-    Chen et al. 2017, §3.3). Not halved, a crop of 321 has nothing but padding under the outer taps.
+    stride 8 (`_REACHES`).
     """
 
     fresh = ("fc8",)
@@ -91,7 +91,7 @@ class DeepLabHead(Head):
 def _separable(channels: int, width: int) -> nn.Sequential:
     """Return a depthwise 3×3 and a pointwise convolution with ReLU."""
     return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=1, groups=channels),
+        Depthwise(channels),
         nn.Conv2d(channels, width, 1),
         nn.ReLU(inplace=True),
     )
@@ -113,16 +113,13 @@ class DecoderHead(Head):
     fresh = ("reduce", "branches", "mix", "skip8", "join8", "narrow", "skip4", "join4", "score")
     stride = 4
 
-    def __init__(self, backbone: Backbone) -> None:
-        """Build the head for the widths and dilations that the trunk states."""
+    def __init__(self, backbone: Backbone, *, dilations: Sequence[int]) -> None:
+        """Build the head for the widths that the trunk states."""
         super().__init__()
         fine, middle, deep = backbone.channels
         width, fine_width = backbone.decoder_widths
         self.reduce = nn.Conv2d(deep, width, 1)
-        self.branches = nn.ModuleList(
-            nn.Conv2d(width, width, 3, padding=d, dilation=d, groups=width)
-            for d in backbone.decoder_dilations
-        )
+        self.branches = nn.ModuleList(Depthwise(width, dilation=d) for d in dilations)
         self.mix = nn.Conv2d(width, width, 1)
         self.skip8 = nn.Conv2d(middle, width, 1)
         self.join8 = _separable(width, width)
@@ -147,10 +144,26 @@ class DecoderHead(Head):
         return scores
 
 
-def build_head(name: str, backbone: Backbone, *, dropout: float = 0.5) -> DeepLabHead | DecoderHead:
-    """Return the head of that name (``NetworkSpec.head``) on the trunk, with undrawn parameters."""
+_REACHES = {"aspp": (48, 96, 144, 192), "largefov": (96,)}
+"""How far DeepLab's branches look to either side, in pixels: their dilations at stride 8."""
+
+
+def build_head(
+    name: str,
+    backbone: Backbone,
+    *,
+    dilations: Sequence[int] | None = None,
+    dropout: float = 0.5,
+) -> DeepLabHead | DecoderHead:
+    """Return the head of that name (``NetworkSpec.head``) on the trunk, with undrawn parameters.
+
+    ``dilations`` None: every branch looks as far, in pixels, on every trunk (DeepLabv3, Chen et
+    al. 2017, §3.3). Not divided by the stride, the outer taps of a branch see nothing but padding
+    in a crop of 257 at stride 16, learn nothing, and act on whole frames all the same.
+    """
+    if dilations is None:
+        reaches = _REACHES.get(name, backbone.decoder_reaches)
+        dilations = [max(1, reach // backbone.stride) for reach in reaches]
     if name == "decoder":
-        return DecoderHead(backbone)
-    reaches = {"aspp": (48, 96, 144, 192), "largefov": (96,)}[name]  # pixels
-    dilations = [reach // backbone.stride for reach in reaches]
+        return DecoderHead(backbone, dilations=dilations)
     return DeepLabHead(backbone, dilations=dilations, dropout=dropout)

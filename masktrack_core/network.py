@@ -50,7 +50,9 @@ class MaskTrackNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.backbone = BACKBONES[spec.backbone](4 if spec.guided else 3)
-        self.head = build_head(spec.head, self.backbone, dropout=spec.dropout)
+        self.head = build_head(
+            spec.head, self.backbone, dilations=spec.dilations, dropout=spec.dropout
+        )
         self.register_buffer("mean", torch.empty(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.empty(1, 3, 1, 1), persistent=False)
 

@@ -65,6 +65,9 @@ class NetworkSpec:
     prior_values: tuple[float, float] | None = None
     #: caffe | torchvision | centred. None: as the pretrained weights say, else the trunk's own.
     normalisation: str | None = None
+    #: Dilations of the head's branches, in cells of the trunk's last map. None: how far the head
+    #: looks in pixels, by the trunk's stride. Taps that lie beyond a crop's map never learn.
+    dilations: tuple[int, ...] | None = None
     #: Probability of dropout after fc6 and fc7 (DeepLabv2).
     dropout: float = 0.5
     #: Name of the pretrained weights, for the record only.
@@ -83,6 +86,13 @@ class NetworkSpec:
         one_of("prior_init", self.prior_init, ("gaussian", "zero"))
         if self.normalisation is not None:
             one_of("normalisation", self.normalisation, tuple(NORMALISATIONS))
+        if self.dilations is not None:
+            object.__setattr__(self, "dilations", tuple(self.dilations))  # YAML and JSON give lists
+            if not self.dilations or min(self.dilations) < 1:
+                raise InputError(
+                    f"network.dilations: expected at least one, each of at least 1 cell, got "
+                    f"{self.dilations}; leave it out for the head's own"
+                )
 
 
 def one_of(field: str, name: str, choices: Sequence[str]) -> None:

@@ -117,6 +117,8 @@ def _check_kinds(spec: NetworkSpec, record: Mapping[str, object]) -> None:
         raise ValueError(f"numbers expected, got {numbers}")
     if not 0 <= spec.dropout <= 1 or len(spec.prior_values or "--") != 2:
         raise ValueError(f"dropout {spec.dropout}, prior_values {spec.prior_values}")
+    if not all(isinstance(dilation, int) for dilation in spec.dilations or ()):
+        raise ValueError(f"dilations {spec.dilations}")
     if not all(isinstance(word, str) for word in record.values()):
         raise ValueError("texts expected in its record")
 

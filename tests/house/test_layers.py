@@ -18,7 +18,7 @@ LAYERS = {
         "crf", "oracles", "references", "recipes", "figure_recipes", "network_spec",
     ),
     "torch": (
-        "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
+        "layers", "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
         "examples", "batches", "optimisers", "training_state", "training", "devices",
         "propagation", "segmentation", "usage",
     ),

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from masktrack_core.backbones import VGG16, MobileNetV2, Slim
+from masktrack_core.errors import InputError
 from masktrack_core.heads import Dropout, build_head
 from masktrack_core.network import MaskTrackNet, NetworkSpec, build_network
 from masktrack_core.seeds import torch_generator, torch_scope
@@ -193,6 +194,26 @@ def test_branches_reach_as_far_in_pixels_on_every_trunk(head, dilations):
         stride = network.backbone.stride
         assert [d * stride for d in network.head.dilations] == [8 * d for d in dilations]
         assert [branch.dilation[0] for branch in network.head.fc6] == list(network.head.dilations)
+
+
+def test_the_decoder_reaches_as_far_in_pixels_on_every_trunk():
+    # At stride 8 the dilations are DeepLab's 6, 12, 18 beside a plain branch; at 16 half of them.
+    for backbone, dilations in (("vgg16", [1, 6, 12, 18]), ("mobilenet_v2", [1, 3, 6, 9])):
+        branches = on_paper(backbone=backbone, head="decoder").head.branches
+        assert [branch.dilation[0] for branch in branches] == dilations
+    slim = on_paper(backbone="slim", head="decoder").head.branches
+    assert [branch.dilation[0] for branch in slim] == [1, 2, 4, 6]
+
+
+def test_stated_dilations_are_taken_on_any_head():
+    for head, children in (("decoder", "branches"), ("aspp", "fc6")):
+        network = on_paper(backbone="slim", head=head, dilations=[2, 5])
+        branches = getattr(network.head, children)
+        assert [branch.dilation[0] for branch in branches] == [2, 5]
+        assert [branch.padding[0] for branch in branches] == [2, 5]
+    for dilations in ([], [0, 3]):
+        with pytest.raises(InputError, match=r"network\.dilations: expected at least one"):
+            on_paper(dilations=dilations)
 
 
 def test_the_small_trunk_sees_255_pixels():
