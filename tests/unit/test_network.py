@@ -28,9 +28,9 @@ PAIRS = [
 ]
 
 
-def network(**fields) -> MaskTrackNet:
+def network(*, seed: int = 1, **fields) -> MaskTrackNet:
     fields = {"backbone": "slim", "head": "decoder"} | fields
-    return build_network(NetworkSpec(**fields), generator=torch_generator(1, "network")).eval()
+    return build_network(NetworkSpec(**fields), generator=torch_generator(seed, "network")).eval()
 
 
 def example(height: int, width: int, *, batch: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
@@ -170,18 +170,23 @@ def test_same_generator_gives_the_same_network_and_the_global_one_is_not_touched
 
 @pytest.mark.parametrize("backbone", ["slim", "mobilenet_v2"])
 def test_bfloat16_channels_last_agrees_with_float32(backbone):
-    net = network(backbone=backbone)
     image, prior = example(97, 129)
-    with torch.inference_mode():
-        exact = net(image, prior)
-        net = net.to(memory_format=torch.channels_last)
-        torch.testing.assert_close(net(image, prior), exact, rtol=1e-3, atol=1e-4)
-        with torch.autocast("cpu", torch.bfloat16):
-            rough = net(image, prior)
-        whole = net.to(torch.bfloat16)(image, prior)
-    assert rough.dtype == whole.dtype == torch.float32
-    for other in (rough, whole):
-        assert F.cosine_similarity(other.flatten(), exact.flatten(), dim=0) > 0.995
+    agreements = []
+    for seed in range(5):  # random networks differ in how much they amplify rounding
+        net = network(seed=seed, backbone=backbone)
+        with torch.inference_mode():
+            exact = net(image, prior)
+            net = net.to(memory_format=torch.channels_last)
+            torch.testing.assert_close(net(image, prior), exact, rtol=1e-3, atol=1e-4)
+            with torch.autocast("cpu", torch.bfloat16):
+                rough = net(image, prior)
+            whole = net.to(torch.bfloat16)(image, prior)
+        assert rough.dtype == whole.dtype == torch.float32
+        for other in (rough, whole):
+            agreement = F.cosine_similarity(other.flatten(), exact.flatten(), dim=0)
+            agreements.append(agreement.item())
+    assert min(agreements) > 0.99
+    assert sum(agreements) / len(agreements) > 0.995
 
 
 @pytest.mark.cuda
