@@ -26,9 +26,9 @@ table2: $(READY)  ## results/table2.csv of the embedded benchmark
 networks: $(READY)  ## the networks that come with the package, trained anew; CONFIG=my.yaml names your data
 	@test -n "$(CONFIG)" || { echo "make: expected CONFIG=my.yaml, a copy of examples/davis_on_disk.yaml with your folders"; exit 1; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --configfile $(CONFIG) -- results/davis/export/ours.safetensors results/davis/export/ours_box.safetensors
-	cp results/davis/export/ours.safetensors masktrack_core/trained/mask.safetensors
-	cp results/davis/export/ours_box.safetensors masktrack_core/trained/box.safetensors
-	sha256sum masktrack_core/trained/*.safetensors  # into the table of trained/README.md
+	cp results/davis/export/ours.safetensors masktrack_core/networks/trained/mask.safetensors
+	cp results/davis/export/ours_box.safetensors masktrack_core/networks/trained/box.safetensors
+	sha256sum masktrack_core/networks/trained/*.safetensors  # into the table of trained/README.md
 
 test: $(READY)  ## every test, one complete run of the embedded benchmark among them
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from bench_flow import read, texture
 
-from masktrack_core.crf import PUBLISHED, refine
 from masktrack_core.seeds import numpy_rng
+from masktrack_core.tracking.crf import PUBLISHED, refine
 
 MARGINS = (0.5, 1, 2, 3)
 

@@ -16,7 +16,7 @@ from scipy.interpolate import RBFInterpolator
 from skimage.morphology import dilation, disk
 from skimage.transform import warp
 
-from masktrack_core.deform import (
+from masktrack_core.masks.deform import (
     Deformation,
     DeformationParams,
     apply_deformation,

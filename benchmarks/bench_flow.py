@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from masktrack_core.flow import FlowParams, dense_flow
+from masktrack_core.motion.flow import FlowParams, dense_flow
 from masktrack_core.seeds import numpy_rng
 
 METHODS = {
@@ -111,7 +111,7 @@ def main():
     if options.raft:
         import torch
 
-        from masktrack_core.raft import load_raft
+        from masktrack_core.motion.raft import load_raft
 
         torch.set_num_threads(options.threads)
         methods["raft_small"] = FlowParams(method="raft_small")

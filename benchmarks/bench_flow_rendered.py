@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from masktrack_core.arrays import Size
-from masktrack_core.flow import FlowParams, dense_flow
-from masktrack_core.rendered import render_clip, seen_again
-from masktrack_core.rendered_clips import VIDEO_SETS
+from masktrack_core.motion.flow import FlowParams, dense_flow
+from masktrack_core.rendered.clips import VIDEO_SETS
+from masktrack_core.rendered.scenes import render_clip, seen_again
 from masktrack_core.seeds import numpy_rng
 
 METHODS = {
@@ -63,7 +63,7 @@ def main():
     if options.raft:
         import torch
 
-        from masktrack_core.raft import load_raft
+        from masktrack_core.motion.raft import load_raft
 
         torch.set_num_threads(1)
         model = load_raft(options.raft)

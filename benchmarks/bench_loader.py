@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from masktrack_core.arrays import Frame, Mask
-from masktrack_core.deform import DeformationParams, apply_deformation, sample_deformation
-from masktrack_core.examples import Example, Examples, StillExamples, Stills
-from masktrack_core.network import NetworkSpec, build_network
-from masktrack_core.regions import CropParams
+from masktrack_core.masks.deform import DeformationParams, apply_deformation, sample_deformation
+from masktrack_core.masks.regions import CropParams
+from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.seeds import numpy_rng, torch_generator
-from masktrack_core.training import RunParams, TrainParams, train
+from masktrack_core.training.examples import Example, Examples, StillExamples, Stills
+from masktrack_core.training.loop import RunParams, TrainParams, train
 
 STILLS = 40
 

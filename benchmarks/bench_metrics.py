@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from skimage.morphology import dilation, disk
 
-from masktrack_core import metrics
+from masktrack_core.measures import metrics
 
 
 def drawn_masks(count):

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from masktrack_core.arrays import Size
-from masktrack_core.network import (
+from masktrack_core.networks.network import (
     MaskTrackNet,
     NetworkSpec,
     build_network,

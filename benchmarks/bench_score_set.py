@@ -17,8 +17,13 @@ from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from masktrack_core.mask_folders import find_masks
-from masktrack_core.scoring import ScoringTask, SequenceScore, object_tasks, score_sequences
+from masktrack_core.datasets.mask_folders import find_masks
+from masktrack_core.measures.scoring import (
+    ScoringTask,
+    SequenceScore,
+    object_tasks,
+    score_sequences,
+)
 
 
 def link_set(annotations: Path, folder: Path, count: int) -> list[tuple[Path, Path]]:

@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from masktrack_core.archives import frame_key, write_prob_archive
 from masktrack_core.arrays import Size
-from masktrack_core.io import write_frame
-from masktrack_core.network import NetworkSpec, build_network
-from masktrack_core.propagation import PropagationParams, predict, propagate
+from masktrack_core.datasets.videos import FrameFolder
+from masktrack_core.files.archives import frame_key, write_prob_archive
+from masktrack_core.files.io import write_frame
+from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.seeds import numpy_rng, torch_generator
-from masktrack_core.videos import FrameFolder
+from masktrack_core.tracking.propagation import PropagationParams, predict, propagate
 
 DIFFERENT = 4
 

@@ -1,7 +1,8 @@
 """The columns, units and dtypes of every CSV of the project, and the text of such a table.
 
-Pure: a table becomes text and text a table; `masktrack_core.io` puts the text on disk. Equal tables
-give byte-identical text, and a reread gives every float, string and truth value back exactly.
+Pure: a table becomes text and text a table; `masktrack_core.files.io` puts the text on disk. Equal
+tables give byte-identical text, and a reread gives every float, string and truth value back
+exactly.
 """
 
 import io

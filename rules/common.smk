@@ -7,11 +7,11 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, workflow.basedir)
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment import Experiment
-from masktrack_core.provenance import core_digest
-from masktrack_core.published import weights_file
-from masktrack_core.recipes import FINETUNING_KEYS
-from masktrack_core.run_locks import announce_run
+from masktrack_core.experiment.configuration import Experiment
+from masktrack_core.experiment.provenance import core_digest
+from masktrack_core.experiment.published import weights_file
+from masktrack_core.experiment.recipes import FINETUNING_KEYS
+from masktrack_core.experiment.run_locks import announce_run
 
 try:
     experiment = Experiment.from_config(config)

@@ -1,8 +1,8 @@
 # What others' masks, figures, films and the page are made of: functions from names to files.
 from functools import cache
 
-from masktrack_core.datasets import folder_fingerprint
-from masktrack_core.figure_recipes import read_figures
+from masktrack_core.datasets.index import folder_fingerprint
+from masktrack_core.experiment.figure_recipes import read_figures
 
 try:
     FIGURES = read_figures(config)

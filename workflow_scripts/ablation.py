@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from masktrack_core.ablations import AblationRecipe, ablation_page, ablation_table
-from masktrack_core.datasets import read_facts
-from masktrack_core.io import read_table, write_csv, write_text
-from masktrack_core.provenance import job_log
-from masktrack_core.results import sequence_table
+from masktrack_core.datasets.index import read_facts
+from masktrack_core.experiment.ablations import AblationRecipe, ablation_page, ablation_table
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.results import sequence_table
+from masktrack_core.files.io import read_table, write_csv, write_text
 from masktrack_core.tables import SCORES
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from masktrack_core.ablation_figures import delta_figure
-from masktrack_core.figures import write_figure
-from masktrack_core.provenance import job_log
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.pictures.ablation_figures import delta_figure
+from masktrack_core.pictures.figures import write_figure
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

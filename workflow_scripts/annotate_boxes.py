@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.archives import frame_key, write_mask_archive
+from masktrack_core.datasets.videos import annotated_masks, open_video
 from masktrack_core.devices import use_device
-from masktrack_core.io import read_table
-from masktrack_core.propagation import PropagationParams
-from masktrack_core.provenance import job_log
-from masktrack_core.recipes import annotated_times
-from masktrack_core.segmentation import segment_boxes
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.recipes import annotated_times
+from masktrack_core.files.archives import frame_key, write_mask_archive
+from masktrack_core.files.io import read_table
+from masktrack_core.networks.weights import load_network
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import annotated_masks, open_video
-from masktrack_core.weights import load_network
+from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.tracking.segmentation import segment_boxes
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

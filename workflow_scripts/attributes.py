@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from masktrack_core.attributes import attribute_table, published_sequences, read_attributes
-from masktrack_core.datasets import read_facts
-from masktrack_core.figure_recipes import FigureRecipe
-from masktrack_core.io import write_csv
-from masktrack_core.provenance import job_log
-from masktrack_core.results import read_scores, sequence_table
+from masktrack_core.datasets.index import read_facts
+from masktrack_core.experiment.attributes import (
+    attribute_table,
+    published_sequences,
+    read_attributes,
+)
+from masktrack_core.experiment.figure_recipes import FigureRecipe
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.results import read_scores, sequence_table
+from masktrack_core.files.io import write_csv
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

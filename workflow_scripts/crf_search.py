@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from masktrack_core.archives import ProbArchive
-from masktrack_core.crf import CrfParams
-from masktrack_core.crf_search import SearchParams, search_crf, search_report
+from masktrack_core.datasets.videos import open_video
 from masktrack_core.errors import InputError
-from masktrack_core.io import read_table, write_csv, write_text
-from masktrack_core.provenance import job_log
-from masktrack_core.refinement import TrackedObject
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import ProbArchive
+from masktrack_core.files.io import read_table, write_csv, write_text
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import open_video
+from masktrack_core.tracking.crf import CrfParams
+from masktrack_core.tracking.crf_search import SearchParams, search_crf, search_report
+from masktrack_core.tracking.refinement import TrackedObject
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

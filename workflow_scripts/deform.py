@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from masktrack_core.archives import write_mask_archive
 from masktrack_core.arrays import Mask
-from masktrack_core.deform import DeformationParams, apply_deformation, sample_deformation
-from masktrack_core.io import read_mask, read_table
-from masktrack_core.provenance import job_log
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import write_mask_archive
+from masktrack_core.files.io import read_mask, read_table
+from masktrack_core.masks.deform import DeformationParams, apply_deformation, sample_deformation
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.tables import STILLS
 

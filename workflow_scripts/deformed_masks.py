@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.ablation_figures import deformed_masks_page
-from masktrack_core.archives import MaskArchive
-from masktrack_core.figures import write_figure
-from masktrack_core.io import read_table
-from masktrack_core.provenance import job_log
-from masktrack_core.stills import read_still
+from masktrack_core.datasets.stills import read_still
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import MaskArchive
+from masktrack_core.files.io import read_table
+from masktrack_core.pictures.ablation_figures import deformed_masks_page
+from masktrack_core.pictures.figures import write_figure
 from masktrack_core.tables import STILLS
 
 if TYPE_CHECKING:

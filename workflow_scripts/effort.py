@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.effort import effort_table
-from masktrack_core.figure_recipes import FigureRecipe
-from masktrack_core.io import write_csv
-from masktrack_core.provenance import job_log
-from masktrack_core.results import read_scores
+from masktrack_core.experiment.effort import effort_table
+from masktrack_core.experiment.figure_recipes import FigureRecipe
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.results import read_scores
+from masktrack_core.files.io import write_csv
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.provenance import job_log
-from masktrack_core.usage import exported_record, usage_record
-from masktrack_core.weights import load_network, save_weights
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.usage import exported_record, usage_record
+from masktrack_core.networks.weights import load_network, save_weights
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.download import Archive, fetch, write_receipt
-from masktrack_core.provenance import job_log
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.download import Archive, fetch, write_receipt
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.provenance import job_log
-from masktrack_core.published import fetch_weights
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.published import fetch_weights
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

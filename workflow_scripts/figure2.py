@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.archives import GreyArchive, frame_key
-from masktrack_core.figures import figure2, write_figure
-from masktrack_core.io import read_table
-from masktrack_core.provenance import job_log
+from masktrack_core.datasets.videos import open_video
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import GreyArchive, frame_key
+from masktrack_core.files.io import read_table
+from masktrack_core.pictures.figures import figure2, write_figure
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import open_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

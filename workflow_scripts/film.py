@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.io import read_mask, read_table
-from masktrack_core.overlays import OBJECTS
-from masktrack_core.provenance import job_log
-from masktrack_core.sheets import masked_times, picture
+from masktrack_core.datasets.video_files import write_video
+from masktrack_core.datasets.videos import open_video
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.io import read_mask, read_table
+from masktrack_core.pictures.overlays import OBJECTS
+from masktrack_core.pictures.sheets import masked_times, picture
 from masktrack_core.tables import INDEX
-from masktrack_core.video_files import write_video
-from masktrack_core.videos import open_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

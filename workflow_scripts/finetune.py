@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.archives import read_annotations
+from masktrack_core.datasets.videos import open_video
 from masktrack_core.devices import use_device
-from masktrack_core.io import read_table, write_table
-from masktrack_core.provenance import content_digests, job_log, run_record
-from masktrack_core.segmentation import FinetuningParams, finetune
+from masktrack_core.experiment.provenance import content_digests, job_log, run_record
+from masktrack_core.files.archives import read_annotations
+from masktrack_core.files.io import read_table, write_table
+from masktrack_core.networks.weights import load_network, save_weights
 from masktrack_core.tables import INDEX, LOSSES
-from masktrack_core.training import RunParams
-from masktrack_core.training_state import remove_state
-from masktrack_core.videos import open_video
-from masktrack_core.weights import load_network, save_weights
+from masktrack_core.tracking.segmentation import FinetuningParams, finetune
+from masktrack_core.training.loop import RunParams
+from masktrack_core.training.state import remove_state
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from masktrack_core.archives import frame_key, write_grey_archive
-from masktrack_core.flow import FlowImageParams, FlowModel, FlowParams, flow_images
-from masktrack_core.io import read_table
-from masktrack_core.provenance import job_log
+from masktrack_core.datasets.videos import open_video
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import frame_key, write_grey_archive
+from masktrack_core.files.io import read_table
+from masktrack_core.motion.flow import FlowImageParams, FlowModel, FlowParams, flow_images
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import open_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
@@ -21,7 +21,7 @@ def learned_flow(job: "Snakemake") -> FlowModel | None:
     """Return the network of a learned flow; torch is loaded for that only."""
     if not job.input.weights:
         return None
-    from masktrack_core.raft import load_raft
+    from masktrack_core.motion.raft import load_raft
 
     return load_raft(job.input.weights[0])
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.io import write_table
-from masktrack_core.provenance import job_log
-from masktrack_core.stills import drop_empty, index_stills
+from masktrack_core.datasets.stills import drop_empty, index_stills
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.io import write_table
 from masktrack_core.tables import STILLS
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.datasets import index_video
+from masktrack_core.datasets.index import index_video
+from masktrack_core.datasets.videos import check_video
 from masktrack_core.errors import InputError
-from masktrack_core.io import write_table
-from masktrack_core.provenance import job_log
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.io import write_table
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import check_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

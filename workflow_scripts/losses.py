@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from masktrack_core.io import read_table, write_csv
-from masktrack_core.provenance import job_log
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.io import read_table, write_csv
 from masktrack_core.tables import LOSSES
 
 if TYPE_CHECKING:

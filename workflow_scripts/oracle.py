@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.archives import read_annotations
-from masktrack_core.io import atomic_folder, read_table, write_mask
-from masktrack_core.oracles import box_oracle, grabcut_oracle, nearest_annotation
-from masktrack_core.provenance import job_log
+from masktrack_core.datasets.videos import annotated_masks, open_video
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import read_annotations
+from masktrack_core.files.io import atomic_folder, read_table, write_mask
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import annotated_masks, open_video
+from masktrack_core.tracking.oracles import box_oracle, grabcut_oracle, nearest_annotation
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from masktrack_core.io import read_mask, read_table, write_text
-from masktrack_core.overlays import OBJECTS, TRUTH, enlarge, jpeg_bytes, overlay
-from masktrack_core.page import ShownFrame, ShownSequence, results_page, worst_frames
-from masktrack_core.provenance import job_log, run_record
+from masktrack_core.datasets.videos import Video, open_video
+from masktrack_core.experiment.provenance import job_log, run_record
+from masktrack_core.files.io import read_mask, read_table, write_text
+from masktrack_core.pictures.overlays import OBJECTS, TRUTH, enlarge, jpeg_bytes, overlay
+from masktrack_core.pictures.page import ShownFrame, ShownSequence, results_page, worst_frames
 from masktrack_core.tables import INDEX, SCORES
-from masktrack_core.videos import Video, open_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

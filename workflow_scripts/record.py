@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from masktrack_core.io import write_text
-from masktrack_core.provenance import job_log, run_record
+from masktrack_core.experiment.provenance import job_log, run_record
+from masktrack_core.files.io import write_text
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

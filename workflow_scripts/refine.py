@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from masktrack_core.archives import ProbArchive
-from masktrack_core.crf import CrfParams
-from masktrack_core.io import atomic_folder, read_table, write_mask
-from masktrack_core.provenance import job_log
-from masktrack_core.refinement import TrackedObject, refined_probs
+from masktrack_core.datasets.videos import open_video
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import ProbArchive
+from masktrack_core.files.io import atomic_folder, read_table, write_mask
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import open_video
+from masktrack_core.tracking.crf import CrfParams
+from masktrack_core.tracking.refinement import TrackedObject, refined_probs
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

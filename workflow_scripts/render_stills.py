@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.arrays import Size
-from masktrack_core.provenance import job_log
-from masktrack_core.rendered_layouts import write_stills
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.rendered.layouts import write_stills
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.provenance import job_log
-from masktrack_core.rendered_layouts import write_video_set
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.rendered.layouts import write_video_set
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.archives import MaskArchive
-from masktrack_core.io import read_table, write_table
-from masktrack_core.provenance import job_log
-from masktrack_core.results import frame_scores
+from masktrack_core.datasets.videos import open_video
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.results import frame_scores
+from masktrack_core.files.archives import MaskArchive
+from masktrack_core.files.io import read_table, write_table
 from masktrack_core.tables import INDEX, SCORES
-from masktrack_core.videos import open_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

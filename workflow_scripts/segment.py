@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.archives import ProbArchive, mean_prob
-from masktrack_core.io import atomic_folder, read_table, write_mask
-from masktrack_core.provenance import job_log
+from masktrack_core.datasets.videos import open_video
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import ProbArchive, mean_prob
+from masktrack_core.files.io import atomic_folder, read_table, write_mask
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import open_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

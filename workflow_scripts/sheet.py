@@ -5,12 +5,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from masktrack_core.figures import write_figure
-from masktrack_core.io import read_table, write_csv
-from masktrack_core.provenance import job_log
-from masktrack_core.sheets import equal_distances, masked_times, result_row, sheet_figure, truth_row
+from masktrack_core.datasets.videos import open_video
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.io import read_table, write_csv
+from masktrack_core.pictures.figures import write_figure
+from masktrack_core.pictures.sheets import (
+    equal_distances,
+    masked_times,
+    result_row,
+    sheet_figure,
+    truth_row,
+)
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import open_video
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

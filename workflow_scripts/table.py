@@ -3,11 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.datasets import read_facts
-from masktrack_core.io import write_csv, write_text
-from masktrack_core.provenance import job_log
-from masktrack_core.recipes import TableRecipe
-from masktrack_core.results import markdown_table, method_table, read_scores, sequence_table
+from masktrack_core.datasets.index import read_facts
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.recipes import TableRecipe
+from masktrack_core.experiment.results import (
+    markdown_table,
+    method_table,
+    read_scores,
+    sequence_table,
+)
+from masktrack_core.files.io import write_csv, write_text
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.figures import write_figure
-from masktrack_core.io import write_csv
-from masktrack_core.plots import stages_figure
-from masktrack_core.provenance import job_log
-from masktrack_core.timings import read_timings, stage_table
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.timings import read_timings, stage_table
+from masktrack_core.files.io import write_csv
+from masktrack_core.pictures.figures import write_figure
+from masktrack_core.pictures.plots import stages_figure
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

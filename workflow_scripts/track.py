@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from masktrack_core.archives import (
+from masktrack_core.datasets.videos import Video, open_video
+from masktrack_core.devices import use_device
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.archives import (
     ArchivedFrames,
     GreyArchive,
     frame_key,
     read_annotations,
     write_prob_archive,
 )
-from masktrack_core.devices import use_device
-from masktrack_core.io import read_table
-from masktrack_core.propagation import FrameSequence, PropagationParams, propagate
-from masktrack_core.provenance import job_log
+from masktrack_core.files.io import read_table
+from masktrack_core.networks.weights import load_network
 from masktrack_core.tables import INDEX
-from masktrack_core.videos import Video, open_video
-from masktrack_core.weights import load_network
+from masktrack_core.tracking.propagation import FrameSequence, PropagationParams, propagate
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from masktrack_core.augment import AugmentationParams
 from masktrack_core.devices import use_device
-from masktrack_core.examples import StillExamples
-from masktrack_core.io import write_table
-from masktrack_core.network_spec import NetworkSpec
-from masktrack_core.provenance import content_digests, job_log, run_record
-from masktrack_core.regions import CropParams
-from masktrack_core.stills import open_stills
+from masktrack_core.experiment.provenance import content_digests, job_log, run_record
+from masktrack_core.files.io import write_table
+from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.regions import CropParams
+from masktrack_core.networks.spec import NetworkSpec
+from masktrack_core.networks.weights import save_weights, start_network
 from masktrack_core.tables import LOSSES
-from masktrack_core.training import RunParams, TrainParams, train
-from masktrack_core.training_state import remove_state
-from masktrack_core.weights import save_weights, start_network
+from masktrack_core.training.examples import StillExamples
+from masktrack_core.training.loop import RunParams, TrainParams, train
+from masktrack_core.training.state import remove_state
+from masktrack_core.training.stills import open_stills
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.download import received
-from masktrack_core.layouts import first_pattern
-from masktrack_core.provenance import job_log
-from masktrack_core.sources import find_root
-from masktrack_core.unpacking import unpack
+from masktrack_core.datasets.layouts import first_pattern
+from masktrack_core.datasets.sources import find_root
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.download import received
+from masktrack_core.files.unpacking import unpack
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

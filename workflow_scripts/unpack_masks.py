@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.download import received
-from masktrack_core.provenance import job_log
-from masktrack_core.unpacking import unpack
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.download import received
+from masktrack_core.files.unpacking import unpack
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.io import read_table, write_table
-from masktrack_core.provenance import job_log
+from masktrack_core.datasets.video_stills import stills_of_videos
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.io import read_table, write_table
 from masktrack_core.tables import INDEX, STILLS
-from masktrack_core.video_stills import stills_of_videos
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake

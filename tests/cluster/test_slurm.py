@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from masktrack_core.planning import GPU_RULES
+from masktrack_core.experiment.planning import GPU_RULES
 from tests.workflow.conftest import ROOT, Workflow
 
 from .conftest import OVERLAY, Cluster, absent

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted([*(ROOT / "masktrack_core").glob("*.py"), *(ROOT / "workflow_scripts").glob("*.py")])
+FILES = sorted(
+    [*(ROOT / "masktrack_core").rglob("*.py"), *(ROOT / "workflow_scripts").glob("*.py")]
+)
 
 #: Calls that put bytes into a file, by the last part of their name.
 WRITERS = {
@@ -16,21 +18,31 @@ WRITERS = {
 ATOMIC = {"atomic_path", "atomic_folder"}
 #: (file, function) that writes otherwise, and why that is no half file.
 ELSEWHERE = {
-    ("io.py", "atomic_path"): "flushes what was written",
-    ("training_state.py", "write_state"): "its own partial name, flushed and renamed",
-    ("tensor_files.py", "write_tensors"): "its own partial name, flushed and renamed",
-    ("picture_zip.py", "_store"): "into memory, for a zip that is opened under atomic_path",
-    ("picture_zip.py", "_opened"): "opens to read",
-    ("download.py", "_remember"): "beside a partial download",
-    ("download.py", "_receive"): "the partial download itself, renamed when its checksum is right",
-    ("unpacking.py", "_copy"): "below a temporary folder, renamed when all is there",
-    ("unpacking.py", "_members"): "opens to read",
-    ("training_state.py", "_read_one"): "opens to read",
-    ("run_locks.py", "announce_run"): "a kernel lock; the name of a machine in it, read only here",
-    ("rendered_layouts.py", "_save"): "below the temporary folder of write_video_set, write_stills",
-    ("rendered_layouts.py", "_write_segtrack_v2"): "below that folder",
-    ("rendered_layouts.py", "_write_attributes"): "below that folder",
+    ("files/io.py", "atomic_path"): "flushes what was written",
+    ("training/state.py", "write_state"): "its own partial name, flushed and renamed",
+    ("files/tensors.py", "write_tensors"): "its own partial name, flushed and renamed",
+    ("files/picture_zip.py", "_store"): "into memory, for a zip that is opened under atomic_path",
+    ("files/picture_zip.py", "_opened"): "opens to read",
+    ("files/download.py", "_remember"): "beside a partial download",
+    (
+        "files/download.py",
+        "_receive",
+    ): "the partial download itself, renamed when its checksum is right",
+    ("files/unpacking.py", "_copy"): "below a temporary folder, renamed when all is there",
+    ("files/unpacking.py", "_members"): "opens to read",
+    ("training/state.py", "_read_one"): "opens to read",
+    (
+        "experiment/run_locks.py",
+        "announce_run",
+    ): "a kernel lock; the name of a machine in it, read only here",
+    ("rendered/layouts.py", "_save"): "below the temporary folder of write_video_set, write_stills",
+    ("rendered/layouts.py", "_write_segtrack_v2"): "below that folder",
+    ("rendered/layouts.py", "_write_attributes"): "below that folder",
 }
+
+
+def identify(path):
+    return f"{path.parent.name}/{path.name}"
 
 
 def name_of(call):
@@ -78,19 +90,19 @@ def exposed(tree):
     yield from visit(tree, "", False)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", FILES, ids=identify)
 def test_every_write_is_atomic(path):
     found = [
-        f"{path.name}:{line} in {function}"
+        f"{identify(path)}:{line} in {function}"
         for function, line in exposed(ast.parse(path.read_text()))
-        if (path.name, function) not in ELSEWHERE
+        if (identify(path), function) not in ELSEWHERE
     ]
-    assert not found, f"use masktrack_core.io.atomic_path: {found}"
+    assert not found, f"use masktrack_core.files.io.atomic_path: {found}"
 
 
 def test_every_exception_is_still_there():
     there = {
-        (path.name, function)
+        (identify(path), function)
         for path in FILES
         for function, _ in exposed(ast.parse(path.read_text()))
     }

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from masktrack_core.included import included_network
-from masktrack_core.usage import USAGE, read_usage
-from masktrack_core.weights import load_network
+from masktrack_core.experiment.usage import USAGE, read_usage
+from masktrack_core.networks.included import included_network
+from masktrack_core.networks.weights import load_network
 
 ROOT = Path(__file__).parents[2]
-CARD = (ROOT / "masktrack_core" / "trained" / "README.md").read_text()
-NAMES = [path.stem for path in (ROOT / "masktrack_core" / "trained").glob("*.safetensors")]
+TRAINED = ROOT / "masktrack_core" / "networks" / "trained"
+CARD = (TRAINED / "README.md").read_text()
+NAMES = [path.stem for path in TRAINED.glob("*.safetensors")]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""The layers of docs/design: a module imports from lower layers only, or as listed inside one."""
+"""The rooms of the core: a package imports from those before it, a module in no circle."""
 
 import ast
 import subprocess
@@ -7,62 +7,42 @@ from pathlib import Path
 
 import pytest
 
-from masktrack_core.provenance import imported_modules
+from masktrack_core.experiment.provenance import imported_modules
 
 CORE = Path(__file__).parents[2] / "masktrack_core"
 
-LAYERS = {
-    "ground": ("arrays", "errors", "seeds", "tables"),
-    "arrays": (
-        "masks", "contours", "temporal", "metrics", "warp", "regions", "deform", "augment", "flow",
-        "crf", "oracles", "references", "recipes", "figure_recipes", "network_spec",
-    ),
-    "torch": (
-        "layers", "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
-        "examples", "batches", "optimisers", "training_state", "training", "devices",
-        "propagation", "segmentation", "usage",
-    ),
-    "edges": (
-        "decoding", "coco", "io", "picture_zip", "archives", "patterns", "layouts", "datasets",
-        "videos", "stills", "mirrors", "download", "unpacking", "sources", "rendered_textures",
-        "rendered_layers", "rendered_puppets", "rendered_animals", "rendered_zoo",
-        "rendered_scripts", "rendered_clips", "rendered_stills", "rendered", "rendered_layouts",
-        "experiment", "results", "ablations", "refinement", "crf_search", "video_stills",
-        "ablation_figures", "mask_folders", "external", "scoring", "score_tables", "effort",
-        "attributes", "overlays", "sheets", "plots", "figures", "page_parts", "page", "provenance",
-        "published", "video_files", "object_masks", "checks", "own_tracks", "own_videos",
-        "included", "run_locks", "timings", "planning", "cli", "cli_score", "cli_segment",
-        "cli_overlay", "cli_check", "cli_plan",
-    ),
-}  # fmt: skip
-#: Saving a network is an edge that lives beside the network.
-EXCEPTIONS = {("weights", "io"), ("training_state", "io")}
+#: From the words that everybody uses (the modules beside the packages) to the command line.
+PACKAGES = (
+    "", "masks", "files", "rendered", "datasets", "networks", "training", "motion", "measures",
+    "tracking", "experiment", "pictures", "commands",
+)  # fmt: skip
 
-MODULES = sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")
+FILES = {
+    ".".join(path.relative_to(CORE).with_suffix("").parts): path
+    for path in sorted(CORE.rglob("*.py"))
+    if path != CORE / "__init__.py"
+}
+MODULES = {name: path for name, path in FILES.items() if path.stem != "__init__"}
 
 
-def layer_of(module):
-    return next(number for number, names in enumerate(LAYERS.values()) if module in names)
+def floor_of(module):
+    return PACKAGES.index(module.rpartition(".")[0])
 
 
-def test_every_module_has_a_layer_and_every_entry_a_module():
-    listed = [name for names in LAYERS.values() for name in names]
-    assert sorted(listed) == MODULES
+def test_every_package_has_its_place_and_every_place_a_package():
+    folders = {path.parent.relative_to(CORE).as_posix() for path in CORE.rglob("*.py")}
+    assert {folder.removeprefix(".") for folder in folders} == set(PACKAGES)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_modules_import_from_their_own_or_lower_layers(module):
-    higher = {
-        other
-        for other in imported_modules(CORE / f"{module}.py")
-        if layer_of(other) > layer_of(module) and (module, other) not in EXCEPTIONS
-    }
-    assert not higher
+def test_modules_import_from_their_own_package_or_those_before_it(module):
+    others = imported_modules(MODULES[module])
+    assert not {other for other in others if floor_of(other) > floor_of(module)}
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", FILES)
 def test_the_core_does_not_know_snakemake(module):
-    tree = ast.parse((CORE / f"{module}.py").read_text())
+    tree = ast.parse(FILES[module].read_text())
     names = {
         alias.name
         for node in ast.walk(tree)
@@ -75,11 +55,54 @@ def test_the_core_does_not_know_snakemake(module):
 def test_modules_import_in_no_circle():
     def visit(module, path):
         assert module not in path, f"circle: {' → '.join([*path, module])}"
-        for other in imported_modules(CORE / f"{module}.py"):
+        for other in imported_modules(MODULES[module]):
             visit(other, [*path, module])
 
     for module in MODULES:
         visit(module, [])
+
+
+@pytest.mark.parametrize("package", PACKAGES[1:])
+def test_a_package_says_in_a_few_lines_what_it_is_for_and_where_to_start(package):
+    text = (CORE / package / "__init__.py").read_text()
+    (docstring,) = ast.parse(text).body  # and nothing else: no re-export
+    assert "Start with" in ast.get_docstring(ast.Module([docstring], []))
+    assert len(text.splitlines()) <= 15
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: path.stem)
+def test_the_core_imports_modules_by_their_full_names(path):
+    """Names offered at the top are for people: a digest of code follows modules only."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("masktrack_core"):
+            target = CORE.joinpath(*node.module.split(".")[1:])
+            inside = [a.name for a in node.names if not (target / f"{a.name}.py").is_file()]
+            assert target.with_suffix(".py").is_file() or not inside, (node.module, inside)
+
+
+def test_every_module_is_imported_by_something():
+    root = CORE.parent
+    users = [
+        *CORE.rglob("*.py"), *(root / "workflow_scripts").glob("*.py"),
+        *(root / "rules").glob("*.smk"),
+    ]  # fmt: skip
+    text = "\n".join(path.read_text() for path in users) + (root / "pyproject.toml").read_text()
+    trees = [ast.parse(path.read_text()) for path in users if path.suffix == ".py"]
+    named = {
+        name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("masktrack_core")
+        for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    }
+    unused = [
+        name
+        for name in MODULES
+        if f"masktrack_core.{name}" not in named
+        and f"from masktrack_core.{name} import" not in text
+        and f"masktrack_core.{name}:" not in text
+    ]
+    assert not unused
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from masktrack_core.augment import AugmentationParams
-from masktrack_core.deform import DeformationParams
-from masktrack_core.network import NetworkSpec
-from masktrack_core.propagation import PropagationParams
-from masktrack_core.regions import CropParams
-from masktrack_core.training import TrainParams
+from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.deform import DeformationParams
+from masktrack_core.masks.regions import CropParams
+from masktrack_core.networks.network import NetworkSpec
+from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.training.loop import TrainParams
 
 ROOT = Path(__file__).parents[2]
 PAPER = yaml.safe_load((ROOT / "paper.yaml").read_text())

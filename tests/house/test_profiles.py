@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from masktrack_core.planning import GPU_RULES
+from masktrack_core.experiment.planning import GPU_RULES
 
 ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))

@@ -6,16 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from masktrack_core.ablations import AblationRow
-from masktrack_core.augment import AugmentationParams
-from masktrack_core.crf import PUBLISHED, CrfParams
-from masktrack_core.crf_search import SearchParams
-from masktrack_core.deform import DeformationParams
-from masktrack_core.figure_recipes import FigureRecipe
-from masktrack_core.flow import FlowImageParams, FlowParams
-from masktrack_core.network import NetworkSpec
-from masktrack_core.propagation import PropagationParams
-from masktrack_core.recipes import (
+from masktrack_core.experiment.ablations import AblationRow
+from masktrack_core.experiment.figure_recipes import FigureRecipe
+from masktrack_core.experiment.recipes import (
     AnnotationRecipe,
     FinetuningRecipe,
     FlowRecipe,
@@ -24,8 +17,15 @@ from masktrack_core.recipes import (
     TrackerRecipe,
     VariantRecipe,
 )
-from masktrack_core.regions import CropParams
-from masktrack_core.training import TrainParams
+from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.deform import DeformationParams
+from masktrack_core.masks.regions import CropParams
+from masktrack_core.motion.flow import FlowImageParams, FlowParams
+from masktrack_core.networks.network import NetworkSpec
+from masktrack_core.tracking.crf import PUBLISHED, CrfParams
+from masktrack_core.tracking.crf_search import SearchParams
+from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.training.loop import TrainParams
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "rules" / "schemas" / "config.schema.yaml").read_text())

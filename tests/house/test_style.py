@@ -1,4 +1,4 @@
-"""Ceilings on size, and documentation and types on everything public."""
+"""Documentation and types on everything public, and words that the house does not use."""
 
 import ast
 from pathlib import Path
@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CORE = sorted((ROOT / "masktrack_core").glob("*.py"))
+CORE = sorted((ROOT / "masktrack_core").rglob("*.py"))
 SCRIPTS = sorted((ROOT / "workflow_scripts").glob("*.py"))
-
-FUNCTION_LINES, MODULE_LINES, SCRIPT_LINES, PARAMETERS = 40, 250, 65, 6
 
 
 def functions(path):
@@ -33,32 +31,6 @@ def identify(path):
 
 
 @pytest.mark.parametrize("path", CORE, ids=identify)
-def test_modules_are_short(path):
-    assert len(path.read_text().splitlines()) <= MODULE_LINES
-
-
-@pytest.mark.parametrize("path", SCRIPTS, ids=identify)
-def test_scripts_are_thin(path):
-    assert len(path.read_text().splitlines()) <= SCRIPT_LINES
-
-
-@pytest.mark.parametrize("path", CORE + SCRIPTS, ids=identify)
-def test_functions_fit_a_screen(path):
-    long = [f.name for f in functions(path) if f.end_lineno - f.lineno + 1 > FUNCTION_LINES]
-    assert not long
-
-
-@pytest.mark.parametrize("path", CORE, ids=identify)
-def test_functions_take_few_parameters(path):
-    def count(function):
-        arguments = function.args
-        names = [a.arg for a in arguments.posonlyargs + arguments.args + arguments.kwonlyargs]
-        return len([name for name in names if name not in ("self", "cls")])
-
-    assert not [f.name for f in functions(path) if count(f) > PARAMETERS]
-
-
-@pytest.mark.parametrize("path", CORE, ids=identify)
 def test_public_functions_are_documented_and_typed(path):
     for function in public(path):
         assert ast.get_docstring(function), f"{function.name} has no docstring"
@@ -78,7 +50,7 @@ def test_no_print_no_bare_except_no_global_generator(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     ]
     assert "hash" not in calls
-    assert "print" not in calls or path.name == "cli.py"
+    assert "print" not in calls or identify(path) == "commands/cli.py"
     assert "np.random.seed" not in text and "import random\n" not in text
 
 
@@ -90,6 +62,6 @@ def test_names_that_say_nothing_are_not_used(path):
 
 def test_paper_notes_are_in_the_table_of_departures():
     page = (ROOT / "docs" / "reproduction.md").read_text()
-    modules = {path.name for path in CORE if "# Paper:" in path.read_text()}
+    modules = {identify(path) for path in CORE if "# Paper:" in path.read_text()}
     missing = sorted(name for name in modules if f"`{name}`" not in page)
     assert not missing, f"docs/reproduction.md, Departures: add {missing}"

@@ -13,24 +13,24 @@ import torch
 from PIL import Image
 from pycocotools import mask as oracle
 
-from masktrack_core import io
-from masktrack_core.archives import MaskArchive, write_mask_archive
 from masktrack_core.arrays import Size
-from masktrack_core.checks import read_config
-from masktrack_core.coco import read_coco, segmentation_mask
-from masktrack_core.datasets import index_video
-from masktrack_core.decoding import read_size
+from masktrack_core.datasets.checks import read_config
+from masktrack_core.datasets.coco import read_coco, segmentation_mask
+from masktrack_core.datasets.index import index_video
+from masktrack_core.datasets.object_masks import read_objects
+from masktrack_core.datasets.sources import read_sequences
+from masktrack_core.datasets.video_files import VideoFile, write_video
 from masktrack_core.errors import InputError
-from masktrack_core.network import NetworkSpec, build_network
-from masktrack_core.object_masks import read_objects
-from masktrack_core.sources import read_sequences
+from masktrack_core.experiment.usage import read_usage
+from masktrack_core.files import io
+from masktrack_core.files.archives import MaskArchive, write_mask_archive
+from masktrack_core.files.decoding import read_size
+from masktrack_core.files.tensors import read_tensors, write_tensors
+from masktrack_core.files.unpacking import UnpackLimits, unpack
+from masktrack_core.networks.network import NetworkSpec, build_network
+from masktrack_core.networks.weights import load_network, save_weights
 from masktrack_core.tables import INDEX
-from masktrack_core.tensor_files import read_tensors, write_tensors
-from masktrack_core.training_state import read_state, write_state
-from masktrack_core.unpacking import UnpackLimits, unpack
-from masktrack_core.usage import read_usage
-from masktrack_core.video_files import VideoFile, write_video
-from masktrack_core.weights import load_network, save_weights
+from masktrack_core.training.state import read_state, write_state
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # packages comment on some of the damage
 

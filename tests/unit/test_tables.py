@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from masktrack_core import io, tables
+from masktrack_core import tables
 from masktrack_core.errors import InputError
+from masktrack_core.files import io
 from masktrack_core.tables import INDEX, Column, Schema
 
 #: Of its own, so that a new column of the project's tables is no news here.

@@ -63,7 +63,7 @@ def edited_copy(folder, module, edit):
     project = folder / "project"
     ignore = shutil.ignore_patterns(".git", ".venv", "results", "data", ".snakemake", "tests")
     shutil.copytree(ROOT, project, ignore=ignore)
-    path = project / "masktrack_core" / f"{module}.py"
+    path = project.joinpath("masktrack_core", *module.split(".")).with_suffix(".py")
     times = path.stat()
     path.write_text(edit(path.read_text()))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

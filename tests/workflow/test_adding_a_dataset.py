@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from masktrack_core.cli import main
+from masktrack_core.commands.cli import main
 
 from .conftest import ROOT, Run
 

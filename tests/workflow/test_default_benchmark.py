@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from masktrack_core.io import read_mask
+from masktrack_core.files.io import read_mask
 
 from .conftest import ROOT, Workflow
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import torch
 
-from masktrack_core.network import NetworkSpec, build_network
-from masktrack_core.propagation import PropagationParams
-from masktrack_core.usage import read_usage
-from masktrack_core.weights import load_network, save_weights
+from masktrack_core.experiment.usage import read_usage
+from masktrack_core.networks.network import NetworkSpec, build_network
+from masktrack_core.networks.weights import load_network, save_weights
+from masktrack_core.tracking.propagation import PropagationParams
 
 from .conftest import ROOT, SHORT, Workflow
 

@@ -11,8 +11,8 @@ from loopback import serving
 from PIL import Image
 
 from masktrack_core.arrays import Size
-from masktrack_core.rendered_clips import VIDEO_SETS
-from masktrack_core.rendered_layouts import write_stills, write_video_set
+from masktrack_core.rendered.clips import VIDEO_SETS
+from masktrack_core.rendered.layouts import write_stills, write_video_set
 
 from .conftest import ROOT, Workflow
 
@@ -76,7 +76,7 @@ def offered(tmp_path_factory):
             layout: tuple(clip for clip in VIDEO_SETS[layout] if clip.name == name)
             for layout, name in CLIPS.items()
         }
-        patch.setattr("masktrack_core.rendered_layouts.VIDEO_SETS", few)
+        patch.setattr("masktrack_core.rendered.layouts.VIDEO_SETS", few)
         for layout in CLIPS:
             write_video_set(made / layout, layout, seed=1)
     for name in ("ecssd", "msra10k", "sod", "salobj"):

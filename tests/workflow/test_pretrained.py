@@ -5,8 +5,8 @@ import hashlib
 import pytest
 import torch
 
+from masktrack_core.files.tensors import read_tensors
 from masktrack_core.seeds import torch_generator
-from masktrack_core.tensor_files import read_tensors
 from tests.loopback import serving
 from tests.published_networks import drawn
 from tests.workflow.conftest import SHORT, Workflow

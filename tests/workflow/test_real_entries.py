@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from masktrack_core.checks import check_config
+from masktrack_core.datasets.checks import check_config
 
 from .conftest import Workflow
 

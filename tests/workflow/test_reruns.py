@@ -116,25 +116,26 @@ def copied_code(finished, tmp_path):
 
 
 def test_a_comment_reruns_nothing(copied_code):
-    assert copied_code("metrics", lambda text: text + "\n# A remark.\n") == {}
+    assert copied_code("measures.metrics", lambda text: text + "\n# A remark.\n") == {}
 
 
 def test_code_of_the_measures_reruns_scores_and_tables(copied_code):
-    assert copied_code("metrics", lambda text: text + "\nNEW = 1\n") == {"score": 18, "table": 1}
+    jobs = copied_code("measures.metrics", lambda text: text + "\nNEW = 1\n")
+    assert jobs == {"score": 18, "table": 1}
 
 
 def test_code_of_the_deformation_reruns_synthesis_training_finetuning_and_after(copied_code):
-    jobs = copied_code("deform", lambda text: text + "\nNEW = 1\n")
+    jobs = copied_code("masks.deform", lambda text: text + "\nNEW = 1\n")
     assert jobs["deform"] == 1 and jobs["train"] == 2 and jobs["finetune"] == 6
     assert "oracle" not in jobs and "annotate" not in jobs and "render_videos" not in jobs
 
 
 def test_code_of_the_crf_reruns_nothing_of_a_table_without_one(copied_code):
-    assert copied_code("crf", lambda text: text + "\nNEW = 1\n") == {}
+    assert copied_code("tracking.crf", lambda text: text + "\nNEW = 1\n") == {}
 
 
 def test_code_of_propagation_reruns_tracks_and_after_but_trains_nothing(copied_code):
-    jobs = copied_code("propagation", lambda text: text + "\nNEW = 1\n")
+    jobs = copied_code("tracking.propagation", lambda text: text + "\nNEW = 1\n")
     assert jobs["track"] == 9 and "train" not in jobs and "deform" not in jobs
     assert "index_video" not in jobs and "oracle" not in jobs
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from masktrack_core.archives import GreyArchive, MaskArchive
-from masktrack_core.datasets import read_facts
-from masktrack_core.io import read_mask, read_table
+from masktrack_core.datasets.index import read_facts
+from masktrack_core.files.archives import GreyArchive, MaskArchive
+from masktrack_core.files.io import read_mask, read_table
 from masktrack_core.tables import STILLS
 
 from .conftest import ROOT, SHORT, Workflow, edited_copy
@@ -122,7 +122,7 @@ def test_another_grid_searches_again_and_refines_what_was_searched(changed):
 
 
 def test_code_of_the_crf_reruns_the_variants_that_end_with_one(changed, tmp_path):
-    snakefile = edited_copy(tmp_path, "crf", lambda text: text + "\nNEW = 1\n")
+    snakefile = edited_copy(tmp_path, "tracking.crf", lambda text: text + "\nNEW = 1\n")
     jobs = changed(lambda config: None, "--snakefile", snakefile)
     assert jobs == {"crf_search": 1, "refine": 1, "score": 1, "ablation": 1}
 

@@ -1,0 +1,43 @@
+"""``masktrack check``: every problem of a data set, a clip or a configuration, in one pass."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from masktrack_core.commands.score import Commands
+
+_HELP = """\
+Read every file once and report every problem, one a line, with the names of the files.
+
+PATH is a configuration (.yaml: all its data sets and stills), the root of a data set in a known
+layout, a folder of frames, or a video.
+
+exit status: 0 sound; 2 problems, which are on the standard output.
+"""
+
+
+def add(commands: "Commands") -> None:
+    """Add the command to the parser."""
+    check = commands.add_parser(
+        "check",
+        help="read data once and report every problem",
+        description=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("path", type=Path, metavar="PATH", help="configuration, folder or video")
+    check.add_argument("--layout", help="layout of the folder (default: the first that fits)")
+    check.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from masktrack_core.datasets.checks import check_path
+
+    count = 0
+    for problem in check_path(options.path, layout=options.layout):
+        sys.stdout.write(f"{problem}\n")
+        count += 1
+    logging.getLogger(__name__).info("%s: %d problems", options.path, count)
+    return 2 if count else 0

@@ -1,0 +1,76 @@
+"""The command ``masktrack``. Each subcommand imports what it needs when it runs."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from masktrack_core.commands import check as cli_check
+from masktrack_core.commands import overlay as cli_overlay
+from masktrack_core.commands import plan as cli_plan
+from masktrack_core.commands import score as cli_score
+from masktrack_core.commands import segment as cli_segment
+from masktrack_core.errors import InputError
+
+if TYPE_CHECKING:
+    from masktrack_core.commands.score import Commands
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit status of ``masktrack ARGUMENTS``.
+
+    0 when all is well, 2 where the input or the disk cannot be used, 130 after Ctrl-C and SIGTERM.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    options = _parser().parse_args(arguments)
+    try:
+        with _stoppable():
+            return int(options.run(options))
+    except InputError as error:
+        sys.stderr.write(f"masktrack: {error}\n")
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(
+            f"masktrack: {where}{error.strerror or error}; make room or correct the path, the same "
+            "command goes on with what is complete\n"
+        )
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("masktrack: stopped; the same command goes on with what is complete\n")
+        return 130
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that nothing half-written is left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="masktrack", description="MaskTrack: video object segmentation (CVPR 2017)."
+    )
+    commands: Commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (cli_segment, cli_overlay, cli_score, cli_check, cli_plan):
+        command.add(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

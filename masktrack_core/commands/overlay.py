@@ -1,0 +1,88 @@
+"""``masktrack overlay``: masks over their clip, as a video or a folder of frames."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from masktrack_core.commands.score import Commands
+    from masktrack_core.datasets.video_files import Clip
+
+_HELP = """\
+Paint masks over the frames of a clip, each object in its colour.
+
+OUT with a suffix (.mp4, .mkv, .avi) is a video; without one, a folder of PNGs named like the
+frames.
+"""
+
+
+def add(commands: "Commands") -> None:
+    """Add the command to the parser."""
+    overlay = commands.add_parser(
+        "overlay",
+        help="paint masks over a clip",
+        description=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    overlay.add_argument("clip", type=Path, metavar="CLIP", help="video file or folder of frames")
+    overlay.add_argument("masks", type=Path, metavar="MASKS", help="folder of masks or labels")
+    overlay.add_argument("out", type=Path, metavar="OUT", help="video, or folder of frames")
+    overlay.add_argument(
+        "--tint", type=float, default=0.3, help="share of the colour inside, 0 to 1 (default: 0.3)"
+    )
+    overlay.add_argument("--rate", type=float, metavar="FPS", help="frames a second (the clip's)")
+    overlay.set_defaults(run=_overlay)
+
+
+def _overlay(options: argparse.Namespace) -> int:
+    from masktrack_core.datasets.video_files import Clip
+
+    clip = Clip(options.clip)
+    write_overlay(clip, options.masks, options.out, tint=options.tint, rate=options.rate)
+    return 0
+
+
+def write_overlay(
+    clip: "Clip", masks: Path, out: Path, *, tint: float = 0.3, rate: float | None = None
+) -> None:
+    """Write the frames of a clip with the masks of a folder over them.
+
+    Raises `InputError` for a suffix that is no video's, a folder that is there, and masks that do
+    not belong to the clip.
+    """
+    from tqdm import tqdm
+
+    from masktrack_core.datasets.video_files import write_video
+    from masktrack_core.files.io import atomic_folder, write_frame
+    from masktrack_core.pictures.films import overlay_clip
+
+    frames = tqdm(
+        overlay_clip(clip, masks, tint=tint),
+        "overlay",
+        total=len(clip),
+        unit="frame",
+        disable=None,
+    )
+    check_overlay(out)
+    if out.suffix:
+        write_video(out, frames, rate=rate or clip.rate)
+        return
+    with atomic_folder(out) as folder:
+        for name, frame in zip(clip.names, frames, strict=True):
+            write_frame(folder / f"{name}.png", frame)
+
+
+def check_overlay(out: Path) -> None:
+    """Raise `InputError` for a place where no overlay can be written: known before it is made."""
+    from masktrack_core.datasets.video_files import check_suffix
+    from masktrack_core.errors import InputError
+
+    if out.suffix:
+        check_suffix(out)
+        if out.is_dir():
+            raise InputError(f"{out}: expected a video's name, got a folder; give another name")
+    elif out.exists():
+        raise InputError(
+            f"{out}: expected a new folder for the frames, but it is there; remove it, or give "
+            "another name"
+        )

@@ -1,0 +1,172 @@
+"""One object of a person's clip, followed: learn, propagate, refine, each stage a file.
+
+A stage whose file is there is not run again, so that a killed run loses little: the first-frame
+training goes on from its last state, everything else begins the stage of its object anew.
+"""
+
+import copy
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from masktrack_core.arrays import Mask, Prob
+from masktrack_core.datasets.video_files import Clip
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.usage import Usage
+from masktrack_core.files.archives import (
+    ArchivedFrames,
+    GreyArchive,
+    ProbArchive,
+    frame_key,
+    write_grey_archive,
+    write_prob_archive,
+)
+from masktrack_core.motion.flow import FlowImageParams, FlowModel, FlowParams, flow_images
+from masktrack_core.networks.network import MaskTrackNet
+from masktrack_core.networks.weights import load_network, save_weights
+from masktrack_core.tracking.crf import CrfParams
+from masktrack_core.tracking.propagation import FrameSequence, propagate
+from masktrack_core.tracking.refinement import refined_frames
+from masktrack_core.tracking.segmentation import finetune
+from masktrack_core.training.loop import RunParams, TrainingDivergedError, TrainingInterruptedError
+from masktrack_core.training.state import remove_state
+
+log = logging.getLogger(__name__)
+
+#: Seconds of first-frame training that a killed run may lose.
+_STATE_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Motion:
+    """What the flow stream shows (paper §3.3)."""
+
+    method: FlowParams = field(default_factory=FlowParams)
+    image: FlowImageParams = field(default_factory=FlowImageParams)
+    #: Weights of a learned flow.
+    weights: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asks for, beside the clip, its annotations and the folder of masks."""
+
+    weights: Path
+    usage: Usage
+    #: Second stream: the flow magnitude, through the network as it is in its file.
+    motion: Motion | None = None
+    #: Refinement of each object, before the objects meet.
+    crf: CrfParams | None = None
+    seed: int = 0
+    #: Device on which the network runs; results differ between devices in the last digits.
+    device: torch.device = field(default_factory=partial(torch.device, "cpu"))
+    #: Processes of the dense CRF; results do not depend on it.
+    processes: int = 1
+    #: Make again what is there.
+    overwrite: bool = False
+
+
+def motion_frames(clip: Clip, folder: Path, motion: Motion | None) -> FrameSequence | None:
+    """Return the flow pictures of a clip, drawn into ``folder`` where they are not there yet."""
+    if motion is None:
+        return None
+    path = folder / "flow.zip"
+    if not path.exists():
+        frames = (clip[t] for t in range(len(clip)))
+        images = flow_images(frames, motion.method, motion.image, model=_learned_flow(motion))
+        shown = tqdm(images, "flow", total=len(clip), unit="frame", mininterval=1.0)
+        write_grey_archive(path, ((frame_key(t), image) for t, image in enumerate(shown)))
+    return ArchivedFrames(GreyArchive(path))
+
+
+def _learned_flow(motion: Motion) -> FlowModel | None:
+    if (motion.method.method == "raft_small") != (motion.weights is not None):
+        raise InputError(
+            "flow: expected weights for raft_small, and for no other method, got "
+            f"{motion.method.method} with {motion.weights}; give --flow-weights beside "
+            "--flow raft_small"
+        )
+    if motion.weights is None:
+        return None
+    from masktrack_core.motion.raft import load_raft
+
+    return load_raft(motion.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectRun:
+    """One object under way: what is known of it, and where its files are."""
+
+    clip: Clip
+    annotations: Mapping[int, Mask]
+    #: The flow pictures, where the request has a flow stream.
+    motion: FrameSequence | None
+    request: Request
+    #: Folder of the files, and the object's name there.
+    folder: Path
+    name: str
+    #: Words before the progress bars.
+    words: str
+
+    def follow(self) -> Path:
+        """Return the archive of the object's probabilities, made where it is not there yet.
+
+        Raises `InputError` where the first-frame training diverges, and ``KeyboardInterrupt``
+        when it was told to stop, after saving its state.
+        """
+        track = self.folder / f"{self.name}.zip"
+        if not track.exists():
+            streams = [self.clip] if self.motion is None else [self.clip, self.motion]
+            params = self.request.usage.propagation
+            probs = propagate(self._networks(), streams, self.annotations, params)
+            write_prob_archive(track, ((frame_key(t), prob) for t, prob in self._bar(probs)))
+        return track if self.request.crf is None else self._refined(track, self.request.crf)
+
+    def _networks(self) -> list[MaskTrackNet]:
+        """Return the network of each stream: frames the one that learnt, flow the one given."""
+        given = load_network(self.request.weights)[0].to(self.request.device)
+        learnt = given if self.request.usage.finetuning is None else self._learnt(given)
+        return [learnt] if self.motion is None else [learnt, given]
+
+    def _learnt(self, given: MaskTrackNet) -> MaskTrackNet:
+        """Return the network after first-frame training, always as read from its file."""
+        path, state = self.folder / f"{self.name}.safetensors", self.folder / f"{self.name}.state"
+        if not path.exists():
+            self._learn(copy.deepcopy(given), path, state)
+        remove_state(state)
+        return load_network(path)[0].to(self.request.device)
+
+    def _learn(self, network: MaskTrackNet, path: Path, state: Path) -> None:
+        finetuning, seed = self.request.usage.finetuning, self.request.seed
+        assert finetuning is not None
+        words = f"{self.words}: learn"
+        run = RunParams(state=state, save_every_s=_STATE_EVERY_S, progress=words)
+        try:
+            finetune(network, self.clip, self.annotations, finetuning, seed=seed, run=run)
+        except TrainingDivergedError as error:
+            raise InputError(f"{self.request.weights}: {error}") from error
+        except TrainingInterruptedError as stopped:
+            raise KeyboardInterrupt from stopped
+        save_weights(path, network, {})
+
+    def _refined(self, track: Path, crf: CrfParams) -> Path:
+        """Return the archive of the probabilities after the dense CRF (paper §5.2)."""
+        path = self.folder / f"{self.name}.refined.zip"
+        if not path.exists():
+            archive, times = ProbArchive(track), range(len(self.clip))
+            pairs = ((self.clip[t], archive[frame_key(t)]) for t in times)
+            probs = refined_frames(pairs, crf, processes=self.request.processes)
+            shown = self._bar(zip(times, probs, strict=True), "refine")
+            write_prob_archive(path, ((frame_key(t), prob) for t, prob in shown))
+        return path
+
+    def _bar(
+        self, probs: Iterable[tuple[int, Prob]], stage: str = "follow"
+    ) -> Iterable[tuple[int, Prob]]:
+        words = f"{self.words}: {stage}"
+        return tqdm(probs, words, total=len(self.clip), unit="frame", mininterval=1.0)

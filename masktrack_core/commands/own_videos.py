@@ -1,0 +1,206 @@
+"""A person's clip from annotations to masks on disk: resumable, deterministic, whole files only.
+
+Objects are followed one by one and meet in the end (paper §5.1: one run per object). What is
+complete is kept below ``<out>/.masktrack`` until all is.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from masktrack_core.arrays import Box, Mask
+from masktrack_core.commands.own_tracks import ObjectRun, Request, motion_frames
+from masktrack_core.datasets.index import folder_fingerprint
+from masktrack_core.datasets.object_masks import read_objects
+from masktrack_core.datasets.video_files import Clip
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.usage import read_usage
+from masktrack_core.files.archives import ProbArchive, frame_key
+from masktrack_core.files.download import file_digest
+from masktrack_core.files.io import write_labels, write_mask, write_text
+from masktrack_core.masks.elementary import box_mask, merge_objects
+from masktrack_core.networks.weights import load_network
+from masktrack_core.tracking.propagation import PropagationParams, checked_annotations
+from masktrack_core.tracking.segmentation import segment_boxes
+
+log = logging.getLogger(__name__)
+
+#: Folder in the output for what is under way and for the record of the run.
+WORK = ".masktrack"
+RECORD = "run.json"
+
+Annotations = Mapping[int, Mapping[int, Mask]]
+"""Object id → frame number → mask."""
+
+
+def read_annotations(clip: Clip, files: Mapping[int, Path]) -> dict[int, dict[int, Mask]]:
+    """Return object id → frame → mask of annotated frames, given as one file a frame.
+
+    Raises `InputError` naming the file that is unreadable, empty, or of another size.
+    """
+    objects: dict[int, dict[int, Mask]] = {}
+    for t, path in sorted(files.items()):
+        found = read_objects(path)
+        if not found:
+            raise InputError(
+                f"{path}: expected at least one object pixel, got none; annotate a frame in which "
+                "the object is visible"
+            )
+        for label, mask in found.items():
+            if mask.shape != clip.size:
+                raise InputError(
+                    f"{path}: expected the size of the frames, {tuple(clip.size)} (height, width), "
+                    f"got {mask.shape}; draw the mask on a frame of this clip"
+                )
+            objects.setdefault(label, {})[t] = mask
+    return {label: checked_annotations(clip, objects[label]) for label in sorted(objects)}
+
+
+def annotate_box(
+    clip: Clip, box: Box, weights: Path, device: torch.device
+) -> dict[int, dict[int, Mask]]:
+    """Return the annotation that a box network makes of a box in the first frame (paper §3.3).
+
+    Raises `InputError` for a box outside the frame.
+    """
+    mask = box_mask(box, clip.size)
+    if int(mask.sum()) != box.width * box.height or not mask.any():
+        raise InputError(
+            f"box: expected x, y, width and height inside a frame of {clip.size.width} x "
+            f"{clip.size.height} pixels, got {box.x},{box.y},{box.width},{box.height}"
+        )
+    network, record = load_network(weights)
+    if network.spec.prior != "box":
+        raise InputError(
+            f"{weights}: expected a network that is shown boxes (`input: box`), got one that is "
+            f"shown '{network.spec.prior}'; give another one with --box-weights"
+        )
+    usage = read_usage(record, where=str(weights))
+    return {1: segment_boxes(network.to(device), clip, {0: mask}, usage.propagation)}
+
+
+def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) -> list[Path]:
+    """Write the mask of every frame below ``out``; return the files in order.
+
+    One object gives masks of 0 and 255, several give label pictures, named like the frames. A
+    clip that was segmented in the same way before is left as it is; what was complete when a run
+    stopped is kept. Raises `InputError` where ``out`` holds something else.
+    """
+    out = Path(out)
+    _check_apart(clip, out)
+    paths = [out / f"{name}.png" for name in clip.names]
+    record = _record(clip, objects, request)
+    if _is_complete(out, paths, record, overwrite=request.overwrite):
+        log.info("%s: complete already; --overwrite makes it again", out)
+        return paths
+    motion = motion_frames(clip, out / WORK, request.motion)
+    tracks = {}
+    for place, (label, annotations) in enumerate(objects.items(), start=1):
+        words = f"object {place} of {len(objects)}"
+        run = ObjectRun(
+            clip=clip,
+            annotations=annotations,
+            motion=motion,
+            request=request,
+            folder=out / WORK,
+            name=str(label),
+            words=words,
+        )
+        tracks[label] = run.follow()
+    _write_masks(clip, tracks, paths, request.usage.propagation)
+    _write_record(out, record | {"complete": True})
+    for file in (out / WORK).iterdir():
+        if file.name != RECORD:
+            file.unlink()
+    return paths
+
+
+def _write_masks(
+    clip: Clip, tracks: Mapping[int, Path], paths: list[Path], params: PropagationParams
+) -> None:
+    archives = {label: ProbArchive(track) for label, track in tracks.items()}
+    for t, path in enumerate(paths):
+        probs = {label: archive[frame_key(t)] for label, archive in archives.items()}
+        labels = merge_objects(probs, threshold=params.threshold)
+        if set(tracks) == {1}:
+            write_mask(path, labels > 0)
+        else:
+            write_labels(path, labels)
+
+
+def _check_apart(clip: Clip, out: Path) -> None:
+    """Raise `InputError` where masks would lie among the frames of the clip."""
+    if clip.path.is_dir() and out.resolve() == clip.path.resolve():
+        raise InputError(
+            f"{out}: expected another folder than the clip's, where masks and frames would mix; "
+            "give a new one"
+        )
+
+
+def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, object]:
+    """Return what decides the masks, and so whether an earlier run can be gone on with."""
+    digest = hashlib.sha256()
+    for label, annotations in objects.items():
+        for t, mask in sorted(annotations.items()):
+            digest.update(f"{label} {t} {mask.shape} ".encode() + mask.tobytes())
+    settings = {"usage": request.usage, "flow": request.motion, "crf": request.crf}
+    described = {key: asdict(value) for key, value in settings.items() if value is not None}
+    plain: dict[str, object] = json.loads(json.dumps(described, default=str))
+    return plain | {
+        "frames": [clip.path.name, len(clip), folder_fingerprint([clip.path])],
+        "weights": [request.weights.name, file_digest(request.weights)],
+        "annotations": digest.hexdigest(),
+        "seed": request.seed,
+    }
+
+
+def _is_complete(
+    out: Path, paths: list[Path], record: dict[str, object], *, overwrite: bool
+) -> bool:
+    """Return whether the masks of this very run are there; prepare the folder where not.
+
+    Raises `InputError` where the folder holds what another run, or something else, made.
+    """
+    place = out / WORK / RECORD
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder for the masks, got a file; give another path")
+    earlier = _earlier(place)
+    if overwrite:
+        shutil.rmtree(out / WORK, ignore_errors=True)
+    elif earlier is not None:
+        keys = sorted((record.keys() | earlier.keys()) - {"complete"})
+        changed = [key for key in keys if earlier.get(key) != record.get(key)]
+        if changed:
+            raise InputError(
+                f"{out}: expected masks of the same run, got some made with other "
+                f"{', '.join(changed)}; give --overwrite, or another folder"
+            )
+        if earlier.get("complete") and all(path.exists() for path in paths):
+            return True
+    elif any(path.exists() for path in paths):
+        raise InputError(
+            f"{out}: expected a new folder, got masks that this command did not write; give "
+            "--overwrite, or another folder"
+        )
+    _write_record(out, record)
+    return False
+
+
+def _earlier(place: Path) -> dict[str, object] | None:
+    if not place.exists():
+        return None
+    try:
+        earlier = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return earlier if isinstance(earlier, dict) else {}
+
+
+def _write_record(out: Path, record: Mapping[str, object]) -> None:
+    write_text(out / WORK / RECORD, json.dumps(record, indent=1, sort_keys=True))

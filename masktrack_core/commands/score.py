@@ -1,0 +1,163 @@
+"""``masktrack score``: masks against their truth."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from masktrack_core.measures.scoring import Fact, ScoringTask, SequenceScore
+
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_SCORE_HELP = """\
+Score masks against the annotations of DAVIS-2016, or of any data set in its layout.
+
+Both sides are <sequence>/<frame>.png, whoever made them. Measures are the official ones: region
+similarity J, contour accuracy F (mean, recall, decay) and temporal instability T. The first and
+the last frame of a sequence are not scored. A mask of one object is foreground where its values
+{0, 1} or {0, 255} are not 0, and where other values are above half of the largest.
+
+T is the mean over the sequences without occlusion and fast deformation (27 of the 50); like the
+published numbers it counts the step from the true first mask to the second result.
+"""
+_SCORE_EXAMPLES = """\
+examples:
+  masktrack score data/DAVIS results/masks
+  masktrack score data/DAVIS/Annotations/480p osvos.zip --split val --out scores --jobs 8
+  masktrack score truth_labels mask_labels --object all
+
+exit status: 0 scored; 2 some mask is missing, extra, of the wrong size or unreadable (all are
+named, nothing is written).
+"""
+
+
+def add(commands: "Commands") -> None:
+    """Add the command to the parser."""
+    score = commands.add_parser(
+        "score",
+        help="score a folder of masks with J, F and T",
+        description=_SCORE_HELP,
+        epilog=_SCORE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    score.add_argument(
+        "truth", type=Path, metavar="TRUTH", help="root of DAVIS, or a folder of true masks"
+    )
+    score.add_argument("masks", type=Path, metavar="MASKS", help="folder or zip of masks to score")
+    _add_score_options(score)
+    score.set_defaults(run=_score)
+
+
+def _add_score_options(score: argparse.ArgumentParser) -> None:
+    score.add_argument(
+        "--split",
+        choices=("present", "train", "val", "all"),
+        default="present",
+        help="sequences that must be there: those in MASKS (default), DAVIS-2016 train or val, "
+        "or all of TRUTH",
+    )
+    score.add_argument(
+        "--temporal",
+        choices=("stable", "all", "none"),
+        default="stable",
+        help="sequences of which T is taken: where DAVIS-2016 does (default), all, or none",
+    )
+    score.add_argument(
+        "--object",
+        metavar="ID",
+        dest="objects",
+        type=_object_id,
+        help="score one object of label PNGs, or of folders <sequence>/<object>/: its id, or 'all' "
+        "for each apart (default: masks of one object)",
+    )
+    score.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write per_frame.csv, per_sequence.csv and summary.csv there (fractions, every digit)",
+    )
+    score.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        default=os.cpu_count() or 1,
+        help="processes, one sequence each (default: %(default)s)",
+    )
+
+
+def _object_id(text: str) -> int | str:
+    if text == "all" or (text.isdecimal() and 1 <= int(text) <= 254):
+        return text if text == "all" else int(text)
+    raise argparse.ArgumentTypeError(f"expected an object id from 1 to 254, or all, got {text!r}")
+
+
+def _score(options: argparse.Namespace) -> int:
+    from masktrack_core.datasets.mask_folders import find_sequences, opened_folder
+    from masktrack_core.measures.scoring import choose_sequences, object_tasks, read_davis_facts
+
+    facts = read_davis_facts()
+    with ExitStack() as stack:
+        truth = find_sequences(stack.enter_context(opened_folder(options.truth)))
+        pred = find_sequences(stack.enter_context(opened_folder(options.masks)))
+        names = choose_sequences(truth, pred, options.split, facts)
+        tasks = [
+            task
+            for name in names
+            for task in object_tasks(
+                name,
+                truth.get(name),
+                pred.get(name),
+                objects=options.objects,
+                with_temporal=options.temporal == "all"
+                or (options.temporal == "stable" and name in facts and facts[name].is_stable),
+            )
+        ]
+        scores, problems = _run_tasks(tasks, options.jobs)
+    if problems:
+        sys.stderr.write("\n".join([*problems, f"masktrack: {len(problems)} problems, no score\n"]))
+        return 2
+    _report(scores, facts, options.out)
+    return 0
+
+
+def _run_tasks(
+    tasks: "Sequence[ScoringTask]", jobs: int
+) -> "tuple[list[SequenceScore], list[str]]":
+    from tqdm import tqdm
+
+    from masktrack_core.measures.scoring import find_mismatches, score_sequences
+
+    problems = [line for task in tasks for line in find_mismatches(task)]
+    sound = [task for task in tasks if not find_mismatches(task)]
+    scores = []
+    is_quiet = not sys.stderr.isatty()
+    results = score_sequences(sound, jobs=jobs)
+    for result in tqdm(results, total=len(sound), unit="sequence", disable=is_quiet, leave=False):
+        if isinstance(result, list):
+            problems += result
+        else:
+            scores.append(result)
+    return scores, problems
+
+
+def _report(scores: "Sequence[SequenceScore]", facts: "dict[str, Fact]", out: Path | None) -> None:
+    from masktrack_core.measures.score_tables import (
+        format_summary,
+        frame_rows,
+        sequence_rows,
+        summary_rows,
+        write_rows,
+    )
+
+    rows = sequence_rows(scores, facts)
+    summary = summary_rows(rows, facts)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_rows(out / "per_frame.csv", frame_rows(scores))
+        write_rows(out / "per_sequence.csv", rows)
+        write_rows(out / "summary.csv", summary)
+    sys.stdout.write(format_summary(summary) + "\n")

@@ -1,0 +1,249 @@
+"""``masktrack segment``: a person's clip and annotations in, masks out."""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from masktrack_core.arrays import Box
+    from masktrack_core.commands.own_tracks import Motion, Request
+    from masktrack_core.commands.own_videos import Annotations
+    from masktrack_core.commands.score import Commands
+    from masktrack_core.datasets.video_files import Clip
+    from masktrack_core.experiment.usage import Usage
+    from masktrack_core.tracking.crf import CrfParams
+
+#: Methods of `motion.flow` and sets of `tracking.crf`, which are loaded when needed.
+FLOWS = ("dis", "epic", "farneback", "raft_small")
+CRFS = ("deeplab_v1_largefov", "deeplab_v2_resnet101", "deeplab_v2_vgg16", "onavos_davis")
+
+_HELP = """\
+Follow objects through a clip, from the mask of one frame or of a few.
+
+CLIP is a video file or a folder of frames. The masks are written as PNGs named like the frames, or
+00000, 00001, … for a video: 0 and 255 for one object, a palette PNG with object ids for several.
+A network comes with the project; what it was trained on is the first thing that is said. How a
+network is propagated and trained on the first frame stands in its file.
+"""
+_EXAMPLES = """\
+examples:
+  masktrack segment clip.mp4 --first mask.png --out masks --overlay look.mp4
+  masktrack segment clip.mp4 --first mask.png --out masks --flow --crf
+  masktrack segment frames/ --annotations 0=m0.png,40=m40.png --weights my.safetensors --out masks
+  masktrack segment clip.mp4 --box 120,40,200,160 --no-finetune --out masks
+
+A stopped run goes on with the same command. Kept are, object by object, the network that learnt it
+(a training that is killed loses a minute at most), its masks, and those after --crf; the pictures
+of --flow; all below DIR/.masktrack until everything is done. What was under way otherwise begins
+anew. The same files, seed, device and number of threads give the same masks, byte by byte.
+
+exit status: 0 done; 2 the input cannot be used (one line says why); 130 stopped.
+"""
+
+
+def add(commands: "Commands") -> None:
+    """Add the command to the parser."""
+    segment = commands.add_parser(
+        "segment",
+        help="follow objects through a clip",
+        description=_HELP,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    segment.add_argument("clip", type=Path, metavar="CLIP", help="video file or folder of frames")
+    segment.add_argument(
+        "--weights", type=Path, metavar="FILE", help="network, .safetensors (default: the included)"
+    )
+    segment.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of masks")
+    given = segment.add_mutually_exclusive_group(required=True)
+    given.add_argument("--first", type=Path, metavar="MASK", help="mask or labels of frame 0")
+    given.add_argument(
+        "--annotations",
+        type=_annotation_files,
+        metavar="T=MASK,…",
+        help="masks or labels of several frames, numbered from 0",
+    )
+    given.add_argument(
+        "--box",
+        type=_box,
+        metavar="X,Y,W,H",
+        help="box in frame 0, pixels; the object's mask there lies in it",
+    )
+    segment.add_argument(
+        "--box-weights",
+        type=Path,
+        metavar="FILE",
+        help="network that turns the box into a mask (default: the included)",
+    )
+    _add_settings(segment)
+    segment.set_defaults(run=_segment)
+
+
+def _add_settings(segment: argparse.ArgumentParser) -> None:
+    segment.add_argument("--overlay", type=Path, metavar="FILE", help="video to look at, e.g. .mp4")
+    segment.add_argument(
+        "--flow",
+        nargs="?",
+        const="dis",
+        choices=FLOWS,
+        help="average with what the network sees in the motion, by this method (default: dis)",
+    )
+    segment.add_argument(
+        "--flow-weights", type=Path, metavar="FILE", help="of the method raft_small"
+    )
+    segment.add_argument(
+        "--crf",
+        nargs="?",
+        const="deeplab_v2_vgg16",
+        choices=CRFS,
+        help="refine with a dense CRF, a second or so a frame (default: deeplab_v2_vgg16)",
+    )
+    segment.add_argument(
+        "--no-finetune", action="store_true", help="skip the online stage: faster, less exact"
+    )
+    segment.add_argument(
+        "--iterations",
+        type=int,
+        metavar="N",
+        help="steps of the online stage (as the network says)",
+    )
+    segment.add_argument(
+        "--dilation",
+        type=float,
+        metavar="PX",
+        help="radius that coarsens the previous mask (as the network says, else 5)",
+    )
+    segment.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
+    segment.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="CPU threads"
+    )
+    segment.add_argument("--seed", type=int, default=0, help="of the online stage (default: 0)")
+    segment.add_argument("--overwrite", action="store_true", help="make again what is there")
+
+
+def _annotation_files(text: str) -> dict[int, Path]:
+    files = {}
+    for entry in text.split(","):
+        frame, equals, path = entry.partition("=")
+        if not equals or not frame.strip().isdecimal() or not path or int(frame) in files:
+            raise argparse.ArgumentTypeError(
+                f"expected distinct frames like 0=first.png,40=later.png, got {entry!r}"
+            )
+        files[int(frame)] = Path(path)
+    return files
+
+
+def _box(text: str) -> "Box":
+    from masktrack_core.arrays import Box
+
+    numbers = text.split(",")
+    if len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(f"expected x,y,width,height in pixels, got {text!r}")
+    return Box(*(int(number) for number in numbers))
+
+
+def _segment(options: argparse.Namespace) -> int:
+    _check_together(options)
+    from masktrack_core.commands.overlay import check_overlay, write_overlay
+    from masktrack_core.commands.own_videos import segment_clip
+    from masktrack_core.datasets.video_files import Clip
+    from masktrack_core.devices import use_device
+
+    if options.overlay is not None:
+        check_overlay(options.overlay)
+    clip = Clip(options.clip)
+    device = use_device(options.device, options.threads)
+    request = _request(options, device)
+    objects = _objects(clip, options, device)
+    segment_clip(clip, objects, options.out, request)
+    if options.overlay is not None:
+        write_overlay(clip, options.out, options.overlay)
+    return 0
+
+
+def _check_together(options: argparse.Namespace) -> None:
+    """Raise `InputError` for options that do not fit together, before anything is read."""
+    if options.box is None and options.box_weights is not None:
+        raise InputError("--box-weights: expected beside --box, got it alone; remove it")
+    if options.threads < 1 or (options.iterations is not None and options.iterations < 1):
+        raise InputError("--threads and --iterations: expected at least 1")
+    if (options.flow == "raft_small") != (options.flow_weights is not None):
+        raise InputError(
+            "--flow-weights: expected beside --flow raft_small, and nowhere else, got "
+            f"{options.flow_weights} with --flow {options.flow}"
+        )
+
+
+def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") -> "Annotations":
+    from masktrack_core.commands.own_videos import annotate_box, read_annotations
+    from masktrack_core.networks.included import included_network
+
+    if options.box is not None:
+        weights = options.box_weights or included_network("box")
+        return annotate_box(clip, options.box, weights, device)
+    return read_annotations(clip, options.annotations or {0: options.first})
+
+
+def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
+    from masktrack_core.commands.own_tracks import Request
+    from masktrack_core.experiment.usage import read_usage
+    from masktrack_core.networks.included import included_network
+    from masktrack_core.networks.weights import load_network
+
+    weights = options.weights or included_network("mask")
+    _, record = load_network(weights)
+    usage = read_usage(record, where=str(weights))
+    logging.getLogger(__name__).info("%s: trained on %s", weights.name, usage.trained_on)
+    return Request(
+        weights=weights,
+        usage=_adjusted(usage, options),
+        motion=_motion(options),
+        crf=_crf(options),
+        seed=options.seed,
+        device=device,
+        processes=options.threads,
+        overwrite=options.overwrite,
+    )
+
+
+def _motion(options: argparse.Namespace) -> "Motion | None":
+    if options.flow is None:
+        return None
+    from masktrack_core.commands.own_tracks import Motion
+    from masktrack_core.motion.flow import FlowParams
+
+    return Motion(method=FlowParams(method=options.flow), weights=options.flow_weights)
+
+
+def _crf(options: argparse.Namespace) -> "CrfParams | None":
+    if options.crf is None:
+        return None
+    from dataclasses import replace
+
+    from masktrack_core.tracking.crf import PUBLISHED
+
+    params = PUBLISHED[options.crf]
+    return replace(params, region_margin=round(2 * params.bilateral_sxy))
+
+
+def _adjusted(usage: "Usage", options: argparse.Namespace) -> "Usage":
+    """Return how the network is used, where the person says otherwise than its file."""
+    from dataclasses import replace
+
+    if options.no_finetune:
+        usage = replace(usage, finetuning=None)
+    if options.iterations is not None and usage.finetuning is not None:
+        schedule = replace(usage.finetuning.schedule, iterations=options.iterations)
+        usage = replace(usage, finetuning=replace(usage.finetuning, schedule=schedule))
+    if options.dilation is not None:
+        if not 0 <= options.dilation < 1000:
+            raise InputError(f"--dilation: expected pixels from 0, got {options.dilation}")
+        propagation = replace(usage.propagation, dilation_radius=options.dilation)
+        usage = replace(usage, propagation=propagation)
+    return usage

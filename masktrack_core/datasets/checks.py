@@ -1,0 +1,148 @@
+"""Everything wrong with data on disk, found in one pass before anything is computed."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from masktrack_core.datasets.index import index_video
+from masktrack_core.datasets.layouts import STILL_LAYOUTS, VIDEO_LAYOUTS, first_pattern
+from masktrack_core.datasets.patterns import find_files
+from masktrack_core.datasets.sources import dataset_objects, set_root, source
+from masktrack_core.datasets.stills import index_stills, read_still
+from masktrack_core.datasets.video_files import Clip
+from masktrack_core.datasets.videos import check_video
+from masktrack_core.errors import InputError
+from masktrack_core.files.decoding import describe
+
+log = logging.getLogger(__name__)
+
+_DEFAULTS = {"only": None, "table": None, "split": None}
+
+
+def check_path(path: Path, *, layout: str | None = None) -> Iterator[str]:
+    """Yield every problem of a configuration, of a data set on disk, or of a clip, one a line.
+
+    A ``.yaml`` file: all sets that it names. A folder: read by ``layout``, else by the first known
+    layout that finds files there, else as one clip. Raises `InputError` for a path that is none.
+    """
+    path = Path(path)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        yield from check_config(read_config(path))
+        return
+    found = layout or (_layout_of(path) if path.is_dir() else None)
+    if found is None:
+        yield from _check_clip(path)
+    elif found in STILL_LAYOUTS:
+        yield from check_stills(path, found)
+    else:
+        row = _DEFAULTS | {"root": str(path), "layout": found}
+        yield from _check_dataset("folder", row, path)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return a configuration file; raise `InputError` for what is not a YAML mapping.
+
+    Tags that would build Python objects are refused.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected a YAML file, got {describe(error)}") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: expected keys and values, got {type(config).__name__}")
+    return config
+
+
+def check_config(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every problem of the sets that a configuration names; missing downloads are logged."""
+    data = str(config.get("data") or "data")
+    for table in ("datasets", "stills"):
+        rows = config.get(table) or {}
+        if not isinstance(rows, Mapping):
+            yield f"{table}: expected named rows, got {type(rows).__name__}"
+            continue
+        for name, row in rows.items():
+            yield from _check_row({"data": data, table: {name: row}}, table, str(name))
+
+
+def _check_row(config: Mapping[str, Any], table: str, name: str) -> Iterator[str]:
+    key, row = f"{table}.{name}", config[table][name]
+    try:
+        if not isinstance(row, Mapping):
+            raise InputError(f"{key}: expected keys and values, got {row!r}")
+        row = _DEFAULTS | {"layout": "not given"} | dict(row)
+        root = Path(set_root(config, table, name))
+        if not root.is_dir() and source(key, row) != "root":
+            log.info("%s: not there yet, it will be fetched or rendered into %s", key, root)
+            return
+        check = _check_dataset(name, row, root) if table == "datasets" else None
+        for problem in check or check_stills(root, row["layout"]):
+            yield f"{key}: {problem}"
+    except InputError as error:
+        yield str(error) if key in str(error) else f"{key}: {error}"
+
+
+def _check_dataset(name: str, row: Mapping[str, Any], root: Path) -> Iterator[str]:
+    """Yield the problems of a video set, sequence by sequence."""
+    objects: dict[str, list[int]] = {}
+    for sequence, number in dataset_objects(name, row):
+        objects.setdefault(sequence, []).append(number)
+    for sequence, numbers in objects.items():
+        yield from _check_sequence(root, row["layout"], sequence, numbers)
+    count = sum(map(len, objects.values()))
+    log.info("%s: %d sequences, %d objects read", root, len(objects), count)
+
+
+def _check_sequence(
+    root: Path, layout: str | Mapping[str, Any], sequence: str, numbers: Sequence[int]
+) -> Iterator[str]:
+    try:
+        index = index_video(root, layout, sequence, numbers)
+    except InputError as error:
+        yield str(error)
+        return
+    yield from check_video(index)
+
+
+def check_stills(root: Path, layout: str | Mapping[str, Any]) -> Iterator[str]:
+    """Yield the problems of a set of stills; stills with an empty mask are counted in the log."""
+    try:
+        index = index_stills(root, layout)
+    except InputError as error:
+        yield str(error)
+        return
+    empty = 0
+    for _, row in index.iterrows():
+        try:
+            empty += not read_still(row)[1].any()
+        except InputError as error:
+            yield str(error)
+    log.info(
+        "%s: %d stills read, %d with an empty mask, which are left out", root, len(index), empty
+    )
+
+
+def _check_clip(path: Path) -> Iterator[str]:
+    """Yield the problems of a folder of frames or a video file."""
+    try:
+        clip = Clip(path)
+    except InputError as error:
+        yield str(error)
+        return
+    for t in range(len(clip)):
+        try:
+            clip[t]
+        except InputError as error:
+            yield str(error)
+    log.info("%s: %d frames of %d x %d read", path, len(clip), clip.size.width, clip.size.height)
+
+
+def _layout_of(root: Path) -> str | None:
+    """Return the first known layout that finds files below a folder; None where none does."""
+    for name in (*VIDEO_LAYOUTS, *STILL_LAYOUTS):
+        if next(find_files(root, first_pattern(name), {}), None) is not None:
+            return name
+    return None

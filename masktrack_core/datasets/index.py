@@ -1,0 +1,249 @@
+"""Video data sets on disk → one tidy index a sequence; and the facts known without them.
+
+`masktrack_core.datasets.videos` opens an index, `masktrack_core.datasets.stills` does the same for
+still pictures.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from masktrack_core.datasets.coco import CocoPicture, listed_frames
+from masktrack_core.datasets.layouts import VideoLayout, video_layout
+from masktrack_core.datasets.patterns import find_files, natural_key, placeholders
+from masktrack_core.errors import InputError
+from masktrack_core.files.io import read_labels
+from masktrack_core.tables import INDEX, check_columns
+
+log = logging.getLogger(__name__)
+
+#: What pairs a truth with its frame: the text of ``{frame}`` or the value of ``{number}``.
+_Key: TypeAlias = str | int
+
+#: Columns of the facts that hold names; every other column holds numbers.
+_TEXT_FACTS = frozenset(
+    {"sequence", "set", "class", "technique", "split", "attribute", "method", "dataset", "aspect"}
+    | {"variant", "what", "url", "checksum", "source", "rule", "how", "backbone"}
+)
+
+
+def index_video(
+    root: Path,
+    layout: VideoLayout | Mapping[str, Any] | str,
+    sequence: str,
+    objects: Sequence[int],
+) -> pd.DataFrame:
+    """Return the index of one sequence: a row a frame and object (schema `tables.INDEX`).
+
+    Frames are in natural order of their names; numbers need not be contiguous. Paths begin with
+    ``root`` as given. ``truth_path`` is empty for frames without truth. No picture is opened.
+    Raises `InputError` when the root or the sequence is missing, there are no frames, an object
+    has no truth at all, a truth has no frame, or, unless the layout is sparse, a frame no truth.
+    """
+    layout = video_layout(layout)
+    if not objects or min(objects) < 1 or len(set(objects)) != len(objects):
+        raise InputError(
+            f"objects: expected distinct object ids from 1, got {list(objects)}; a data set with "
+            "one object a sequence has object 1"
+        )
+    frames = _find_frames(Path(root), layout, sequence)
+    rows = []
+    for object_id in objects:
+        truths = _find_truths(Path(root), layout, sequence, object_id, frames=frames)
+        where = f"{root}: {sequence}, object {object_id}"
+        _check_complete(where, "frame", frames, truths)
+        if truths and not layout.sparse:
+            _check_complete(where, "truth", truths, frames)
+        for t, (key, (name, path)) in enumerate(frames.items()):
+            truth = str(truths.get(key, ""))
+            rows.append((t, name, object_id, str(path), truth, layout.encoding))
+    return check_columns(pd.DataFrame(rows, columns=list(INDEX.names)), INDEX, where=sequence)
+
+
+def list_sequences(
+    root: Path, layout: VideoLayout | Mapping[str, Any] | str
+) -> list[tuple[str, int]]:
+    """Return every (sequence, object) on disk, sorted: for data sets without a list of their own.
+
+    Objects are the ``{object}`` folders, the ids in the first truth for ``labels``, else 1.
+    Sequences without truth are left out and named in the log. Raises `InputError` for a missing
+    root and for one without any sequence.
+    """
+    layout = video_layout(layout)
+    found = find_files(root, layout.frame_pattern, {})
+    sequences = {layout.sequence.format(**fields) for _, fields in found}
+    pairs = []
+    for sequence in sorted(sequences, key=natural_key):
+        objects = _find_objects(Path(root), layout, sequence)
+        if not objects:
+            log.warning("%s: sequence %s has no truth and is left out", root, sequence)
+        pairs += [(sequence, object_id) for object_id in objects]
+    if not pairs:
+        raise InputError(
+            f"{root}: expected frames at {layout.frame_pattern} and truth at "
+            f"{list(layout.truths)}, got none; correct the root or the layout"
+        )
+    return pairs
+
+
+def folder_fingerprint(paths: Iterable[Path]) -> str:
+    """Return a digest of the names, sizes and change times of the files at and below paths.
+
+    For rerun triggers: it changes when a file is added, removed, renamed or written. The order of
+    ``paths`` counts. Contents are not read. Raises `InputError` for a missing path.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        if not Path(path).exists():
+            raise InputError(f"{path}: expected a file or folder, got nothing; check the path")
+        for file in _files_below(Path(path)):
+            state = file.stat()
+            name = file.relative_to(path).as_posix()
+            digest.update(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def read_facts(name: str) -> pd.DataFrame:
+    """Return a table of published facts that the package carries, e.g. ``davis2016``.
+
+    Names stay text, everything else is a number, NaN where nothing is published. The source of
+    each is in ``facts/README.md``. Raises `InputError` for an unknown name.
+    """
+    folder = resources.files("masktrack_core") / "facts"
+    known = sorted(f.name.removesuffix(".csv") for f in folder.iterdir() if f.name.endswith(".csv"))
+    if name not in known:
+        raise InputError(f"facts: unknown name {name!r}; known are {known}")
+    with (folder / f"{name}.csv").open(encoding="utf-8") as file:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    for column in table.columns.difference(list(_TEXT_FACTS)):
+        table[column] = pd.to_numeric(table[column])
+    return table
+
+
+def _find_frames(root: Path, layout: VideoLayout, sequence: str) -> dict[_Key, tuple[str, Path]]:
+    """Return name and path of each frame under the key of its truth, in natural order."""
+    frames: dict[_Key, tuple[str, Path]] = {}
+    found = find_files(root, layout.frame_pattern, layout.fields(sequence))
+    for path, free in sorted(found, key=lambda item: natural_key(item[0].name)):
+        key, name = _key(free)
+        if key in frames:
+            raise InputError(
+                f"{path}: expected one file for frame {name}, got {frames[key][1].name} too; "
+                "remove one of them"
+            )
+        frames[key] = name, path
+    if frames:
+        return frames
+    others = find_files(root, layout.frame_pattern, {})
+    names = sorted({layout.sequence.format(**fields) for _, fields in others})
+    near = get_close_matches(sequence, names, cutoff=0.4) or names[:3]
+    raise InputError(
+        f"{root}: expected frames of sequence {sequence!r} at {layout.frame_pattern}, got none; "
+        + (f"there are {len(names)} sequences, such as {near}" if near else "correct the root")
+    )
+
+
+def _find_truths(
+    root: Path,
+    layout: VideoLayout,
+    sequence: str,
+    object_id: int,
+    *,
+    frames: Mapping[_Key, tuple[str, Path]],
+) -> dict[_Key, Path]:
+    """Return the truths of one object under the keys of their frames; empty for a layout of none.
+
+    A binary truth outside an ``{object}`` folder is that of object 1.
+    """
+    if layout.encoding == "coco":
+        listed = _listed(root, layout, sequence, frames)
+        if any(object_id in entry.objects for _, entry in listed.values()):
+            return {key: path for key, (path, _) in listed.items()}
+    fields = {**layout.fields(sequence), "object": str(object_id)}
+    for pattern in layout.truths:
+        if layout.encoding == "coco":
+            break
+        if "{object}" in pattern or layout.encoding == "labels" or object_id == 1:
+            found = {_key(free)[0]: path for path, free in find_files(root, pattern, fields)}
+            if found:
+                return found
+    if not layout.truths:
+        return {}
+    raise InputError(
+        f"{root}: expected truth of sequence {sequence!r}, object {object_id}, at "
+        f"{' or '.join(layout.truths)}, got none; the objects there are "
+        f"{_find_objects(root, layout, sequence)}"
+    )
+
+
+def _listed(
+    root: Path, layout: VideoLayout, sequence: str, frames: Mapping[_Key, tuple[str, Path]]
+) -> dict[_Key, tuple[Path, CocoPicture]]:
+    """Return the file and the entry of each frame that annotations in COCO's JSON list."""
+    (pattern,) = layout.truths
+    shared = not placeholders(pattern)
+    listed: dict[_Key, tuple[Path, CocoPicture]] = {}
+    for path, _ in find_files(root, pattern, layout.fields(sequence)):
+        # Where one file serves all sequences, the names in it must say which.
+        found = listed_frames(path, frames, folders=int(shared))
+        listed |= {key: (path, entry) for key, entry in found.items()}
+    return listed
+
+
+def _check_complete(
+    where: str, kind: str, there: Mapping[_Key, object], needed: Mapping[_Key, object]
+) -> None:
+    """Raise where a key that is needed is not there; ``kind`` says what is missing."""
+    missing = [str(key) for key in needed if key not in there]
+    if missing:
+        raise InputError(
+            f"{where}: expected a {kind} for each of {len(needed)} "
+            f"{'truths' if kind == 'frame' else 'frames'}, got none for {len(missing)}, first "
+            f"{missing[:3]}; complete the files, or leave the sequence out with `only`"
+        )
+
+
+def _find_objects(root: Path, layout: VideoLayout, sequence: str) -> list[int]:
+    """Return the object ids of a sequence, sorted; empty where it has no truth."""
+    if layout.encoding == "coco":
+        listed = _listed(root, layout, sequence, _find_frames(root, layout, sequence))
+        return sorted({label for _, entry in listed.values() for label in entry.objects})
+    for pattern in layout.truths:
+        found = list(find_files(root, pattern, layout.fields(sequence)))
+        if found and "{object}" in pattern:
+            return sorted({int(free["object"]) for _, free in found})
+        if found and layout.encoding == "labels":
+            first = min((path for path, _ in found), key=lambda path: natural_key(path.name))
+            return [int(i) for i in np.unique(read_labels(first)) if i not in (0, 255)]
+        if found:
+            return [1]
+    return []
+
+
+def _key(free: Mapping[str, str]) -> tuple[_Key, str]:
+    """Return what pairs a truth with its frame, and the frame's name."""
+    return (int(free["number"]), free["number"]) if "number" in free else (free["frame"],) * 2
+
+
+def _files_below(path: Path) -> Iterator[Path]:
+    """Give a file itself, or every file below a folder in a fixed order; links are followed."""
+    if path.is_file():
+        yield path
+        return
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(path, followlinks=True):
+        folders.sort()
+        if os.path.realpath(folder) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(folder))
+        yield from (Path(folder, name) for name in sorted(files) if Path(folder, name).is_file())

@@ -1,0 +1,165 @@
+"""Where a data set comes from: a folder on disk, the renderer, or archives to download."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from masktrack_core.datasets.index import list_sequences, read_facts
+from masktrack_core.datasets.patterns import find_files
+from masktrack_core.errors import InputError
+from masktrack_core.files.decoding import describe
+from masktrack_core.rendered.clips import VIDEO_SETS
+
+SOURCES = ("root", "rendered", "archives", "datasets")
+"""The keys of a set of which exactly one is given; ``datasets`` is for stills alone."""
+
+SequenceObject = tuple[str, int]
+
+
+def source(key: str, row: Mapping[str, Any]) -> str:
+    """Return which of `SOURCES` a row of ``datasets`` or ``stills`` gives.
+
+    Raises `InputError` naming ``key`` for none and for several.
+    """
+    given = [name for name in SOURCES if row.get(name)]
+    if len(given) != 1:
+        raise InputError(
+            f"{key}: expected exactly one of root (a folder on disk), rendered, archives (to "
+            f"download), datasets (stills that are frames of videos), got {given or 'none'}; keep "
+            "one of them"
+        )
+    return given[0]
+
+
+def check_sources(config: Mapping[str, Any]) -> None:
+    """Raise `InputError` for a set without a source, and for two that claim one folder."""
+    claimed: dict[str, str] = {"archives": "the downloads"}
+    for table in ("datasets", "stills"):
+        for name, row in config[table].items():
+            key = f"{table}.{name}"
+            kind = source(key, row)
+            if kind == "root":
+                existing_root(f"{key}.root", row["root"])
+            if kind in ("root", "datasets"):
+                continue
+            if name in claimed:
+                raise InputError(
+                    f"{key}: expected a name of its own below the folder of data, but {name!r} is "
+                    f"{claimed[name]}; rename it"
+                )
+            claimed[name] = key
+
+
+def set_root(config: Mapping[str, Any], table: str, name: str) -> str:
+    """Return the folder that holds, or will hold, a data set or a set of stills."""
+    row = config[table][name]
+    if source(f"{table}.{name}", row) == "root":
+        return str(row["root"])
+    return str(Path(config["data"]) / name)
+
+
+def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, ...]:
+    """Return (sequence, object) of a data set: as rendered, as listed, or as found on disk.
+
+    Raises `InputError` where the root is missing, ``only`` or ``split`` name what is not there,
+    or a set that is downloaded has no table.
+    """
+    found = _all_objects(name, row)
+    if row["only"] is None:
+        return tuple(found)
+    known = {sequence for sequence, _ in found}
+    for sequence in row["only"]:
+        if sequence not in known:
+            raise InputError(
+                f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
+            )
+    return tuple(entry for entry in found if entry[0] in row["only"])
+
+
+def _all_objects(name: str, row: Mapping[str, Any]) -> list[SequenceObject]:
+    kind, table = source(f"datasets.{name}", row), row.get("table")
+    if kind == "rendered":
+        return [(clip.name, n) for clip in VIDEO_SETS[row["rendered"]] for n in clip.objects]
+    if table:
+        facts = _split(name, read_sequences(table), row.get("split"))
+        return list(zip(facts["sequence"], facts["object"].astype(int), strict=True))
+    if kind == "archives" or row.get("split"):
+        raise InputError(
+            f"datasets.{name}.table: expected a table of the sequences, which are to be known "
+            "before the download and to have a split, got none; name one of "
+            "masktrack_core/facts or a CSV file with the columns sequence, object"
+        )
+    return list_sequences(existing_root(f"datasets.{name}.root", row.get("root")), row["layout"])
+
+
+def read_sequences(table: str) -> pd.DataFrame:
+    """Return a table of sequences: facts by their name, or a CSV file by its path.
+
+    Columns ``sequence`` and ``object``, in a file perhaps ``set`` (train or val) and attributes.
+    Any line ends, with or without the mark that Windows puts first. Raises `InputError`.
+    """
+    if not table.endswith(".csv"):
+        return read_facts(table)
+    try:
+        facts = pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        facts["object"] = facts["object"].astype(int)
+        missing = {"sequence"} - set(facts.columns)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{table}: expected a CSV file with the columns sequence, object, got "
+            f"{describe(error)}; correct the path or the file"
+        ) from error
+    doubled = [] if missing else facts[facts.duplicated(["sequence", "object"])].index.tolist()
+    if missing or facts.empty or doubled or (facts["object"] < 1).any():
+        raise InputError(
+            f"{table}: expected distinct rows of sequence and object, from 1, got "
+            f"{len(facts)} rows and columns {list(facts.columns)}, doubled rows {doubled}; correct "
+            "the file"
+        )
+    return facts
+
+
+def _split(name: str, facts: pd.DataFrame, split: str | None) -> pd.DataFrame:
+    """Return the rows of a split; all where none is asked for."""
+    if split is None:
+        return facts
+    known = sorted(set(facts["set"])) if "set" in facts else []
+    if split not in known:
+        raise InputError(
+            f"datasets.{name}.split: expected one of {known}, the values of column set in its "
+            f"table, got {split!r}; correct it or leave it out"
+        )
+    return facts[facts["set"] == split]
+
+
+def existing_root(key: str, root: str | None) -> Path:
+    """Return the folder of a data set on disk; raise `InputError` naming the key without one."""
+    if root is None or not Path(root).is_dir():
+        raise InputError(
+            f"{key}: expected the folder that holds the data, got {root!r}, which does not exist; "
+            "correct the path or remove the entry"
+        )
+    return Path(root)
+
+
+def find_root(folder: Path, pattern: str) -> Path:
+    """Return the folder in which files lie as a pattern says: this one, or one inside it.
+
+    Archives hold a set as it is, or in a folder of its own: a folder without such files that
+    holds a single other folder is passed through. Raises `InputError` where there are none.
+    """
+    place = Path(folder)
+    while next(find_files(place, pattern, {}), None) is None:
+        names = sorted(
+            path.name for path in place.iterdir() if not path.name.startswith((".", "_"))
+        )
+        inside = [name for name in names if (place / name).is_dir()]
+        if len(inside) != 1:
+            raise InputError(
+                f"{folder.name}: expected files at {pattern} in the archives, got none beside "
+                f"{names[:5]}; these are other archives: get the right ones, or correct the layout"
+            )
+        place = place / inside[0]
+    return place

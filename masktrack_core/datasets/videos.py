@@ -1,0 +1,220 @@
+"""An indexed sequence, opened: its frames and the truth of one object, read lazily."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from masktrack_core.arrays import Frame, Mask, Size
+from masktrack_core.datasets.coco import read_coco
+from masktrack_core.datasets.patterns import PICTURE_SUFFIXES, natural_key
+from masktrack_core.errors import InputError
+from masktrack_core.files.decoding import read_size
+from masktrack_core.files.io import read_frame, read_labels, read_mask
+from masktrack_core.tables import INDEX, check_columns
+
+#: Relative difference allowed between the two scales of a truth stored at another size: video
+#: encoders round heights and widths to a few pixels.
+_ASPECT_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video:
+    """One object of one sequence; pictures are read when they are asked for."""
+
+    frame_names: tuple[str, ...]
+    frame_paths: tuple[Path, ...]
+    #: None for frames without truth.
+    truth_paths: tuple[Path | None, ...]
+    object_id: int
+    encoding: str
+    #: Of frame 0, and so of every frame and truth.
+    size: Size
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.frame_paths)
+
+    def frame(self, t: int) -> Frame:
+        """Return frame ``t``; raise `InputError` for damage and for another size than frame 0."""
+        frame = read_frame(self.frame_paths[t])
+        if frame.shape[:2] != self.size:
+            raise InputError(
+                f"{self.frame_paths[t]}: expected the size of frame 0, {tuple(self.size)}, got "
+                f"{frame.shape[:2]}; a sequence has one size: convert the frames again"
+            )
+        return frame
+
+    def __getitem__(self, t: int) -> Frame:
+        """Return frame ``t``, as `frame`: a video can be propagated over."""
+        return self.frame(t)
+
+    def has_truth(self, t: int) -> bool:
+        """Return whether frame ``t`` has a truth."""
+        return self.truth_paths[t] is not None
+
+    def truth(self, t: int) -> Mask | None:
+        """Return the truth of frame ``t``, of the frame's size; None where there is none.
+
+        Raises `InputError` for a missing or damaged file and for a size that does not fit.
+        """
+        path = self.truth_paths[t]
+        if path is None:
+            return None
+        if self.encoding == "coco":
+            mask = read_coco(path).mask(self.frame_paths[t], self.object_id)
+        elif self.encoding == "labels":
+            mask = np.asarray(read_labels(path) == self.object_id)
+        else:
+            mask = read_mask(path)
+        return mask if mask.shape == self.size else self._resized(mask, path)
+
+    def _resized(self, mask: Mask, path: Path) -> Mask:
+        down, across = mask.shape[0] / self.size.height, mask.shape[1] / self.size.width
+        if self.encoding != "resized" or abs(down / across - 1) > _ASPECT_TOLERANCE:
+            raise InputError(
+                f"{path}: expected the size of its frame, {tuple(self.size)}, got {mask.shape}; "
+                "store the truth at the size of the frames"
+            )
+        # Results are as large as the frames, so the truth follows them, not they the truth; the
+        # nearest pixel invents no values between object and background.
+        rows = ((np.arange(self.size.height) + 0.5) * down).astype(np.intp)
+        columns = ((np.arange(self.size.width) + 0.5) * across).astype(np.intp)
+        return mask[np.ix_(rows, columns)]
+
+
+def open_video(index: pd.DataFrame, object_id: int) -> Video:
+    """Return one object of an indexed sequence; of its files only frame 0's header is read.
+
+    Raises `InputError` for an object that the index does not have, missing rows, an unreadable
+    frame 0.
+    """
+    index = check_columns(index, INDEX, where="index")
+    rows = index[index["object"] == object_id].sort_values("t")
+    if rows.empty or rows["t"].tolist() != list(range(len(rows))):
+        raise InputError(
+            f"index: expected rows t = 0, 1, … for object {object_id}, got {len(rows)} rows and "
+            f"objects {sorted(set(index['object']))}; choose one of these or index again"
+        )
+    paths = tuple(Path(path) for path in rows["frame_path"])
+    return Video(
+        frame_names=tuple(rows["frame"]),
+        frame_paths=paths,
+        truth_paths=tuple(Path(path) if path else None for path in rows["truth_path"]),
+        object_id=object_id,
+        encoding=rows["encoding"].iloc[0],
+        size=read_size(paths[0]),
+    )
+
+
+@dataclass(frozen=True)
+class FrameFolder:
+    """The frames of a folder in natural order of their names, read when they are asked for."""
+
+    folder: Path
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """Return the frames' files; hidden ones are passed over.
+
+        Raises `InputError` for a folder without pictures and for two of one name.
+        """
+        files = [path for path in Path(self.folder).glob("*.*") if not path.name.startswith(".")]
+        found = [path for path in files if path.suffix.lower().lstrip(".") in PICTURE_SUFFIXES]
+        if not found:
+            raise InputError(
+                f"{self.folder}: expected a folder of frames ({', '.join(PICTURE_SUFFIXES[:4])}, "
+                "…), got none; check the path"
+            )
+        ordered = sorted(found, key=lambda path: natural_key(path.name))
+        for path, after in pairwise(ordered):
+            if path.stem == after.stem:
+                raise InputError(
+                    f"{path}: expected one file a frame, got {after.name} too; remove one of them"
+                )
+        return tuple(ordered)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the frames' names, their files' stems."""
+        return tuple(path.stem for path in self.paths)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.paths)
+
+    def __getitem__(self, t: int) -> Frame:
+        """Return frame ``t``; raise `InputError` for a damaged file."""
+        return read_frame(self.paths[t])
+
+
+def annotated_masks(video: Video, times: Iterable[int]) -> dict[int, Mask]:
+    """Return what a user would give: the truth of the frames ``times``, by frame number.
+
+    Later frames without truth or without the object are left out; there is nothing to draw.
+    Raises `InputError` where frame 0 is asked for and has no truth or an empty one.
+    """
+    masks = {}
+    for t in times:
+        truth = video.truth(t)
+        if truth is not None and truth.any():
+            masks[t] = truth
+        elif t == 0:
+            came = "no truth" if truth is None else "a truth without the object"
+            raise InputError(
+                f"{video.truth_paths[0] or video.frame_paths[0]}: expected the object in the truth "
+                f"of the first frame, got {came}; leave the sequence out with `only`"
+            )
+    return masks
+
+
+def check_video(index: pd.DataFrame) -> list[str]:
+    """Return everything wrong with an indexed sequence, a sentence each; empty when sound.
+
+    Reads every frame once, and the truth of every object.
+    """
+    try:
+        videos = [open_video(index, number) for number in sorted(set(index["object"]))]
+    except InputError as error:
+        return [str(error)]
+    problems = _damage(videos[0].frame, len(videos[0]))
+    for video in videos:
+        problems += _check_truth(video)
+    return list(dict.fromkeys(problems))
+
+
+def _check_truth(video: Video) -> list[str]:
+    """Return everything wrong with the truth of one object."""
+    areas: dict[int, int] = {}
+
+    def measure(t: int) -> None:
+        truth = video.truth(t)
+        areas[t] = 0 if truth is None else int(truth.sum())
+
+    problems = _damage(measure, len(video))
+    if not any(areas.values()):
+        problems.append(
+            f"object {video.object_id}: expected its truth in some frame, got none in "
+            f"{len(video)} frames; check the object id, or the layout's encoding"
+        )
+    elif areas.get(0) == 0:
+        problems.append(
+            f"{video.frame_paths[0]}: expected the object in the first frame's truth, got none; "
+            "start the sequence at the first annotated frame"
+        )
+    return problems
+
+
+def _damage(read: Callable[[int], object], length: int) -> list[str]:
+    """Return what reading each frame raises."""
+    problems = []
+    for t in range(length):
+        try:
+            read(t)
+        except InputError as error:
+            problems.append(str(error))
+    return problems

@@ -1,0 +1,172 @@
+"""A whole configuration, read once: what the workflow asks before it can plan its jobs."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from masktrack_core.datasets.external import check_source, masks_archive
+from masktrack_core.datasets.index import folder_fingerprint, index_video, read_facts
+from masktrack_core.datasets.sources import (
+    SequenceObject,
+    check_sources,
+    dataset_objects,
+    set_root,
+    source,
+)
+from masktrack_core.experiment.ablations import AblationRecipe, read_ablations
+from masktrack_core.experiment.published import weights_file
+from masktrack_core.experiment.recipes import Recipes, read_recipes
+from masktrack_core.experiment.references import look_up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """The tables of a configuration and the objects of its data sets."""
+
+    config: Mapping[str, Any]
+    recipes: Recipes
+    #: data set → (sequence, object number) of every object that is tracked
+    objects: Mapping[str, tuple[SequenceObject, ...]]
+    ablations: Mapping[str, AblationRecipe]
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the experiment of a configuration that fits the schema.
+
+        Raises ``InputError`` naming the key for unknown names, missing roots and sequences that
+        are not there: before anything runs.
+        """
+        recipes = read_recipes(config)
+        check_sources(config)
+        for table, column in (("architectures", "pretrained"), ("flows", "weights")):
+            for name in config[table]:
+                weights_file(config, table, name, column)
+        for name, variant in recipes.variants.items():
+            if variant.masks is not None and not masks_archive(
+                name, variant.masks, config["archives"]
+            ):
+                check_source(f"variants.{name}.masks", variant.masks)
+        objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
+        ablations = read_ablations(config)
+        _check_pages(config)
+        return cls(config=config, recipes=recipes, objects=objects, ablations=ablations)
+
+    def wildcards(self) -> dict[str, str]:
+        """Return the pattern of every wildcard that names a row."""
+        singular = {table.removesuffix("s"): table for table in _NAMED}
+        return {word: self.names(table) for word, table in singular.items()} | {
+            "stills": self.names("stills"),
+            "weights": self.names("weights"),
+            "archive": "|".join(map(re.escape, self.archives)) or "-",
+        }
+
+    @property
+    def archives(self) -> dict[str, Any]:
+        """Return every file that may be downloaded, by its name: data sets and others' masks."""
+        rows = dict(self.config["archives"])
+        for variant in self.recipes.variants.values():
+            if variant.masks is not None:
+                rows |= masks_archive(variant.name, variant.masks, rows)
+        return rows
+
+    def masks_archive(self, variant: str) -> str | None:
+        """Return the name of the download that holds a variant's masks; None for masks on disk."""
+        masks = self.recipes.variants[variant].masks
+        return next(iter(masks_archive(variant, masks or (), self.config["archives"])), None)
+
+    def names(self, table: str, **wanted: bool) -> str:
+        """Return a pattern of the names in a table; ``rendered=True``: rows where it is given."""
+        chosen = [
+            name
+            for name, row in self.config[table].items()
+            if all(bool(row[key]) == given for key, given in wanted.items())
+        ]
+        return "|".join(re.escape(name) for name in chosen) or "-"
+
+    def root(self, table: str, name: str) -> str:
+        """Return the folder that holds a data set or a set of stills."""
+        return set_root(self.config, table, name)
+
+    def objects_of(self, dataset: str, sequence: str) -> list[int]:
+        """Return the object numbers of one sequence."""
+        return [number for name, number in self.objects[dataset] if name == sequence]
+
+    def published(self, dataset: str) -> str | None:
+        """Return the name under which results on a data set are published.
+
+        None where there are none, and where this configuration has other sequences than the
+        published results: they would not belong side by side.
+        """
+        name: str | None = self.config["datasets"][dataset]["published"]
+        if name is None:
+            return None
+        facts = read_facts(name)
+        whole = set(zip(facts["sequence"], facts["object"].astype(int), strict=True))
+        return name if set(self.objects[dataset]) == whole else None
+
+    def development_objects(self, dataset: str) -> tuple[SequenceObject, ...]:
+        """Return (sequence, object) of the sequences that parameters may be chosen on."""
+        chosen = self.config["datasets"][dataset]["development"]
+        return tuple(entry for entry in self.objects[dataset] if entry[0] in chosen)
+
+    def trained_on(self, network: str) -> str:
+        """Return what a network is trained on, in words for those who are handed it."""
+        recipe, words = self.recipes.networks[network], []
+        for name in recipe.stills:
+            row = self.config["stills"][name]
+            if row["rendered"]:
+                words.append(f"{row['rendered']} rendered pictures, no photograph")
+            elif row["datasets"]:
+                words.append(f"annotated frames of {', '.join(row['datasets'])}")
+            else:
+                words.append(f"the stills of {name}")
+        pretrained = self.config["architectures"][recipe.architecture]["pretrained"]
+        start = f", its trunk before that as {Path(pretrained).stem}" if pretrained else ""
+        return f"{', '.join(words)}{start}" if recipe.schedule else f"nothing{start}"
+
+    def sequences_of_stills(self, stills: str) -> list[tuple[str, str]]:
+        """Return (data set, sequence) of a set of stills that is taken from video sets."""
+        datasets = self.config["stills"][stills]["datasets"]
+        pairs = [(dataset, name) for dataset in datasets for name, _ in self.objects[dataset]]
+        return list(dict.fromkeys(pairs))
+
+    def fingerprint(self, dataset: str, sequence: str) -> str:
+        """Return a digest of a sequence's files on disk: it changes when they do; else "".
+
+        Raises ``InputError`` where frames or truth are missing.
+        """
+        row = self.config["datasets"][dataset]
+        if source(f"datasets.{dataset}", row) != "root":
+            return ""
+        objects = self.objects_of(dataset, sequence)
+        index = index_video(Path(row["root"]), row["layout"], sequence, objects)
+        files = [*index.frame_path, *(path for path in index.truth_path if path)]
+        return folder_fingerprint(dict.fromkeys(Path(file) for file in files))
+
+
+_NAMED = (
+    "archives",
+    "datasets",
+    "deformations",
+    "networks",
+    "finetunings",
+    "trackers",
+    "annotations",
+    "variants",
+    "tables",
+    "ablations",
+    "flows",
+    "figures",
+)
+
+
+def _check_pages(config: Mapping[str, Any]) -> None:
+    """Raise ``InputError`` where a page of pictures names a row that is not there."""
+    look_up(config, "figure2.flow", config["figure2"]["flow"], "flows")
+    for number, frame in enumerate(config["figure2"]["frames"]):
+        look_up(config, f"figure2.frames[{number}].dataset", frame["dataset"], "datasets")
+    page = config["deformed_masks"]
+    look_up(config, "deformed_masks.stills", page["stills"], "stills")
+    look_up(config, "deformed_masks.deformations", page["deformations"], "deformations")

@@ -1,0 +1,132 @@
+"""The table ``figures`` of a configuration: what each figure of the paper is drawn from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.recipes import Row, TableRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One panel of Figure 4: a variant over more and more annotated frames."""
+
+    title: str
+    variant: str
+    annotations: tuple[str, ...]
+    #: Variant drawn for comparison, over the same annotations; None for none.
+    baseline: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Technique:
+    """A published method of which the results of every sequence are known."""
+
+    method: str
+    #: Column of ``facts/<data set>_published_J.csv``.
+    technique: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureRecipe:
+    """A figure; ``kind`` says which keys it uses."""
+
+    name: str
+    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses.
+    kind: str
+    datasets: tuple[str, ...] = ()
+    #: attributes, sheet: the methods, in order.
+    rows: tuple[TableRow, ...] = ()
+    #: annotations: from left to right.
+    panels: tuple[Panel, ...] = ()
+    #: attributes: others' published results, drawn where a data set has them.
+    published: tuple[Technique, ...] = ()
+    #: losses: rows of networks.
+    networks: tuple[str, ...] = ()
+    #: sheet: the sequences shown; None shows all.
+    sequences: tuple[str, ...] | None = None
+    #: sheet: sequences of each data set at most; None is no limit.
+    limit: int | None = None
+    #: sheet: frames of a sequence, at equal distances.
+    columns: int = 6
+    #: sheet: whether the truth has a row of its own.
+    truth: bool = False
+
+    @classmethod
+    def from_row(cls, name: str, row: Row) -> Self:
+        """Return the recipe of one figure."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
+        }
+        values["rows"] = tuple(TableRow(**entry) for entry in row.get("rows", ()))
+        values["published"] = tuple(Technique(**entry) for entry in row.get("published", ()))
+        values["panels"] = tuple(
+            Panel(**{**entry, "annotations": tuple(entry["annotations"])})
+            for entry in row.get("panels", ())
+        )
+        return cls(name=name, **values)
+
+    def runs(self) -> tuple[tuple[str, str], ...]:
+        """Return every (variant, annotation) whose results the figure shows."""
+        pairs = [row.run for row in self.rows]
+        for panel in self.panels:
+            for variant in filter(None, (panel.variant, panel.baseline)):
+                pairs += [(variant, annotation) for annotation in panel.annotations]
+        return tuple(dict.fromkeys(pairs))
+
+
+#: kind → the keys it cannot do without.
+_NEEDED = {
+    "annotations": ("datasets", "panels"),
+    "attributes": ("datasets", "rows"),
+    "sheet": ("datasets", "rows"),
+    "losses": ("networks",),
+}
+
+
+def read_figures(config: Mapping[str, Any]) -> Mapping[str, FigureRecipe]:
+    """Return the figures of a validated configuration, by name.
+
+    Raises `InputError` naming the key for an unknown name, a key that the kind needs, and a
+    figure with the name of a table.
+    """
+    figures = {
+        name: FigureRecipe.from_row(name, row) for name, row in config.get("figures", {}).items()
+    }
+    for name, figure in figures.items():
+        if name in config["tables"]:
+            raise InputError(
+                f"figures.{name}: a table has this name too, and both would write {name}.csv; "
+                "rename one of them"
+            )
+        for key in _NEEDED[figure.kind]:
+            if not getattr(figure, key):
+                raise InputError(
+                    f"figures.{name}.{key}: expected at least one entry for a figure of kind "
+                    f"'{figure.kind}', got none; add it"
+                )
+        for key, word, target in _references(figure):
+            if word not in config[target]:
+                raise InputError(
+                    f"figures.{name}.{key}: unknown name '{word}'; config.{target} defines "
+                    f"{sorted(config[target])}"
+                )
+    return MappingProxyType(figures)
+
+
+def _references(figure: FigureRecipe) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, name, the table that must have it)."""
+    yield from (("datasets", name, "datasets") for name in figure.datasets)
+    yield from (("networks", name, "networks") for name in figure.networks)
+    for key in ("panels", "rows"):
+        for number, entry in enumerate(getattr(figure, key)):
+            where = f"{key}[{number}]"
+            yield f"{where}.variant", entry.variant, "variants"
+            if isinstance(entry, TableRow):
+                yield f"{where}.annotation", entry.annotation, "annotations"
+                continue
+            yield from ((f"{where}.annotations", name, "annotations") for name in entry.annotations)
+            if entry.baseline is not None:
+                yield f"{where}.baseline", entry.baseline, "variants"

@@ -1,0 +1,178 @@
+"""What code and which machine made a result.
+
+Snakemake reruns a job when its script file changed but does not look into imported modules.
+:func:`core_digest` closes that gap: each rule passes it as ``params.code``.
+"""
+
+import ast
+import hashlib
+import json
+import logging
+import platform
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from masktrack_core.errors import InputError
+
+PACKAGE = "masktrack_core"
+_CORE = Path(__file__).parents[1]
+_log = logging.getLogger(__name__)
+
+
+def core_digest(script: str | Path) -> str:
+    """Return a digest of the script and of every core module it imports, directly or not.
+
+    Taken from the syntax trees without comments and docstrings: rewording one changes nothing.
+    Twelve hexadecimal digits.
+    """
+    script = Path(script)
+    modules = sorted(_reachable(imported_modules(script)))
+    digest = hashlib.sha256(_meaning(script).encode())
+    for module in modules:
+        digest.update(f"\n# {module}\n{_meaning(_module_path(module))}".encode())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def imported_modules(path: Path) -> frozenset[str]:
+    """Return the core modules that a file imports anywhere, such as ``masks.deform``."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    inside = (name.removeprefix(f"{PACKAGE}.") for name in found if name.startswith(f"{PACKAGE}."))
+    return frozenset(name for name in inside if _module_path(name).exists())
+
+
+def _module_path(module: str) -> Path:
+    return _CORE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def _reachable(modules: frozenset[str]) -> set[str]:
+    seen: set[str] = set()
+    waiting = set(modules)
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        waiting |= imported_modules(_module_path(module)) - seen
+    return seen
+
+
+@cache
+def _meaning(path: Path) -> str:
+    """Return the code of a file as one string without comments, docstrings and positions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+@contextmanager
+def job_log(path: str | Path, checkout: str | Path) -> Iterator[None]:
+    """Send log messages, and the error that ends the job, to the job's log file.
+
+    ``checkout`` is a file of the workflow that runs. Raises ``InputError`` when another
+    installed copy of the package hides the one beside it.
+    """
+    expected = Path(checkout).resolve().parents[1]
+    if _CORE.resolve().parent != expected:
+        raise InputError(
+            f"{PACKAGE}: expected the copy in {expected}, Python imports {_CORE}; "
+            "install this checkout with `pip install -e .`"
+        )
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    except InputError as error:
+        _log.error("%s", error)
+        raise
+    except BaseException:
+        _log.exception("the job failed")
+        raise
+    finally:
+        _note_cost()
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _note_cost() -> None:
+    """Say what the process and its children cost so far, and what it held of a GPU at most.
+
+    Snakemake's own ``benchmark:`` looks from time to time and misses the end of a short job.
+    """
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    _log.info("CPU time %.2f s", sum(one.ru_utime + one.ru_stime for one in used))
+    torch = sys.modules.get("torch")  # not loaded for this
+    if torch is not None and torch.cuda.is_initialized():
+        peak = max(torch.cuda.max_memory_allocated(n) for n in range(torch.cuda.device_count()))
+        _log.info("GPU memory peak %d MB", peak / 2**20)
+
+
+def run_record(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what made a result: versions, machine, commit and the values given, as strings.
+
+    Fits the metadata of a safetensors file. Values that are not strings are written as JSON.
+    """
+    from importlib.metadata import version
+
+    record = {
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "machine": platform.machine(),
+        # Snakemake runs a copy of the script under a name drawn anew for each job.
+        "command": re.sub(r"^tmp\w{8}\.", "", Path(sys.argv[0]).name),
+        "commit": _commit(),
+    }
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+        for key, value in values.items()
+    }
+    return record | texts
+
+
+def content_digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return a digest of each file's bytes by its name: the data of a record. Twelve digits."""
+    digests = {}
+    for path in paths:
+        with Path(path).open("rb") as file:
+            digests[Path(path).name] = hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    return digests
+
+
+def _commit() -> str:
+    """Return the commit of the checkout, or "unknown" outside one."""
+    try:
+        finished = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=_CORE,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return finished.stdout.strip()

@@ -1,0 +1,206 @@
+"""The part of a frame that the network sees: crops, and back.
+
+A region of interest around the previous mask is ours, not the paper's, which segments whole
+frames. Training and propagation cut it with the same functions.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from masktrack_core.arrays import Box, Frame, Mask, Prob, Size
+from masktrack_core.errors import InputError
+from masktrack_core.masks.augment import Augmentation
+from masktrack_core.masks.warp import (
+    MEAN_COLOUR,
+    Matrix,
+    affine_map,
+    compose_affine,
+    invert_affine,
+    similarity,
+    warp_mask,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropParams:
+    """Which part of a frame an example shows."""
+
+    size: int = 321
+    """Side of the crop, pixels (DeepLabv2's ``crop_size``)."""
+    region: float | None = None
+    """Ours: side of the region around the previous mask, as a multiple of the longer side of its
+    box, resized to ``size``. None: a random crop of the frame at its own scale (DeepLabv2)."""
+    region_minimum: float = 160.0
+    """Smallest side of that region, pixels of the frame."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes of nothing with ``InputError``."""
+        if self.size < 1 or not (self.region is None or self.region > 0):
+            raise InputError(
+                f"crop: expected size of at least 1 px and region above 0 or none, got "
+                f"{self.size} and {self.region}; the paper's are 321 and none"
+            )
+
+
+class Window(NamedTuple):
+    """A square part of a frame, in pixels; ``x, y`` is its upper left corner.
+
+    Corners are pixel edges: the window ``(0, 0, 2)`` covers the pixels 0 and 1. It may reach
+    beyond the frame.
+    """
+
+    x: float
+    y: float
+    side: float
+
+
+def region_window(box: Box, frame_size: Size, *, factor: float, minimum: float) -> Window:
+    """Return the window of ``factor`` × the longer side of ``box``, at least ``minimum`` pixels.
+
+    Centred on the box, then moved into the frame as far as it fits; a window larger than the
+    frame holds the whole frame.
+    """
+    if not (factor > 0 and minimum >= 1):
+        raise InputError(
+            f"region: expected factor above 0 and minimum of at least 1 px, got {factor} and "
+            f"{minimum}; 1.5 and 160 work"
+        )
+    side = max(factor * max(box.width, box.height), minimum)
+    x, y = (
+        _clamp(start + (extent - side) / 2, (0, length - side))
+        for start, extent, length in _axes(box, frame_size)
+    )
+    return Window(x, y, float(side))
+
+
+def random_window(box: Box, frame_size: Size, *, side: float, rng: np.random.Generator) -> Window:
+    """Return a random window that holds the box, or lies in it where the box is larger.
+
+    It starts at whole pixels and stays in the frame; one larger than the frame holds the frame.
+    """
+    corners = []
+    for start, extent, length in _axes(box, frame_size):
+        ends = (_clamp(end, (0, length - side)) for end in (start, start + extent - side))
+        low, high = sorted(ends)
+        corners.append(float(np.rint(rng.uniform(low, high))))
+    return Window(corners[0], corners[1], float(side))
+
+
+def sample_view(
+    box: Box | None,
+    frame_size: Size,
+    crop: CropParams,
+    augmentation: Augmentation,
+    *,
+    rng: np.random.Generator,
+) -> Matrix:
+    """Return a random crop that shows the object, as the affine change from crop to frame.
+
+    Region or random crop as ``crop`` says, mirrored, turned about the centre of the object's
+    ``box`` and scaled as ``augmentation`` says. Without an object the crop falls anywhere.
+    """
+    if box is None:
+        x, y = rng.integers(frame_size.width), rng.integers(frame_size.height)
+        box = Box(int(x), int(y), 1, 1)
+    scale = augmentation.scale
+    if crop.region is not None:
+        factor, minimum = crop.region / scale, crop.region_minimum / scale
+        window = region_window(box, frame_size, factor=factor, minimum=minimum)
+    else:
+        turned = _turned_box(box, augmentation.angle_deg)
+        window = random_window(turned, frame_size, side=crop.size / scale, rng=rng)
+    middle = (crop.size - 1) / 2
+    mirror = similarity((middle, middle), flip=augmentation.flip)
+    turn = similarity(_centre(box), angle_deg=-augmentation.angle_deg)
+    return compose_affine(turn, compose_affine(window_view(window, crop.size), mirror))
+
+
+def window_view(window: Window, size: int) -> Matrix:
+    """Return the affine change from pixels of the crop, ``size`` × ``size``, to the frame."""
+    pitch = window.side / size
+    edge = pitch / 2 - 0.5
+    return np.array([[pitch, 0, window.x + edge], [0, pitch, window.y + edge]])
+
+
+def crop_frame(frame: Frame, window: Window, size: int) -> Frame:
+    """Return the window resized to ``size`` × ``size``; the mean colour outside the frame."""
+    return view_frame(frame, window_view(window, size), Size(size, size))
+
+
+def crop_mask(mask: Mask, window: Window, size: int) -> Mask:
+    """Return the mask in the window resized to ``size`` × ``size``; no object outside."""
+    return warp_mask(mask, affine_map(window_view(window, size), Size(size, size)))
+
+
+def view_frame(frame: Frame, view: Matrix, size: Size) -> Frame:
+    """Return the frame seen through an affine change from output to frame pixels.
+
+    A frame that is shown at less than half its size is halved first, so that no detail is
+    skipped (aliasing).
+    """
+    while abs(np.linalg.det(view[:, :2])) >= 4 and min(frame.shape[:2]) > 1:
+        height, width = frame.shape[0] // 2, frame.shape[1] // 2
+        frame = np.asarray(
+            cv2.resize(
+                frame[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA
+            ),
+            dtype=np.uint8,
+        )
+        view = view / 2
+        view[:, 2] -= 0.25
+    return np.asarray(
+        cv2.warpAffine(
+            frame,
+            view,
+            (size.width, size.height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderValue=MEAN_COLOUR,
+        ),
+        dtype=np.uint8,
+    )
+
+
+def paste_prob(prob: Prob, window: Window, frame_size: Size) -> Prob:
+    """Return the probabilities of a crop at their place in the frame; 0 outside the window."""
+    left, top = max(0, round(window.x)), max(0, round(window.y))
+    right = min(frame_size.width, round(window.x + window.side))
+    bottom = min(frame_size.height, round(window.y + window.side))
+    whole: Prob = np.zeros(frame_size, np.float32)
+    if right <= left or bottom <= top:
+        return whole
+    to_crop = invert_affine(window_view(window, len(prob)))
+    to_crop[:, 2] += to_crop[:, :2] @ (left, top)
+    coordinates = affine_map(to_crop, Size(bottom - top, right - left))
+    whole[top:bottom, left:right] = cv2.remap(
+        prob,
+        coordinates,
+        None,  # type: ignore[call-overload]
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return whole
+
+
+def _clamp(value: float, ends: tuple[float, float]) -> float:
+    return min(max(value, min(ends)), max(ends))
+
+
+def _axes(box: Box, frame_size: Size) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return start and length of the box and length of the frame along x and y."""
+    return (box.x, box.width, frame_size.width), (box.y, box.height, frame_size.height)
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return box.x + (box.width - 1) / 2, box.y + (box.height - 1) / 2
+
+
+def _turned_box(box: Box, angle_deg: float) -> Box:
+    """Return the smallest box around a box that was turned about its centre."""
+    turn = np.deg2rad(angle_deg)
+    cosine, sine = abs(np.cos(turn)), abs(np.sin(turn))
+    width = int(np.ceil(cosine * box.width + sine * box.height))
+    height = int(np.ceil(sine * box.width + cosine * box.height))
+    return Box(box.x - (width - box.width) // 2, box.y - (height - box.height) // 2, width, height)

@@ -1,0 +1,24 @@
+"""The trained networks that come with the package, to start with."""
+
+from importlib import resources
+from pathlib import Path
+
+from masktrack_core.errors import InputError
+
+
+def included_network(prior: str) -> Path:
+    """Return the file of the included network that is shown a previous ``mask``, or a ``box``.
+
+    ``trained/README.md`` beside it says what it was trained on, and how it is made again. Raises
+    `InputError` where none is included.
+    """
+    path = Path(
+        str(resources.files("masktrack_core.networks") / "trained" / f"{prior}.safetensors")
+    )
+    if not path.is_file():
+        option = "--box-weights" if prior == "box" else "--weights"
+        raise InputError(
+            f"{path}: expected a network that comes with the project, got none; give one with "
+            f"{option}"
+        )
+    return path

@@ -1,0 +1,101 @@
+"""What a network is made of, in names and numbers; readable without torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, get_args
+
+from masktrack_core.errors import InputError
+from masktrack_core.masks.deform import PriorKind
+
+BACKBONE_NAMES = ("vgg16", "mobilenet_v2", "slim")
+"""The trunks of `masktrack_core.networks.backbones`."""
+
+HEAD_NAMES = ("aspp", "largefov", "decoder")
+"""The heads of `masktrack_core.networks.heads`."""
+
+
+class Normalisation(NamedTuple):
+    """What weights were trained to see: ``(channel - mean) * scale``, and the mask beside it."""
+
+    blue_first: bool
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    #: Values fed for background and object, when `NetworkSpec.prior_values` leaves them open.
+    prior_values: tuple[float, float]
+    #: σ of the mask's filters, when `NetworkSpec.prior_std` leaves it open.
+    prior_std: float
+
+
+NORMALISATIONS = {
+    # DeepLab's data layer (train.prototxt): BGR 0–255 minus the mean of ImageNet. ±100 for the
+    # mask is omkar13/MaskTrack's choice for such inputs; 0.01 is how DeepLab fills new layers.
+    "caffe": Normalisation(True, (104.008, 116.669, 122.675), (1, 1, 1), (-100, 100), 0.01),
+    # torchvision's references: RGB in [0, 1], mean (.485, .456, .406), std (.229, .224, .225).
+    "torchvision": Normalisation(
+        False,
+        (0.485 * 255, 0.456 * 255, 0.406 * 255),
+        (1 / (0.229 * 255), 1 / (0.224 * 255), 1 / (0.225 * 255)),
+        (-1, 1),
+        0.1,
+    ),
+    # TensorFlow's MobileNetV2.
+    "centred": Normalisation(False, (128, 128, 128), (1 / 128, 1 / 128, 1 / 128), (-1, 1), 0.1),
+}
+"""How each family of weights wants its pictures, by the name in a weights' record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """What the network is made of. Defaults: the paper's (§4), DeepLabv2-VGG16 with ASPP."""
+
+    #: Trunk: vgg16 | mobilenet_v2 | slim.
+    backbone: str = "vgg16"
+    #: Head: aspp | largefov | decoder.
+    head: str = "aspp"
+    #: What the fourth input channel shows of the previous mask: mask | box | none. "none" has no
+    #: such channel ("No input" of Table 1).
+    prior: PriorKind = "mask"
+    #: First values of the mask's filters: gaussian | zero (§4: "no difference").
+    prior_init: str = "gaussian"
+    #: σ of those filters. None: 0.01 beside inputs of 0–255, 0.1 beside inputs of unit scale.
+    # Paper: σ not stated; 0.01 is DeepLab's filler of new layers.
+    prior_std: float | None = None
+    #: Values fed for background and object. None: ∓100 beside 0–255, ∓1 beside unit scale.
+    # Paper: values not stated; ∓100 follows omkar13/MaskTrack.
+    prior_values: tuple[float, float] | None = None
+    #: caffe | torchvision | centred. None: as the pretrained weights say, else the trunk's own.
+    normalisation: str | None = None
+    #: Dilations of the head's branches, in cells of the trunk's last map. None: how far the head
+    #: looks in pixels, by the trunk's stride. Taps that lie beyond a crop's map never learn.
+    dilations: tuple[int, ...] | None = None
+    #: Probability of dropout after fc6 and fc7 (DeepLabv2).
+    dropout: float = 0.5
+    #: Name of the pretrained weights, for the record only.
+    pretrained: str | None = None
+
+    @property
+    def guided(self) -> bool:
+        """Whether there is a fourth input channel."""
+        return self.prior != "none"
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a name that is none of the choices."""
+        one_of("backbone", self.backbone, BACKBONE_NAMES)
+        one_of("head", self.head, HEAD_NAMES)
+        one_of("prior", self.prior, get_args(PriorKind))
+        one_of("prior_init", self.prior_init, ("gaussian", "zero"))
+        if self.normalisation is not None:
+            one_of("normalisation", self.normalisation, tuple(NORMALISATIONS))
+        if self.dilations is not None:
+            object.__setattr__(self, "dilations", tuple(self.dilations))  # YAML and JSON give lists
+            if not self.dilations or min(self.dilations) < 1:
+                raise InputError(
+                    f"network.dilations: expected at least one, each of at least 1 cell, got "
+                    f"{self.dilations}; leave it out for the head's own"
+                )
+
+
+def one_of(field: str, name: str, choices: Sequence[str]) -> None:
+    """Raise InputError unless ``name``, given for ``network.<field>``, is one of the choices."""
+    if name not in choices:
+        raise InputError(f"network.{field}: expected one of {', '.join(choices)}; got {name!r}")

@@ -1,0 +1,77 @@
+"""Masks drawn over frames: a tint, and a contour that stays visible on any background."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from masktrack_core.arrays import Frame, Mask, Size
+from masktrack_core.errors import InputError
+from masktrack_core.masks.elementary import dilate
+
+Colour: TypeAlias = tuple[int, int, int]
+"""RGB, 0 … 255."""
+
+TRUTH: Colour = (240, 228, 66)
+#: Of objects 1, 2, …; Okabe and Ito's, for any colour vision.
+OBJECTS: tuple[Colour, ...] = (
+    (213, 94, 0),
+    (86, 180, 233),
+    (204, 121, 167),
+    (0, 158, 115),
+    (0, 114, 178),
+    (230, 159, 0),
+)
+_BLACK: Colour = (0, 0, 0)
+_WHITE: Colour = (255, 255, 255)
+
+
+def overlay(
+    frame: Frame, masks: Sequence[Mask], colours: Sequence[Colour] = OBJECTS, *, tint: float = 0.3
+) -> Frame:
+    """Return the frame with each mask tinted and outlined, later masks above earlier ones.
+
+    The outline is a line of the mask's colour inside its border, a black and a white one outside:
+    one of the three differs from whatever lies below. ``tint``: share of the colour inside. The
+    outline does not follow the border of the picture. Raises `InputError` for a mask of another
+    size than the frame.
+    """
+    drawn = frame.copy()
+    for number, mask in enumerate(masks):
+        if mask.shape != frame.shape[:2]:
+            raise InputError(
+                f"masks[{number}]: expected shape {frame.shape[:2]} like the frame, got "
+                f"{mask.shape}; resize it"
+            )
+        colour = colours[number % len(colours)]
+        drawn[mask] = (1 - tint) * drawn[mask] + tint * np.array(colour)
+        near, far = dilate(mask, 1.5), dilate(mask, 3.0)
+        drawn[far & ~near], drawn[near & ~mask] = _WHITE, _BLACK
+        drawn[mask & dilate(~mask, 2.5)] = colour
+    return drawn
+
+
+def enlarge(frame: Frame, masks: Sequence[Mask], *, width: int = 480) -> tuple[Frame, list[Mask]]:
+    """Return a frame and its masks at ``width`` pixels across, of even height.
+
+    Smaller frames grow, so that an outline is thin beside the object; larger ones shrink.
+    """
+    height = round(frame.shape[0] * width / frame.shape[1] / 2) * 2
+    size = Size(max(height, 2), width)
+    grown = _resized(frame, size)
+    return grown, [np.asarray(_resized(mask.astype(np.float32), size) > 0.5) for mask in masks]
+
+
+def _resized(array: NDArray[Any], size: Size) -> NDArray[Any]:
+    method = cv2.INTER_AREA if size.width < array.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(array, (size.width, size.height), interpolation=method))
+
+
+def jpeg_bytes(frame: Frame, *, quality: int = 80) -> bytes:
+    """Return a frame as the bytes of a JPEG file."""
+    _, encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    return bytes(encoded)

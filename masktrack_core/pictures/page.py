@@ -1,0 +1,173 @@
+"""One page for people who only look: tables that sort, figures, the worst frames of each sequence.
+
+The text of the page holds everything, pictures too: it can be mailed, and opens without a server.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from masktrack_core.pictures.page_parts import SCRIPT, STYLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownFrame:
+    """One frame with truth and result drawn over it."""
+
+    caption: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownSequence:
+    """A row that opens: one method on one object of one sequence, in percent."""
+
+    method: str
+    dataset: str
+    sequence: str
+    object_id: int
+    J: float
+    F: float
+    #: Mean J of the worst tenth of the frames.
+    worst: float
+    #: J of every scored frame, in order of time.
+    curve: tuple[float, ...]
+    frames: tuple[ShownFrame, ...]
+
+
+def worst_frames(scores: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Return the ``count`` scored frames of lowest J, worst first; annotated ones are left out.
+
+    ``scores`` holds one object of one sequence, with the columns of ``tables.SCORES``.
+    """
+    candidates = scores[scores.scored & ~scores.annotated]
+    return candidates.sort_values(["J", "t"], kind="stable").head(count)
+
+
+def results_page(
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, bytes],
+    sequences: Sequence[ShownSequence],
+    *,
+    title: str,
+    footer: str,
+) -> str:
+    """Return the HTML of the page.
+
+    ``tables``: by title, numbers in percent; ``figures``: PNG files by name. Sequences come worst
+    first. Every text is escaped.
+    """
+    parts = [f"<h1>{escape(title)}</h1>", _navigation()]
+    parts += ['<h2 id="tables">Tables</h2><p>Region similarity J in percent (mIoU).</p>']
+    for name, table in tables.items():
+        parts.append(f"<h3>{escape(name)}</h3>{_table(table)}")
+    parts.append('<h2 id="figures">Figures</h2>')
+    for name, png in figures.items():
+        source = _source("image/png", png)
+        parts.append(
+            f'<figure><img src="{source}" alt="{escape(name)}"><figcaption>{escape(name)}'
+            "</figcaption></figure>"
+        )
+    parts.append(_sequences(sequences))
+    body = "\n".join([*parts, f"<footer>{escape(footer)}</footer>"])
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{escape(title)}</title>'
+        f"<style>{STYLE}</style></head>\n<body>\n{body}\n<script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def _navigation() -> str:
+    places = (("tables", "Tables"), ("figures", "Figures"), ("frames", "Sequences, worst first"))
+    return "<nav>" + "".join(f'<a href="#{a}">{b}</a>' for a, b in places) + "</nav>"
+
+
+def _source(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
+
+
+def _head(names: Iterable[str], numeric: Iterable[bool]) -> str:
+    cells = (
+        f"<th{' class=number' if right else ''}><button>{escape(name)}</button></th>"
+        for name, right in zip(names, numeric, strict=True)
+    )
+    return f"<thead><tr>{''.join(cells)}</tr></thead>"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        shown = "–" if value != value else f"{value:.1f}"
+        return f'<td class=number data-value="{value}">{shown}</td>'
+    if isinstance(value, int):
+        return f'<td class=number data-value="{value}">{value}</td>'
+    return f"<td>{escape(str(value))}</td>"
+
+
+def _table(table: pd.DataFrame) -> str:
+    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+    rows = (
+        f"<tr>{''.join(_cell(value) for value in row)}</tr>"
+        for row in table.itertuples(index=False)
+    )
+    head = _head(map(str, table.columns), numeric)
+    return (
+        f'<div class=scroll><table class="sorts">{head}<tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _sequences(sequences: Sequence[ShownSequence]) -> str:
+    """Return the table of sequences, each row followed by the row of its frames."""
+    columns = {"method": False, "data set": False, "sequence": False, "object": True}
+    columns |= {"J": True, "F": True, "worst tenth": True, "J over time": False}
+    rows = []
+    for shown in sorted(sequences, key=lambda one: one.J):
+        values = (shown.method, shown.dataset, shown.sequence, shown.object_id)
+        cells = "".join(_cell(value) for value in (*values, shown.J, shown.F, shown.worst))
+        rows.append(
+            f"<tr class=opens tabindex=0 aria-expanded=false>{cells}"
+            f"<td>{_curve(shown.curve)}</td></tr>"
+            f"<tr class=frames><td colspan={len(columns)}><div class=strip>"
+            f"{''.join(map(_frame, shown.frames))}</div></td></tr>"
+        )
+    head = _head(columns, columns.values())
+    return (
+        '<h2 id="frames">Sequences, worst first</h2><p>A row opens its worst frames. '
+        '<span class=key style="background:#f0e442"></span> outline of the truth, '
+        '<span class=key style="background:#d55e00"></span> result.</p>'
+        f"<p>{_choice('method', 0, [s.method for s in sequences])}"
+        f"{_choice('data set', 1, [s.dataset for s in sequences])}</p>"
+        f'<div class=scroll><table class="sorts" id="sequences">{head}'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _choice(name: str, column: int, values: Sequence[str]) -> str:
+    options = "".join(f"<option>{escape(value)}</option>" for value in dict.fromkeys(values))
+    return (
+        f'<label>{name} <select data-column="{column}"><option value="">all</option>{options}'
+        "</select></label>"
+    )
+
+
+def _frame(frame: ShownFrame) -> str:
+    caption = escape(frame.caption)
+    source = _source("image/jpeg", frame.jpeg)
+    return (
+        f'<figure><img src="{source}" alt="{caption}" loading=lazy>'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def _curve(values: Sequence[float]) -> str:
+    """Return a small picture of J over time, 0 below and 1 above."""
+    step = 100 / max(len(values) - 1, 1)
+    points = " ".join(f"{n * step:.1f},{20 - 20 * value:.1f}" for n, value in enumerate(values))
+    return (
+        '<svg width="104" height="22" viewBox="-2 -1 104 22" role="img" aria-label="J over time">'
+        '<path d="M0 20H100" stroke="#ccc"/>'
+        f'<polyline points="{points}" fill="none" stroke="#0072b2" stroke-width="1.3"/></svg>'
+    )

@@ -1,0 +1,108 @@
+"""Qualitative results: frames at equal distances with masks drawn over them (Figures 3 and 6)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from masktrack_core.arrays import Frame, Mask
+from masktrack_core.datasets.videos import Video
+from masktrack_core.errors import InputError
+from masktrack_core.files.io import read_mask
+from masktrack_core.pictures.overlays import OBJECTS, TRUTH, Colour, enlarge, overlay
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMN_INCHES = 1.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetRow:
+    """One line of pictures; the first shows what the user gave."""
+
+    label: str
+    times: tuple[int, ...]
+    pictures: tuple[Frame, ...]
+
+
+def equal_distances(available: Collection[int], length: int, columns: int) -> tuple[int, ...]:
+    """Return ``columns`` times at equal distances over a video, 0 first.
+
+    Each is the nearest in ``available`` (the frames that have a mask), the earlier of two as
+    near; a short video gives fewer. Raises `InputError` where nothing is available after frame 0.
+    """
+    later = sorted(t for t in available if t > 0)
+    if not later:
+        raise InputError("sheet: expected masks of frames after the first, got none")
+    wanted = np.linspace(0, length - 1, columns)[1:]
+    chosen = [min(later, key=lambda t: (abs(t - place), t)) for place in wanted]
+    return (0, *dict.fromkeys(chosen))
+
+
+def masked_times(video: Video, folders: Sequence[Path]) -> list[int]:
+    """Return the frames of which every object has a mask on disk."""
+    names = enumerate(video.frame_names)
+    return [t for t, name in names if all((f / f"{name}.png").exists() for f in folders)]
+
+
+def picture(video: Video, t: int, masks: Sequence[Mask], colours: Sequence[Colour]) -> Frame:
+    """Return a frame at 480 pixels across with masks drawn over it."""
+    return overlay(*enlarge(video.frame(t), masks), colours)
+
+
+def result_row(
+    label: str, videos: Sequence[Video], folders: Sequence[Path], times: Sequence[int]
+) -> SheetRow:
+    """Return a line of results; at ``times[0]``, the given frame, the truth is shown.
+
+    ``videos`` are the objects of one sequence, ``folders`` the masks of each.
+    """
+    pictures = [truth_picture(videos, times[0])]
+    for t in times[1:]:
+        masks = [read_mask(folder / f"{videos[0].frame_names[t]}.png") for folder in folders]
+        pictures.append(picture(videos[0], t, masks, OBJECTS))
+    return SheetRow(label=label, times=tuple(times), pictures=tuple(pictures))
+
+
+def truth_row(label: str, videos: Sequence[Video], times: Sequence[int]) -> SheetRow:
+    """Return a line of truths; frames without truth are shown bare."""
+    pictures = tuple(truth_picture(videos, t) for t in times)
+    return SheetRow(label=label, times=tuple(times), pictures=pictures)
+
+
+def truth_picture(videos: Sequence[Video], t: int) -> Frame:
+    """Return a frame with the truth of every object that has one."""
+    truths = [truth for video in videos if (truth := video.truth(t)) is not None]
+    return picture(videos[0], t, truths, (TRUTH,))
+
+
+def sheet_figure(rows: Sequence[SheetRow]) -> "Figure":
+    """Return Figure 3 or 6: a line of pictures a sequence and method, the given frame first.
+
+    The truth is yellow, results have the colours of their objects; the given frame has a yellow
+    border. Rows may differ in shape and number of pictures.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if not rows:
+        raise InputError("sheet: expected at least one row, got none; check the figure's sequences")
+    columns = max(len(row.pictures) for row in rows)
+    heights = [row.pictures[0].shape[0] / row.pictures[0].shape[1] for row in rows]
+    inches = sum(COLUMN_INCHES * height + 0.22 for height in heights)
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure = Figure(figsize=(COLUMN_INCHES * columns + 0.4, inches), layout=layout)
+    grid = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
+    for axes, row in zip(grid, rows, strict=True):
+        for axis in axes:
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        axes[0].set_ylabel(row.label, fontsize=8)
+        for axis, t, shown in zip(axes, row.times, row.pictures, strict=False):
+            axis.imshow(shown)
+            axis.set_title("first frame, given" if t == 0 else f"frame {t}", fontsize=7, pad=2)
+        axes[0].spines[:].set(visible=True, color="#D8C400", linewidth=2.5)
+    return figure

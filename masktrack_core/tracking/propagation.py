@@ -1,0 +1,225 @@
+"""Frame to frame: the mask of one frame, coarsened, guides the network in the next (paper §3.1)."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+
+from masktrack_core.arrays import Frame, Mask, Prob, Size
+from masktrack_core.errors import InputError
+from masktrack_core.masks.deform import as_prior
+from masktrack_core.masks.elementary import bounding_box, canonical, check_mask, dilate
+from masktrack_core.masks.regions import crop_frame, crop_mask, paste_prob, region_window
+from masktrack_core.networks.network import MaskTrackNet, foreground
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropagationParams:
+    """How a network is run over a video.
+
+    ``dilation_radius``: pixels, coarsens the previous mask (paper §3.1; 5 in §4).
+    ``threshold``: foreground probability above which a pixel belongs to the mask.
+    ``region``: side of the square shown to the network, in longer sides of the previous mask's
+    box; None shows the whole frame, as the paper does.
+    ``region_size``, ``region_minimum``: pixels the square is resized to, and its smallest side.
+    ``flow_weight``: of the second of two streams in the average; the first has the rest. 0.5 is
+    the paper's average (§3.3).
+    ``connected``: drop the parts of a mask that do not touch the coarsened mask before it.
+    """
+
+    dilation_radius: float = 5.0
+    threshold: float = 0.5
+    region: float | None = None
+    region_size: int = 321
+    region_minimum: float = 160.0
+    flow_weight: float = 0.5
+    connected: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that is no share with ``InputError``."""
+        if not 0 <= self.flow_weight <= 1:
+            raise InputError(
+                f"flow_weight: expected a share from 0 to 1, got {self.flow_weight}; 0.5 is the "
+                "paper's average"
+            )
+
+
+class FrameSequence(Protocol):
+    """Anything that gives frame ``t`` of ``len`` frames: a list, an array, a lazy video."""
+
+    def __len__(self) -> int:
+        """Return the number of frames T."""
+        ...
+
+    def __getitem__(self, t: int, /) -> Frame:
+        """Return frame ``t``."""
+        ...
+
+
+def propagate(
+    network: MaskTrackNet | Sequence[MaskTrackNet],
+    streams: Sequence[FrameSequence],
+    annotations: Mapping[int, Mask],
+    params: PropagationParams,
+) -> Iterator[tuple[int, Prob]]:
+    """Yield ``(t, prob)`` of every frame once, starting from the annotated frames.
+
+    Each frame is reached from the annotation nearest in time, forwards or backwards (paper
+    §5.4); a frame in the middle is reached forwards. An annotated frame answers its annotation.
+    ``streams`` are one, or two that are averaged (frames, flow magnitude), and the average guides
+    the next frame; ``network`` is one for both of them, or two, one for each. Frames do not come in
+    order of time. Memory does not grow with the video.
+
+    Raises ``InputError`` for no annotation, one outside the video, an empty one or one of
+    another size than its frame, for more than two streams, and for another number of networks.
+    """
+    if not 1 <= len(streams) <= 2:
+        raise InputError(f"streams: expected one or two, frames and flow, got {len(streams)}")
+    annotations = checked_annotations(streams[0], annotations)
+    networks = [*network] if isinstance(network, Sequence) else [network] * len(streams)
+    if len(networks) != len(streams):
+        raise InputError(
+            f"network: expected one, or one for each of {len(streams)} streams, got {len(networks)}"
+        )
+    for start, order in nearest_spans(sorted(annotations), len(streams[0])):
+        previous = annotations[start]
+        for t, frames in _read_ahead(streams, order):
+            prob = _estimate(networks, frames, previous, params)
+            yield t, prob
+            mask: Mask = np.asarray(prob > params.threshold)
+            if mask.any():
+                previous = mask
+            else:
+                # Paper: silent on an empty estimate. The last non-empty one goes on guiding:
+                # an empty prior could never find the object again.
+                _log.info("frame %d: nothing found; the mask before it guides on", t)
+    for t, mask in annotations.items():
+        yield t, mask.astype(np.float32)
+
+
+def _estimate(
+    networks: Sequence[MaskTrackNet],
+    frames: Sequence[Frame],
+    previous: Mask,
+    params: PropagationParams,
+) -> Prob:
+    pairs = zip(networks, frames, strict=True)
+    probs = [predict(network, frame, previous, params) for network, frame in pairs]
+    prob = probs[0]
+    if len(probs) == 2:
+        weight = np.float32(params.flow_weight)
+        prob = np.asarray((1 - weight) * probs[0] + weight * probs[1])
+    return _touching(prob, previous, params) if params.connected else prob
+
+
+def _touching(prob: Prob, previous: Mask, params: PropagationParams) -> Prob:
+    """Return ``prob``, 0 in the parts of its mask that do not touch the coarsened previous mask.
+
+    Parts are connected at sides and corners.
+    """
+    # Paper: every pixel of the answer counts. Ours, off by default: a network that has seen crops
+    # around one object only takes up others far away, which then guide themselves.
+    mask = prob > params.threshold
+    count, parts = cv2.connectedComponents(mask.astype(np.uint8))
+    touched = np.zeros(count, bool)
+    touched[parts[mask & dilate(previous, params.dilation_radius)]] = True
+    return np.where(mask & ~touched[parts], np.float32(0), prob)
+
+
+def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: PropagationParams) -> Prob:
+    """Return the foreground probability of a frame, guided by a rough mask of the same size.
+
+    Zero outside the region shown to the network. A network without a fourth channel sees the
+    whole frame: a region would be guidance.
+    """
+    kind = network.spec.prior
+    # Paper: silent on dilating a box; a box is not coarsened (field reading, Table 1 "Boxes").
+    coarse = dilate(previous, params.dilation_radius) if kind == "mask" else previous
+    prior = as_prior(coarse, kind)
+    size = Size(*previous.shape)
+    box = bounding_box(previous)
+    if params.region is None or box is None or kind == "none":
+        return _forward(network, frame, prior)
+    window = region_window(box, size, factor=params.region, minimum=params.region_minimum)
+    side = params.region_size
+    prob = _forward(network, crop_frame(frame, window, side), crop_mask(prior, window, side))
+    return paste_prob(prob, window, size)
+
+
+@torch.inference_mode()
+def _forward(network: MaskTrackNet, frame: Frame, prior: Mask) -> Prob:
+    device = next(network.parameters()).device
+    image = torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))[None].to(device)
+    channel = torch.from_numpy(np.ascontiguousarray(prior))[None, None].to(device)
+    network.eval()
+    prob: Prob = foreground(network(image, channel), Size(*prior.shape))[0].cpu().numpy()
+    return prob
+
+
+def nearest_spans(annotated: Sequence[int], length: int) -> list[tuple[int, range]]:
+    """Return (annotated frame, frames reached from it in order) so that each is reached once.
+
+    A frame goes to the annotation nearest in time; halfway between two, to the earlier one.
+    ``annotated`` is sorted; annotated frames themselves are in no span.
+    """
+    spans = [(annotated[0], range(annotated[0] - 1, -1, -1))]
+    for left, right in pairwise(annotated):
+        middle = (left + right) // 2
+        spans.append((left, range(left + 1, middle + 1)))
+        spans.append((right, range(right - 1, middle, -1)))
+    spans.append((annotated[-1], range(annotated[-1] + 1, length)))
+    return [span for span in spans if len(span[1])]
+
+
+def _read_ahead(
+    streams: Sequence[FrameSequence], order: range
+) -> Iterator[tuple[int, list[Frame]]]:
+    """Yield the frames of all streams at each time; the next is read while this one is used."""
+
+    def read(t: int) -> list[Frame]:
+        return [stream[t] for stream in streams]
+
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        waiting = reader.submit(read, order[0])
+        for t, after in zip(order, [*order[1:], None], strict=True):
+            frames = waiting.result()
+            if after is not None:
+                waiting = reader.submit(read, after)
+            yield t, frames
+
+
+def checked_annotations(frames: FrameSequence, annotations: Mapping[int, Mask]) -> dict[int, Mask]:
+    """Return annotations that can start a propagation over the frames, their bytes 0 and 1.
+
+    Raises ``InputError`` for none, for a frame outside the video, and for a mask that is not bool,
+    is of another size than its frame, or empty.
+    """
+    if not annotations:
+        raise InputError("annotations: expected at least one annotated frame, got none")
+    for t, mask in annotations.items():
+        if not 0 <= t < len(frames):
+            raise InputError(
+                f"annotations: expected frames 0 … {len(frames) - 1}, got frame {t}; "
+                "number the annotations like the frames, from 0"
+            )
+        size = frames[t].shape[:2]
+        check_mask(f"annotation of frame {t}", mask)
+        if mask.shape != size:
+            raise InputError(
+                f"annotation of frame {t}: expected shape {size} like the frame, got "
+                f"{mask.shape}; resize the mask to the video's size"
+            )
+        if not mask.any():
+            raise InputError(
+                f"annotation of frame {t}: expected a mask with at least one object pixel, got an "
+                "empty one; annotate a frame in which the object is visible"
+            )
+    return {t: canonical(mask) for t, mask in annotations.items()}

@@ -1,0 +1,138 @@
+"""The whole method for people: frames and annotations in, masks out (paper §3)."""
+
+import copy
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self
+
+import pandas as pd
+
+from masktrack_core.arrays import Mask
+from masktrack_core.errors import InputError
+from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.deform import DeformationParams, as_prior
+from masktrack_core.masks.elementary import canonical
+from masktrack_core.masks.regions import CropParams
+from masktrack_core.networks.network import MaskTrackNet
+from masktrack_core.tracking.propagation import (
+    FrameSequence,
+    PropagationParams,
+    checked_annotations,
+    predict,
+    propagate,
+)
+from masktrack_core.training.examples import FirstFrameExamples, FirstFrameParams
+from masktrack_core.training.loop import RunParams, TrainParams, train
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuningParams:
+    """How a network learns one object from its annotated frames (paper §3.2, §4)."""
+
+    #: the optimiser and its schedule
+    schedule: TrainParams = field(default_factory=partial(TrainParams, iterations=200))
+    #: the training set made of the annotated frames
+    examples: FirstFrameParams = field(default_factory=FirstFrameParams)
+    #: ours: share of the offline weights in the mean of them and the fine-tuned ones, from 0
+    offline_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a share that leaves nothing of what was learnt with ``InputError``."""
+        if not 0 <= self.offline_share < 1:
+            raise InputError(
+                f"offline_share: expected at least 0 and below 1, got {self.offline_share}; "
+                "0 is the paper's, 1 would be no fine-tuning"
+            )
+
+    @classmethod
+    def from_rows(
+        cls, rows: Mapping[str, Any], *, samples: int = 1000, offline_share: float = 0.0
+    ) -> Self:
+        """Return the parameters of a row of ``finetunings`` and of the rows that it names."""
+        return cls(
+            offline_share=offline_share,
+            schedule=TrainParams(**rows["schedule"]),
+            examples=FirstFrameParams(
+                crop=CropParams(**rows["crop"]),
+                augmentation=AugmentationParams(**rows["augmentation"]),
+                deformation=DeformationParams(**rows["deformation"]),
+                samples=samples,
+            ),
+        )
+
+
+def finetune(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    annotations: Mapping[int, Mask],
+    params: FinetuningParams,
+    *,
+    seed: int,
+    run: RunParams | None = None,
+) -> pd.DataFrame:
+    """Train the network, in place, on the annotated frames; return its losses.
+
+    With ``offline_share`` its weights are then averaged with those it came with (Wortsman et al.,
+    "Robust fine-tuning of zero-shot models", CVPR 2022): one network, which forgets less.
+    Raises ``InputError`` for annotations that do not fit the frames.
+    """
+    annotations = checked_annotations(frames, annotations)
+    examples = FirstFrameExamples(
+        [(frames[t], mask) for t, mask in sorted(annotations.items())],
+        params.examples,
+        prior_kind=network.spec.prior,
+        seed=seed,
+    )
+    before = copy.deepcopy(network.state_dict()) if params.offline_share else {}
+    losses = train(network, examples, params.schedule, seed=seed, run=run)
+    # Paper: the fine-tuned network alone. Ours forgets what an object that turns will look like.
+    for name, offline in before.items():
+        network.state_dict()[name].lerp_(offline, params.offline_share)
+    return losses
+
+
+def segment_boxes(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    boxes: Mapping[int, Mask],
+    params: PropagationParams,
+) -> dict[int, Mask]:
+    """Return the segment of each box (paper §3.3, "Box annotation").
+
+    ``boxes`` maps frames to masks of which only the bounding box is looked at. A segment lies in
+    its box. Where the network finds nothing there the box itself is returned, and a warning logged.
+    """
+    segments = {}
+    for t, box in boxes.items():
+        box = as_prior(canonical(box), "box")
+        # Paper: silent on what the network finds outside the box. An annotated box bounds the
+        # object: what lies outside is not part of it.
+        segment = (predict(network, frames[t], box, params) > params.threshold) & box
+        if not segment.any():
+            _log.warning("frame %d: the network finds nothing in the box; the box is used", t)
+        segments[t] = segment if segment.any() else box
+    return segments
+
+
+def segment_video(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    annotations: Mapping[int, Mask],
+    *,
+    finetuning: FinetuningParams | None,
+    propagation: PropagationParams,
+    seed: int = 0,
+) -> Iterator[tuple[int, Mask]]:
+    """Yield ``(t, mask)`` of every frame of a video, from the masks of one or a few of them.
+
+    ``finetuning`` None skips the online stage. The network given is changed by the online stage;
+    pass a copy to keep it. Not in order of time when an annotated frame is not the first.
+    """
+    if finetuning is not None:
+        finetune(network, frames, annotations, finetuning, seed=seed)
+    for t, prob in propagate(network, [frames], annotations, propagation):
+        yield t, prob > propagation.threshold

@@ -1,0 +1,223 @@
+"""Training examples: a picture, an imperfect previous mask, and the true mask.
+
+Examples are numbered from 0 without end; number ``i`` depends on ``(seed, i)`` only, so that the
+order of work, the batch and the number of workers change nothing. One epoch is ``len(examples)``
+numbers and shows every item once, in an order of its own.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masktrack_core.arrays import CoordinateMap, Frame, Mask, Size
+from masktrack_core.errors import InputError
+from masktrack_core.masks.augment import (
+    AugmentationParams,
+    apply_colours,
+    sample_augmentation,
+)
+from masktrack_core.masks.deform import (
+    DeformationParams,
+    PriorKind,
+    apply_deformation,
+    as_prior,
+    sample_deformation,
+)
+from masktrack_core.masks.elementary import VOID, bounding_box
+from masktrack_core.masks.regions import CropParams, sample_view, view_frame
+from masktrack_core.masks.warp import affine_map, warp_mask
+from masktrack_core.seeds import numpy_rng
+
+
+class Example(NamedTuple):
+    """One training example of side c."""
+
+    image: NDArray[np.uint8]
+    """uint8 ``(3, c, c)``, RGB."""
+    prior: NDArray[np.bool_]
+    """bool ``(1, c, c)``: the imperfect previous mask."""
+    target: NDArray[np.uint8]
+    """uint8 ``(c, c)``: 1 object, 0 background, 255 outside the frame, ignored by the loss."""
+
+
+class Examples(Protocol):
+    """Numbered examples, as `masktrack_core.training.loop.train` takes them."""
+
+    def __len__(self) -> int:
+        """Return the number of examples of one epoch."""
+
+    def __getitem__(self, number: int, /) -> Example:
+        """Return example ``number``, from 0 without end."""
+
+
+STILL_AUGMENTATION = AugmentationParams(rotation_deg=0.0)
+"""What DeepLabv2 does to still images: mirror every second one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stills:
+    """Still images with their masks, and masks deformed beforehand."""
+
+    names: Sequence[str]
+    read: Callable[[str], tuple[Frame, Mask]]
+    """From a name to the image and its true mask."""
+    deformed: Mapping[str, Mask]
+    """From ``"name/k"``, k from 0 to ``masks_per_image - 1``, to the deformed mask."""
+    masks_per_image: int = 2
+    """Deformed masks of each image (§4, "two different masks are generated")."""
+
+
+class StillExamples:
+    """Examples of offline training (§3.1): a crop of a still with one of its deformed masks."""
+
+    def __init__(
+        self,
+        stills: Stills,
+        crop: CropParams,
+        *,
+        augmentation: AugmentationParams = STILL_AUGMENTATION,
+        prior_kind: PriorKind = "mask",
+        seed: int,
+    ) -> None:
+        """Take stills, of which at least one is expected; else ``InputError``."""
+        if not len(stills.names) or stills.masks_per_image < 1:
+            raise InputError(
+                f"stills: expected at least one image and one deformed mask of each, got "
+                f"{len(stills.names)} and {stills.masks_per_image}; check the folder of stills"
+            )
+        self._stills = stills
+        self._seed = seed
+        self._cut = _Cut(crop, augmentation, prior_kind)
+
+    def __len__(self) -> int:
+        """Return the number of deformed masks: an epoch shows each once."""
+        return len(self._stills.names) * self._stills.masks_per_image
+
+    def __getitem__(self, number: int) -> Example:
+        """Return example ``number``; what is shown is a permutation of its epoch's items."""
+        epoch, place = divmod(number, len(self))
+        item = int(_permutation(self._seed, epoch, len(self))[place])
+        still, k = divmod(item, self._stills.masks_per_image)
+        name = self._stills.names[still]
+        frame, mask = self._stills.read(name)
+        deformed = mask
+        if self._cut.prior_kind != "none":
+            deformed = self._stills.deformed[f"{name}/{k}"]
+        _check_shapes(name, frame, mask, deformed)
+        rng = numpy_rng(self._seed, "stills", number)
+        return self._cut(frame, mask, deformed, rng=rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstFrameParams:
+    """How the annotated frames become a training set (§3.2, §4)."""
+
+    crop: CropParams = field(default_factory=CropParams)
+    """What part of the frame the network sees."""
+    augmentation: AugmentationParams = field(default_factory=AugmentationParams)
+    """What frame and mask undergo together."""
+    deformation: DeformationParams = field(default_factory=DeformationParams)
+    """What makes the mask an imperfect previous one."""
+    samples: int = 1000
+    """Different samples of all annotated frames together (§4, "∼10³")."""
+
+
+class FirstFrameExamples:
+    """Examples of online training (§3.2): the annotated frames, augmented and deformed."""
+
+    def __init__(
+        self,
+        annotated: Sequence[tuple[Frame, Mask]],
+        params: FirstFrameParams,
+        *,
+        prior_kind: PriorKind = "mask",
+        seed: int,
+    ) -> None:
+        """Take annotated frames, of which at least one is expected; else ``InputError``."""
+        if not len(annotated) or params.samples < 1:
+            raise InputError(
+                f"annotated: expected at least one frame with its mask and at least one sample, "
+                f"got {len(annotated)} and {params.samples}; annotate a frame"
+            )
+        for place, (frame, mask) in enumerate(annotated):
+            _check_shapes(f"annotated frame {place}", frame, mask, mask)
+        self._annotated = annotated
+        self._deformation = params.deformation
+        self._samples = params.samples
+        self._seed = seed
+        self._cut = _Cut(params.crop, params.augmentation, prior_kind)
+
+    def __len__(self) -> int:
+        """Return the number of different samples."""
+        return self._samples
+
+    def __getitem__(self, number: int) -> Example:
+        """Return example ``number``, made on the fly; number + samples is the same again."""
+        item = number % self._samples
+        frame, mask = self._annotated[item % len(self._annotated)]
+        rng = numpy_rng(self._seed, "first frame", item)
+        deformed = apply_deformation(mask, sample_deformation(mask, self._deformation, rng=rng))
+        return self._cut(frame, mask, deformed, rng=rng)
+
+
+class _Cut:
+    """From a frame, its mask and the deformed mask to one random example."""
+
+    def __init__(
+        self, crop: CropParams, augmentation: AugmentationParams, prior_kind: PriorKind
+    ) -> None:
+        if prior_kind == "none" and crop.region is not None:
+            raise InputError(
+                f"crop.region: expected none for a network without previous mask, got "
+                f"{crop.region}; a region needs a mask to be around"
+            )
+        self.prior_kind: PriorKind = prior_kind
+        self._crop = crop
+        self._augmentation = augmentation
+
+    def __call__(
+        self, frame: Frame, mask: Mask, deformed: Mask, *, rng: np.random.Generator
+    ) -> Example:
+        augmentation = sample_augmentation(self._augmentation, rng=rng)
+        size = Size(self._crop.size, self._crop.size)
+        # A region is around what is known at test, the previous mask; a crop shows the truth.
+        box = bounding_box(mask if self._crop.region is None else deformed)
+        view = sample_view(
+            box or bounding_box(mask), Size(*mask.shape), self._crop, augmentation, rng=rng
+        )
+        coordinates = affine_map(view, size)
+        image = apply_colours(view_frame(frame, view, size), augmentation)
+        prior = as_prior(warp_mask(deformed, coordinates), self.prior_kind)
+        target = warp_mask(mask, coordinates).astype(np.uint8)
+        # Paper: the authors' script crops a rotated frame to its largest inner rectangle and
+        # resizes it; we keep the scale and leave out of the loss what the frame does not show.
+        target[_outside(coordinates, Size(*mask.shape))] = VOID
+        return Example(image.transpose(2, 0, 1), prior[None], target)
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """Return the order of the items of one epoch."""
+    return numpy_rng(seed, "epoch", epoch).permutation(count)
+
+
+def _outside(coordinates: CoordinateMap, size: Size) -> Mask:
+    """Return where an affine map leaves the frame: nowhere if its corners do not."""
+    right, lower = size.width - 0.5, size.height - 0.5
+    x, y = coordinates[..., 0], coordinates[..., 1]
+    ends = x[[0, 0, -1, -1], [0, -1, 0, -1]], y[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if min(map(np.min, ends)) >= -0.5 and ends[0].max() <= right and ends[1].max() <= lower:
+        return np.zeros(x.shape, np.bool_)
+    return np.asarray((x < -0.5) | (x > right) | (y < -0.5) | (y > lower))
+
+
+def _check_shapes(name: str, frame: Frame, mask: Mask, deformed: Mask) -> None:
+    if not frame.shape[:2] == mask.shape == deformed.shape or not mask.size:
+        raise InputError(
+            f"{name}: expected frame, mask and deformed mask of one size, got {frame.shape[:2]}, "
+            f"{mask.shape} and {deformed.shape}; make the deformed masks from these masks"
+        )

@@ -1,0 +1,391 @@
+import errno
+import json
+import os
+import signal
+from dataclasses import replace
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+import torch
+
+from masktrack_core.commands import own_tracks
+from masktrack_core.commands import segment as cli_segment
+from masktrack_core.commands.cli import main
+from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.usage import USAGE, read_usage, usage_record
+from masktrack_core.files import io
+from masktrack_core.masks.elementary import merge_objects
+from masktrack_core.motion.flow import FlowImageParams, FlowParams, flow_images
+from masktrack_core.networks.network import NetworkSpec, build_network
+from masktrack_core.networks.weights import load_network, save_weights
+from masktrack_core.tracking.crf import PUBLISHED, refine
+from masktrack_core.tracking.propagation import PropagationParams, propagate
+from masktrack_core.tracking.segmentation import FinetuningParams
+from masktrack_core.training import loop as training
+
+SIZE = (40, 56)
+ROWS = {
+    "schedule": {"iterations": 2, "batch_size": 2, "learning_rate": 0.001},
+    "crop": {"size": 33},
+    "augmentation": {"scale": [0.9, 1.1]},
+    "deformation": {"dilation_radius": 1},
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A network of random weights that says how it is used, and one that reads boxes."""
+    folder = tmp_path_factory.mktemp("weights")
+    usage = usage_record({"dilation_radius": 1}, {"samples": 4}, ROWS, "nothing")
+    for prior in ("mask", "box"):
+        spec = NetworkSpec(backbone="slim", head="decoder", prior=prior)
+        network = build_network(spec, generator=torch.Generator().manual_seed(3))
+        save_weights(folder / f"{prior}.safetensors", network, {USAGE: usage})
+    return folder
+
+
+def picture(t):
+    frame = np.full((*SIZE, 3), 60, np.uint8)
+    frame[10:26, 8 + 2 * t : 24 + 2 * t] = (200, 40, 40)
+    frame[28:36, 30:50] = (40, 40, 200)
+    return frame
+
+
+@pytest.fixture
+def frames(tmp_path):
+    for t in range(5):
+        io.write_frame(tmp_path / f"my frames é/{t + 7}.png", picture(t))
+    return tmp_path / "my frames é"
+
+
+@pytest.fixture
+def first(tmp_path):
+    mask = np.zeros(SIZE, np.bool_)
+    mask[10:26, 8:24] = True
+    io.write_mask(tmp_path / "first.png", mask)
+    return tmp_path / "first.png"
+
+
+@pytest.fixture
+def labels(tmp_path):
+    drawn = np.zeros(SIZE, np.uint8)
+    drawn[10:26, 8:24], drawn[28:36, 30:50], drawn[0] = 1, 4, 255
+    io.write_labels(tmp_path / "labels.png", drawn)
+    return tmp_path / "labels.png"
+
+
+@pytest.fixture
+def segment(weights, tmp_path):
+    def run(clip, *arguments, out="out"):
+        settings = ["--weights", weights / "mask.safetensors", "--out", tmp_path / out]
+        settings += ["--threads", "1", "--device", "cpu"]
+        return main([str(part) for part in ("segment", clip, *settings, *arguments)])
+
+    return run
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+
+
+def test_a_folder_of_frames_gives_a_mask_a_frame_named_like_it(segment, frames, first, tmp_path):
+    assert segment(frames, "--first", first) == 0
+    masks = contents(tmp_path / "out")
+    assert list(masks) == sorted(f"{number}.png" for number in range(7, 12))
+    assert masks["7.png"] == first.read_bytes()
+
+
+def test_the_same_run_gives_the_same_bytes_and_another_seed_others(
+    segment, frames, first, tmp_path
+):
+    for out, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert segment(frames, "--first", first, "--seed", seed, out=out) == 0
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_several_objects_come_from_one_label_picture_and_back(segment, frames, labels, tmp_path):
+    assert segment(frames, "--first", labels, "--no-finetune") == 0
+    drawn = io.read_labels(labels)
+    drawn[drawn == 255] = 0
+    assert np.array_equal(io.read_labels(tmp_path / "out" / "7.png"), drawn)
+    assert set(np.unique(io.read_labels(tmp_path / "out" / "11.png"))) <= {0, 1, 4}
+
+
+def test_a_video_equals_its_frames(segment, frames, first, tmp_path):
+    video = tmp_path / "clip.avi"
+    write_video(video, [picture(t) for t in range(5)], rate=10)
+    for t, frame in enumerate(VideoFile(video)[t] for t in range(5)):
+        io.write_frame(tmp_path / "decoded" / f"{t:05d}.png", frame)
+    assert segment(video, "--first", first, out="a") == 0
+    assert segment(tmp_path / "decoded", "--first", first, out="b") == 0
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_annotated_frames_answer_their_annotations(segment, frames, first, labels, tmp_path):
+    assert segment(frames, "--annotations", f"0={first},3={labels}", "--no-finetune") == 0
+    drawn = io.read_labels(labels)
+    assert np.array_equal(io.read_labels(tmp_path / "out" / "10.png") == 4, drawn == 4)
+    assert np.array_equal(io.read_labels(tmp_path / "out" / "7.png") == 1, io.read_mask(first))
+
+
+def test_a_box_goes_through_the_box_network(segment, weights, frames, tmp_path):
+    box = ("--box", "8,10,16,16", "--box-weights", weights / "box.safetensors", "--no-finetune")
+    assert segment(frames, *box) == 0
+    assert len(contents(tmp_path / "out")) == 5
+
+
+def stop_at(monkeypatch, name, calls):
+    """Let a function of `own_tracks` be stopped at its last call of ``calls``; count the calls."""
+    made, original = [], getattr(own_tracks, name)
+
+    def counted(*arguments, **options):
+        made.append(name)
+        if len(made) == calls:
+            raise KeyboardInterrupt
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(own_tracks, name, counted)
+    return made
+
+
+@pytest.mark.parametrize("stage", ["propagate", "finetune"])
+def test_a_stopped_run_goes_on_with_what_is_complete(
+    segment, frames, labels, tmp_path, monkeypatch, stage
+):
+    assert segment(frames, "--first", labels, "--flow", out="whole") == 0
+    made = {
+        name: stop_at(monkeypatch, name, 2 * (name == stage)) for name in ("finetune", "propagate")
+    }
+    assert segment(frames, "--first", labels, "--flow") == 130
+    assert contents(tmp_path / "out") == {}
+    assert segment(frames, "--first", labels, "--flow") == 0
+    # Of the stage that was stopped one call more; nothing complete is made twice.
+    assert {name: len(times) - (name == stage) for name, times in made.items()} == {
+        "finetune": 2,
+        "propagate": 2,
+    }
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "out" / ".masktrack").iterdir()) == ["run.json"]
+
+
+def test_a_killed_training_goes_on_from_its_state(segment, frames, first, tmp_path, monkeypatch):
+    monkeypatch.setattr(own_tracks, "_STATE_EVERY_S", 0)
+    arguments = ("--first", first, "--iterations", "6")
+    assert segment(frames, *arguments, out="whole") == 0
+    real, steps = training._Loop.step, []
+
+    def step(loop, batch):
+        steps.append(loop.iteration)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        real(loop, batch)
+
+    monkeypatch.setattr(training._Loop, "step", step)
+    assert segment(frames, *arguments) == 130
+    assert segment(frames, *arguments) == 0
+    assert steps == [0, 1, 2, 3, 3, 4, 5]
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_sigterm_is_a_stop_that_keeps_the_training(segment, frames, first, monkeypatch):
+    real = training._Loop.step
+
+    def step(loop, batch):
+        real(loop, batch)
+        if loop.iteration == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(training._Loop, "step", step)
+    before = signal.getsignal(signal.SIGTERM)
+    assert segment(frames, "--first", first, "--iterations", "6") == 130
+    assert signal.getsignal(signal.SIGTERM) == before
+    monkeypatch.setattr(training._Loop, "step", real)
+    assert segment(frames, "--first", first, "--iterations", "6") == 0
+
+
+def test_flow_and_crf_are_those_of_the_core(segment, weights, frames, labels, tmp_path):
+    """Each object: frames and flow averaged, refined; then the objects meet."""
+    arguments = ("--first", labels, "--no-finetune", "--flow", "farneback", "--crf", "onavos_davis")
+    assert segment(frames, *arguments) == 0
+    clip = Clip(frames)
+    network, record = load_network(weights / "mask.safetensors")
+    params = replace(PUBLISHED["onavos_davis"], region_margin=45)
+    pictures = [
+        *flow_images((clip[t] for t in range(5)), FlowParams(method="farneback"), FlowImageParams())
+    ]
+    refined = {}
+    for label in (1, 4):
+        annotations = {0: io.read_labels(labels) == label}
+        propagation = read_usage(record).propagation
+        probs = propagate([network, network], [clip, pictures], annotations, propagation)
+        tracked = {t: np.ceil(prob * 255 - 0.5) / np.float32(255) for t, prob in probs}
+        refined[label] = {
+            t: refine(clip[t], np.float32(prob), params) for t, prob in tracked.items()
+        }
+    for t, name in enumerate(clip.names):
+        expected = merge_objects({label: refined[label][t] for label in refined})
+        assert (io.read_labels(tmp_path / "out" / f"{name}.png") == expected).mean() > 0.999
+    assert contents(tmp_path / "out")
+
+
+def test_crf_is_the_same_for_any_number_of_processes(segment, frames, first, tmp_path):
+    for out, threads in (("a", "1"), ("b", "2")):
+        arguments = ("--first", first, "--no-finetune", "--crf", "--threads", threads)
+        assert segment(frames, *arguments, out=out) == 0
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_the_flow_stream_runs_the_network_as_it_is_in_its_file(segment, frames, first, monkeypatch):
+    seen = []
+
+    def noted(networks, streams, annotations, params):
+        seen.append(
+            [sum(p.detach().sum().item() for p in network.parameters()) for network in networks]
+        )
+        return propagate(networks, streams, annotations, params)
+
+    monkeypatch.setattr(own_tracks, "propagate", noted)
+    assert segment(frames, "--first", first, "--flow", "dis", out="a") == 0
+    assert segment(frames, "--first", first, "--flow", "--no-finetune", out="b") == 0
+    ((learnt, given), (same, other)) = seen
+    assert learnt != given and same == other == given
+
+
+def test_a_network_comes_with_the_project(frames, first, tmp_path, caplog):
+    caplog.set_level("INFO")
+    command = ["segment", frames, "--out", tmp_path / "out", "--no-finetune", "--threads", "1"]
+    assert main([str(part) for part in (*command, "--first", first)]) == 0
+    assert "mask.safetensors: trained on" in caplog.text
+    box = ("--box", "8,10,16,16", "--overwrite")
+    assert main([str(part) for part in (*command, *box)]) == 0
+    assert len(contents(tmp_path / "out")) == 5
+
+
+def test_a_full_disk_is_one_line(segment, frames, first, tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out" / "1.zip"))
+
+    monkeypatch.setattr(own_tracks, "write_prob_archive", full)
+    assert segment(frames, "--first", first, "--no-finetune") == 2
+    assert "1.zip: No space left on device; make room" in capsys.readouterr().err
+
+
+def test_the_names_of_methods_are_those_of_the_core():
+    assert set(cli_segment.FLOWS) == set(get_args(get_type_hints(FlowParams)["method"]))
+    assert set(cli_segment.CRFS) == set(PUBLISHED)
+
+
+def test_a_complete_run_is_left_as_it_is_until_told_otherwise(segment, frames, first, tmp_path):
+    segment(frames, "--first", first)
+    file = tmp_path / "out" / "8.png"
+    before = file.stat().st_mtime_ns
+    assert segment(frames, "--first", first) == 0
+    assert file.stat().st_mtime_ns == before
+    assert segment(frames, "--first", first, "--overwrite") == 0
+    assert file.stat().st_mtime_ns > before
+
+
+def test_masks_of_another_run_are_neither_mixed_nor_replaced(
+    segment, frames, first, tmp_path, capsys
+):
+    segment(frames, "--first", first)
+    before = contents(tmp_path / "out")
+    assert segment(frames, "--first", first, "--iterations", "3") == 2
+    assert "made with other usage; give --overwrite" in capsys.readouterr().err
+    assert contents(tmp_path / "out") == before
+    io.write_mask(tmp_path / "mine" / "7.png", io.read_mask(first))
+    assert segment(frames, "--first", first, out="mine") == 2
+    assert "masks that this command did not write" in capsys.readouterr().err
+
+
+def test_an_overlay_shows_every_frame(segment, frames, labels, tmp_path):
+    arguments = ("--first", labels, "--no-finetune", "--overlay", tmp_path / "look.mp4")
+    assert segment(frames, *arguments) == 0
+    assert len(VideoFile(tmp_path / "look.mp4")) == 5
+
+
+WRONG = {
+    "absent.png": "no such file",
+    "small.png": "expected the size of the frames, (40, 56) (height, width), got (20, 28)",
+    "empty.png": "empty.png: expected at least one object pixel",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys, name):
+    io.write_mask(tmp_path / "small.png", np.ones((20, 28), np.bool_))
+    io.write_mask(tmp_path / "empty.png", np.zeros(SIZE, np.bool_))
+    assert segment(frames, "--first", tmp_path / name) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert WRONG[name] in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--annotations", "9={first}"), "expected frames 0 … 4, got frame 9"),
+        (("--first", "{first}", "--box-weights", "{box}"), "expected beside --box"),
+        (("--box", "0,0,5,5", "--box-weights", "{mask}"), "expected a network that is shown boxes"),
+        (("--first", "{first}", "--flow", "raft_small"), "--flow-weights: expected beside"),
+        (("--first", "{first}", "--out", "{frames}"), "expected another folder than the clip's"),
+        (("--first", "{first}", "--out", "{first}"), "expected a folder for the masks, got a file"),
+        (("--box", "50,30,20,20", "--box-weights", "{box}"), "inside a frame of 56 x 40 pixels"),
+        (("--first", "{first}", "--device", "cuda:9"), "cuda:9"),
+        (("--first", "{first}", "--iterations", "0"), "expected at least 1"),
+        (("--first", "{first}", "--dilation", "nan"), "--dilation"),
+        (("--first", "{first}", "--overlay", "look.gif"), "expected a video's suffix"),
+    ],
+)
+def test_wrong_arguments_are_one_line(segment, frames, first, weights, capsys, arguments, message):
+    names = {kind: weights / f"{kind}.safetensors" for kind in ("mask", "box")}
+    names |= {"first": first, "frames": frames}
+    assert segment(frames, *(part.format(**names) for part in arguments)) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("text", ["first.png", "a=first.png", "0=a,0=b", "1="])
+def test_annotations_are_frames_and_files(segment, frames, text, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        segment(frames, "--annotations", text)
+    assert "expected distinct frames like" in capsys.readouterr().err
+
+
+def test_frames_of_two_sizes_and_two_files_of_one_name_are_errors(tmp_path):
+    io.write_frame(tmp_path / "a" / "1.png", picture(0))
+    io.write_frame(tmp_path / "a" / "2.png", picture(0)[:-2])
+    with pytest.raises(InputError, match=r"frame 2: expected the size of the first frame"):
+        Clip(tmp_path / "a")[1]
+    io.write_frame(tmp_path / "b" / "1.png", picture(0))
+    io.write_frame(tmp_path / "b" / "1.jpg", picture(0))
+    (tmp_path / "b" / "._1.png").write_text("left by another system")
+    with pytest.raises(InputError, match="expected one file a frame"):
+        Clip(tmp_path / "b")
+
+
+def test_a_network_says_how_it_is_used():
+    text = usage_record({"dilation_radius": 2}, {"samples": 7}, ROWS, "stills")
+    usage = read_usage({USAGE: text})
+    assert usage.propagation == PropagationParams(dilation_radius=2)
+    assert usage.finetuning.schedule.iterations == 2 and usage.finetuning.examples.samples == 7
+    assert read_usage({USAGE: usage_record({}, None, {}, "x")}).finetuning is None
+
+
+def test_a_network_that_says_nothing_is_used_as_in_the_paper():
+    assert read_usage({}).finetuning == FinetuningParams()
+    assert read_usage({}).propagation == PropagationParams()
+    rows = {"schedule": {"optimizer": "adamw", "iterations": 900, "ema": 0.9}, "crop": {"size": 97}}
+    inferred = read_usage({"rows": json.dumps(rows)}).finetuning
+    assert (inferred.schedule.optimizer, inferred.schedule.iterations) == ("adamw", 200)
+    assert inferred.examples.crop.size == 97
+    with pytest.raises(InputError, match="record of use"):
+        read_usage({USAGE: "{}"})

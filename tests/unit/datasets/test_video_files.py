@@ -1,0 +1,209 @@
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from masktrack_core.commands.cli import main
+from masktrack_core.datasets import video_files
+from masktrack_core.datasets.checks import check_path
+from masktrack_core.datasets.object_masks import read_objects
+from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
+from masktrack_core.errors import InputError
+from masktrack_core.files import io
+from masktrack_core.pictures.films import overlay_clip
+from masktrack_core.pictures.overlays import OBJECTS
+
+
+def moving(t, shape=(32, 48)):
+    frame = np.full((*shape, 3), 30, np.uint8)
+    frame[:, 2 * t : 2 * t + 8] = (220, 60, 20)
+    return frame
+
+
+@pytest.fixture
+def video(tmp_path):
+    write_video(tmp_path / "clip.avi", [moving(t) for t in range(12)], rate=10)
+    return tmp_path / "clip.avi"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_a_written_video_comes_back_as_rgb(tmp_path, suffix):
+    path = tmp_path / f"ä clip{suffix}"
+    write_video(path, [moving(t) for t in range(6)], rate=10)
+    video = VideoFile(path)
+    assert (len(video), video.rate, video.names[5]) == (6, 10, "00005")
+    for t in range(6):
+        assert np.abs(video[t].astype(int) - moving(t)).mean() < 12
+        assert video[t][:, 2 * t + 2 : 2 * t + 6, 0].mean() > 150
+
+
+def test_frames_are_the_same_in_any_order(video, monkeypatch):
+    forwards = VideoFile(video)
+    expected = [forwards[t] for t in range(12)]
+    monkeypatch.setattr(video_files, "_KEPT_FRAMES", 3)
+    backwards = VideoFile(video)
+    for t in [*range(11, -1, -1), 5, 0, 11, 4]:
+        assert np.array_equal(backwards[t], expected[t]), t
+    with pytest.raises(IndexError):
+        backwards[12]
+
+
+def test_memory_is_bounded_for_large_frames(tmp_path, monkeypatch):
+    monkeypatch.setattr(video_files, "_KEPT_BYTES", 3 * 32 * 48 * 3)
+    write_video(tmp_path / "a.avi", [moving(t) for t in range(9)], rate=10)
+    video = VideoFile(tmp_path / "a.avi")
+    for t in range(9):
+        video[t]
+        assert len(video._kept) <= 3
+
+
+def test_odd_sizes_are_made_even_for_the_codec(tmp_path):
+    write_video(tmp_path / "a.mp4", [moving(0, (31, 47))] * 2, rate=25)
+    assert VideoFile(tmp_path / "a.mp4")[0].shape == (32, 48, 3)
+
+
+def test_a_cut_video_gives_the_frames_that_are_left_and_says_so(tmp_path, caplog):
+    cut = tmp_path / "cut.avi"
+    noise = np.random.default_rng(1).integers(0, 256, (12, 96, 128, 3), np.uint8)
+    write_video(cut, noise, rate=10)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    with caplog.at_level(logging.WARNING):
+        frames = VideoFile(cut)
+    assert 0 < len(frames) < 12
+    assert frames[len(frames) - 1].shape == (96, 128, 3)
+    assert "of 12 frames can be decoded" in caplog.text
+
+
+def test_what_is_no_video_is_named(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"\x00\x00\x00\x18ftypisom" + bytes(50))
+    with pytest.raises(InputError, match=r"a\.mp4: expected a video"):
+        VideoFile(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match="expected a video or a folder"):
+        Clip(tmp_path / "absent")
+    with pytest.raises(InputError, match="suffix"):
+        write_video(tmp_path / "a.mov", [moving(0)], rate=1)
+    with pytest.raises(InputError, match="at least one frame"):
+        write_video(tmp_path / "b.mp4", [], rate=1)
+    assert not (tmp_path / "b.mp4").exists()
+
+
+# --- a person's masks
+
+
+def save(path, values, palette=None):
+    picture = Image.fromarray(np.asarray(values, np.uint8))
+    if palette is not None:
+        picture.putpalette(palette)
+    picture.save(path)
+    return path
+
+
+def test_masks_of_any_two_values_are_one_object(tmp_path):
+    for value in (1, 2, 128, 255):
+        objects = read_objects(save(tmp_path / "a.png", [[0, value], [value, 0]]))
+        assert list(objects) == [1]
+        assert objects[1].tolist() == [[False, True], [True, False]]
+
+
+def test_palettes_and_small_greys_are_labels(tmp_path):
+    colours = io.label_colours().tobytes()
+    for palette in (colours, None):
+        objects = read_objects(save(tmp_path / "a.png", [[0, 3], [1, 3]], palette))
+        assert {label: mask.sum() for label, mask in objects.items()} == {1: 1, 3: 2}
+    void = read_objects(save(tmp_path / "a.png", [[0, 3], [255, 3]], colours))
+    assert list(void) == [3]
+    assert list(read_objects(save(tmp_path / "a.png", [[0, 255], [0, 0]], colours))) == [1]
+
+
+def test_greys_that_could_be_either_and_colours_are_refused(tmp_path):
+    with pytest.raises(InputError, match="could be either"):
+        read_objects(save(tmp_path / "a.png", [[0, 3], [255, 3]]))
+    red_and_green = np.zeros((2, 3, 3), np.uint8)
+    red_and_green[0, 0], red_and_green[1, 1] = (255, 0, 0), (0, 255, 0)
+    with pytest.raises(InputError, match="3 colours"):
+        read_objects(save(tmp_path / "a.png", red_and_green))
+    red_and_green[1, 1] = 0
+    assert read_objects(save(tmp_path / "a.png", red_and_green))[1].sum() == 1
+
+
+def test_a_soft_edge_is_one_object_and_black_is_none(tmp_path):
+    soft = np.linspace(0, 255, 40).astype(np.uint8).reshape(4, 10)
+    assert read_objects(save(tmp_path / "a.png", soft))[1].sum() == (soft > 127).sum()
+    assert read_objects(save(tmp_path / "a.png", np.zeros((3, 3)))) == {}
+
+
+# --- overlays
+
+
+def test_an_object_keeps_its_colour_when_another_one_leaves(tmp_path, video):
+    labels = np.zeros((32, 48), np.uint8)
+    labels[4:12, 4:12], labels[16:28, 20:40], labels[0] = 1, 2, 255
+    io.write_labels(tmp_path / "masks" / "00000.png", labels)
+    labels[labels == 1] = 0
+    io.write_labels(tmp_path / "masks" / "00001.png", labels)
+    clip = Clip(video)
+    first, second, third = (
+        frame
+        for _, frame in zip(range(3), overlay_clip(clip, tmp_path / "masks", tint=1), strict=False)
+    )
+    assert (first[8, 8] == OBJECTS[0]).all() and (first[22, 30] == OBJECTS[1]).all()
+    assert (second[22, 30] == OBJECTS[1]).all() and (second[8, 8] == clip[1][8, 8]).all()
+    assert (third == clip[2]).all()
+    io.write_mask(tmp_path / "masks" / "00002.png", np.ones((5, 5), np.bool_))
+    with pytest.raises(InputError, match=r"00002\.png: masks\[0\]: expected shape"):
+        list(overlay_clip(clip, tmp_path / "masks"))
+
+
+def test_overlay_commands(tmp_path, video, capsys):
+    io.write_mask(tmp_path / "masks" / "00003.png", np.ones((32, 48), np.bool_))
+    assert len(list(overlay_clip(Clip(video), tmp_path / "masks"))) == 12
+    for out in ("look.mp4", "look"):
+        command = ["overlay", str(video), str(tmp_path / "masks"), str(tmp_path / out)]
+        assert main(command) == 0
+    assert len(VideoFile(tmp_path / "look.mp4")) == len(list((tmp_path / "look").iterdir())) == 12
+    assert main(["overlay", str(video), str(tmp_path / "look"), str(tmp_path / "look")]) == 2
+    (tmp_path / "none").mkdir()
+    assert main(["overlay", str(video), str(tmp_path / "none"), str(tmp_path / "x.mp4")]) == 2
+    assert "expected masks named like the frames" in capsys.readouterr().err
+
+
+# --- check
+
+
+def write_davis(root, count=4):
+    for t in range(count):
+        io.write_frame(root / f"JPEGImages/480p/cows/{t:05d}.jpg", moving(t))
+        io.write_mask(root / f"Annotations/480p/cows/{t:05d}.png", moving(t)[..., 0] > 100)
+    return root
+
+
+def test_check_finds_every_problem_of_a_configuration_in_one_pass(tmp_path, capsys):
+    davis, stills = write_davis(tmp_path / "davis"), tmp_path / "stills"
+    (davis / "JPEGImages/480p/cows/00001.jpg").write_bytes(b"nothing")
+    io.write_mask(davis / "Annotations/480p/cows/00002.png", np.ones((3, 4), np.bool_))
+    io.write_frame(stills / "images" / "a.jpg", moving(0))
+    io.write_mask(stills / "ground_truth_mask" / "a.png", np.ones((5, 5), np.bool_))
+    config = tmp_path / "my.yaml"
+    config.write_text(
+        f"datasets:\n  d: {{layout: davis, root: {davis}}}\n"
+        "  gone: {layout: davis, root: /nowhere}\n  none: {layout: davis}\n  odd: 3\n"
+        f"  wrong: {{layout: {{frames: 'a*'}}, root: {davis}}}\n"
+        "  later: {layout: davis, archives: [a.zip]}\n"
+        f"stills:\n  s: {{layout: ecssd, root: {stills}}}\n"
+    )
+    assert main(["check", str(config)]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    words = ["00001.jpg", "00002.png", "datasets.gone", "datasets.none", "datasets.odd"]
+    words += ["datasets.wrong", "stills.s: "]
+    assert len(lines) == len(words)
+    assert all(word in line for word, line in zip(words, lines, strict=True)), lines
+
+
+def test_check_of_sound_data_says_nothing(tmp_path, video, capsys):
+    assert main(["check", str(write_davis(tmp_path / "davis"))]) == 0
+    assert main(["check", str(video)]) == 0
+    assert main(["check", str(tmp_path / "davis/JPEGImages/480p/cows")]) == 0
+    assert capsys.readouterr().out == ""
+    assert list(check_path(tmp_path / "absent"))
+    assert main(["check", str(tmp_path / "davis"), "--layout", "davs"]) == 2

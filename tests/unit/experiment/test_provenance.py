@@ -1,0 +1,77 @@
+import logging
+
+import pytest
+
+from masktrack_core.errors import InputError
+from masktrack_core.experiment import provenance
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A small stand-in package: script → a → b; c is imported by nobody."""
+    folder = tmp_path / "masktrack_core"
+    folder.mkdir()
+    for name, text in {
+        "a": "from masktrack_core import b\nX = b.Y\n",
+        "b": '"""Words."""\nY = 1  # why\n',
+        "c": "Z = 1\n",
+    }.items():
+        (folder / f"{name}.py").write_text(text)
+    script = tmp_path / "script.py"
+    script.write_text("from masktrack_core.a import X\nprint(X)\n")
+    monkeypatch.setattr(provenance, "_module_path", lambda module: folder / f"{module}.py")
+
+    def digest():
+        provenance.imported_modules.cache_clear()
+        provenance._meaning.cache_clear()
+        return provenance.core_digest(script)
+
+    yield folder, script, digest
+    provenance.imported_modules.cache_clear()
+    provenance._meaning.cache_clear()
+
+
+def test_digest_changes_with_the_code_of_a_module_imported_through_another(package):
+    folder, _, digest = package
+    before = digest()
+    (folder / "b.py").write_text('"""Words."""\nY = 2\n')
+    assert digest() != before
+
+
+def test_digest_changes_with_the_script_itself(package):
+    _, script, digest = package
+    before = digest()
+    script.write_text("from masktrack_core.a import X\nprint(X + 1)\n")
+    assert digest() != before
+
+
+def test_digest_ignores_comments_docstrings_layout_and_foreign_modules(package):
+    folder, script, digest = package
+    before = digest()
+    (folder / "b.py").write_text('"""Other words."""\n\n\nY = 1\n')
+    (folder / "c.py").write_text("Z = 2\n")
+    script.write_text('"""Now with words."""\nfrom masktrack_core.a import X  # why\n\nprint(X)\n')
+    assert digest() == before
+
+
+def test_an_error_is_in_the_log_before_it_leaves_the_job(tmp_path):
+    script = provenance.Path(provenance.__file__).parents[1] / "workflow_scripts" / "x.py"
+    with pytest.raises(InputError), provenance.job_log(tmp_path / "log", script):
+        logging.getLogger("x").info("started")
+        raise InputError("mask.png: expected a mask, got a poem; draw one")
+    text = (tmp_path / "log").read_text()
+    assert "started" in text and "got a poem" in text and "Traceback" not in text
+
+
+def test_another_checkout_is_refused(tmp_path):
+    with (
+        pytest.raises(InputError, match="pip install -e"),
+        provenance.job_log(tmp_path / "log", tmp_path / "workflow_scripts" / "x.py"),
+    ):
+        pass
+
+
+def test_record_holds_strings_only():
+    record = provenance.run_record({"seed": 1, "recipe": {"b": 1, "a": None}})
+    assert all(isinstance(value, str) for value in record.values())
+    assert record["recipe"] == '{"a": null, "b": 1}'

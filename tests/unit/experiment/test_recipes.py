@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.recipes import annotated_times, read_recipes
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
+
+
+def test_the_default_configuration_names_only_what_exists(config):
+    recipes = read_recipes(config)
+    assert recipes.networks["segment"].stills == ("rendered",)
+    assert recipes.tables["table2"].rows[-1].annotation == "first_box"
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "key", "value"),
+    [
+        ("variants", "masktrack", "trackers", ["rbg"]),
+        ("trackers", "rgb", "network", "rbg"),
+        ("networks", "segment", "deformation", "rbg"),
+        ("networks", "segment", "stills", ["rendered", "rbg"]),
+        ("finetunings", "paper", "schedule", "rbg"),
+        ("annotations", "first_box", "network", "rbg"),
+        ("tables", "table2", "datasets", ["rbg"]),
+    ],
+)
+def test_a_misspelt_name_is_named_with_its_key_and_the_names_that_exist(
+    config, table, row, key, value
+):
+    config[table][row][key] = value
+    with pytest.raises(InputError, match=rf"^{table}\.{row}\.{key}: unknown name 'rbg'; config\."):
+        read_recipes(config)
+
+
+def test_a_misspelt_variant_in_a_table_is_named_with_its_row(config):
+    config["tables"]["table2"]["rows"][0]["variant"] = "box_orakel"
+    with pytest.raises(InputError, match=r"tables\.table2\.rows\[0\]\.variant.*box_orakel"):
+        read_recipes(config)
+
+
+def test_a_variant_is_tracked_or_an_oracle(config):
+    config["variants"]["masktrack"]["oracle"] = "box"
+    with pytest.raises(InputError, match=r"variants\.masktrack: expected either"):
+        read_recipes(config)
+
+
+def test_a_box_annotation_needs_a_network(config):
+    del config["annotations"]["first_box"]["network"]
+    with pytest.raises(InputError, match=r"annotations\.first_box: kind 'box'"):
+        read_recipes(config)
+
+
+def test_a_schedule_without_a_crop_is_refused(config):
+    del config["networks"]["segment"]["crop"]
+    with pytest.raises(InputError, match="belong together"):
+        read_recipes(config)
+
+
+@pytest.mark.parametrize(("every", "times"), [(None, [0]), (3, [0, 3, 6]), (1, list(range(8)))])
+def test_annotated_frames_are_the_first_or_every_kth_from_it(every, times):
+    assert list(annotated_times(8, every)) == times
+
+
+def test_the_flow_stream_runs_the_offline_network_unless_told_otherwise(config):
+    trackers = read_recipes(config).trackers
+    assert trackers["fused"].networks == ("finetuned", "offline")
+    assert trackers["fused_finetuned"].networks == ("finetuned", "finetuned")
+    assert trackers["rgb_offline"].networks == ("offline",)
+
+
+@pytest.mark.parametrize(("tracker", "flow"), [("fused", None), ("rgb", "dis")])
+def test_a_flow_without_its_stream_and_a_stream_without_its_flow_are_refused(config, tracker, flow):
+    config["trackers"][tracker]["flow"] = flow
+    with pytest.raises(InputError, match=rf"trackers\.{tracker}: streams"):
+        read_recipes(config)
+
+
+@pytest.mark.parametrize(
+    ("variant", "crf"), [("masktrack_flow_crf", "onavos_davis"), ("box_oracle", "onavos_davis")]
+)
+def test_two_crfs_and_the_crf_of_an_oracle_are_refused(config, variant, crf):
+    config["variants"][variant]["crf"] = crf
+    with pytest.raises(InputError, match=rf"variants\.{variant}: expected crf or crf_search"):
+        read_recipes(config)

@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+
+from masktrack_core.arrays import Box, Size
+from masktrack_core.errors import InputError
+from masktrack_core.masks.augment import Augmentation
+from masktrack_core.masks.elementary import bounding_box
+from masktrack_core.masks.regions import (
+    CropParams,
+    Window,
+    crop_frame,
+    crop_mask,
+    paste_prob,
+    random_window,
+    region_window,
+    sample_view,
+    view_frame,
+)
+from masktrack_core.masks.warp import affine_map, warp_mask
+from masktrack_core.seeds import numpy_rng
+
+FRAME = Size(100, 160)
+
+
+def mask_of(box: Box) -> np.ndarray:
+    mask = np.zeros(FRAME, bool)
+    mask[box.y : box.y + box.height, box.x : box.x + box.width] = True
+    return mask
+
+
+def test_region_is_a_multiple_of_the_longer_side_around_the_box():
+    assert region_window(Box(70, 45, 20, 10), FRAME, factor=2, minimum=8) == (60, 30, 40)
+
+
+def test_small_object_gets_the_smallest_region():
+    assert region_window(Box(80, 50, 2, 2), FRAME, factor=2, minimum=40) == (61, 31, 40)
+
+
+def test_region_is_moved_into_the_frame():
+    assert region_window(Box(0, 90, 20, 10), FRAME, factor=2, minimum=8) == (0, 60, 40)
+
+
+def test_region_larger_than_the_frame_holds_the_whole_frame():
+    x, y, side = region_window(Box(10, 10, 100, 80), FRAME, factor=2, minimum=8)
+    assert side == 200
+    assert x <= 0 and x + side >= FRAME.width and y <= 0 and y + side >= FRAME.height
+
+
+def test_window_at_its_own_scale_is_a_slice():
+    frame = np.random.default_rng(0).integers(0, 256, (*FRAME, 3), dtype=np.uint8)
+    cut = crop_frame(frame, Window(30, 20, 33), 33)
+    assert np.array_equal(cut, frame[20:53, 30:63])
+    assert np.array_equal(
+        crop_mask(frame[..., 0] > 99, Window(30, 20, 33), 33), frame[20:53, 30:63, 0] > 99
+    )
+
+
+def test_crop_shows_the_mean_colour_and_no_object_outside_the_frame():
+    frame, mask = np.zeros((*FRAME, 3), np.uint8), np.ones(FRAME, bool)
+    window = Window(-10, -10, 20)
+    assert tuple(crop_frame(frame, window, 20)[0, 0]) == (123, 117, 104)
+    assert np.array_equal(np.argwhere(crop_mask(mask, window, 20)).min(axis=0), [10, 10])
+
+
+def test_a_much_reduced_frame_is_averaged_not_sampled():
+    stripes = np.zeros((*FRAME, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = crop_frame(stripes, Window(0, 0, 100), 25)
+    assert abs(small.astype(int) - 127).max() <= 1
+    corner = np.zeros((*FRAME, 3), np.uint8)
+    corner[40:44, 40:44] = 255
+    assert np.array_equal(
+        np.argwhere(crop_frame(corner, Window(0, 0, 100), 25)[..., 0]), [[10, 10]]
+    )
+
+
+@pytest.mark.parametrize("size", [40, 65, 81])
+def test_pasting_undoes_cropping(size):
+    window = Window(30.5, 20.25, 40)
+    mask = mask_of(Box(40, 30, 20, 15))
+    back = paste_prob(crop_mask(mask, window, size).astype(np.float32), window, FRAME) > 0.5
+    assert (back != mask).sum() <= 4
+
+
+def test_pasted_probabilities_are_zero_outside_the_window():
+    whole = paste_prob(np.ones((20, 20), np.float32), Window(150, -10, 20), FRAME)
+    assert whole.shape == FRAME
+    assert whole[:10, 150:].min() == 1
+    assert whole.sum() == 100
+    assert not paste_prob(np.ones((20, 20), np.float32), Window(500, 0, 20), FRAME).any()
+
+
+@pytest.mark.parametrize("box", [Box(1, 1, 5, 5), Box(149, 89, 10, 10), Box(60, 20, 30, 40)])
+def test_random_window_holds_the_object_and_stays_in_the_frame(box):
+    seen = set()
+    for item in range(100):
+        x, y, side = random_window(box, FRAME, side=50, rng=numpy_rng(0, item))
+        assert 0 <= x <= min(box.x, FRAME.width - side)
+        assert 0 <= y <= min(box.y, FRAME.height - side)
+        assert x + side >= box.x + box.width and y + side >= box.y + box.height
+        seen.add((x, y))
+    assert len(seen) > 1
+
+
+def test_random_window_smaller_than_the_object_lies_in_it():
+    for item in range(50):
+        x, y, side = random_window(Box(20, 10, 100, 80), FRAME, side=33, rng=numpy_rng(0, item))
+        assert 20 <= x <= 120 - side and 10 <= y <= 90 - side
+
+
+def test_random_window_larger_than_the_frame_holds_it():
+    x, y, side = random_window(Box(20, 10, 9, 9), FRAME, side=321, rng=numpy_rng(0))
+    assert FRAME.width - side <= x <= 0 and FRAME.height - side <= y <= 0
+
+
+@pytest.mark.parametrize("crop", [CropParams(size=65), CropParams(size=65, region=1.5)])
+def test_a_turned_and_scaled_crop_still_shows_the_whole_object(crop):
+    box = Box(60, 35, 24, 16)
+    for item in range(40):
+        rng = numpy_rng(0, item)
+        augmentation = Augmentation(
+            flip=bool(item % 2), angle_deg=rng.uniform(-20, 20), scale=rng.uniform(0.8, 1.2)
+        )
+        if crop.region:
+            crop = CropParams(size=65, region=2.5, region_minimum=20)
+        view = sample_view(box, FRAME, crop, augmentation, rng=rng)
+        seen = warp_mask(mask_of(box), affine_map(view, Size(65, 65)))
+        area = seen.sum() * abs(np.linalg.det(view[:, :2]))
+        assert abs(area / (24 * 16) - 1) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "where"),
+    [
+        (Augmentation(), (40, 20)),
+        (Augmentation(flip=True), (20, 20)),
+        (Augmentation(angle_deg=180), (20, 40)),
+        (Augmentation(angle_deg=90), (40, 40)),
+        (Augmentation(flip=True, angle_deg=90), (20, 40)),
+    ],
+)
+def test_single_pixel_moves_alike_in_frame_and_mask(augmentation, where):
+    size = Size(61, 61)
+    mask = np.zeros(size, bool)
+    mask[20, 40] = True
+    frame = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
+    whole, about_the_middle = CropParams(size=61), Box(30, 30, 1, 1)
+    view = sample_view(about_the_middle, size, whole, augmentation, rng=numpy_rng(1))
+    expected = np.zeros(size, bool)
+    expected[where[1], where[0]] = True
+    assert np.array_equal(warp_mask(mask, affine_map(view, size)), expected)
+    shown = view_frame(frame, view, size)
+    assert np.array_equal(np.argwhere((shown == 255).all(axis=2)), np.argwhere(expected))
+
+
+def test_without_an_object_the_crop_falls_anywhere():
+    for item in range(10):
+        view = sample_view(None, FRAME, CropParams(size=33), Augmentation(), rng=numpy_rng(0, item))
+        assert np.isfinite(view).all()
+
+
+def test_a_mirrored_crop_is_the_mirror_of_the_crop():
+    box = Box(60, 35, 24, 16)
+    mask = mask_of(box)
+    mask[35:40, 60:70] = False
+    views = [
+        sample_view(box, FRAME, CropParams(size=65), Augmentation(flip=flip), rng=numpy_rng(3))
+        for flip in (False, True)
+    ]
+    plain, mirrored = (warp_mask(mask, affine_map(view, Size(65, 65))) for view in views)
+    assert np.array_equal(plain[:, ::-1], mirrored)
+    assert bounding_box(plain) is not None
+
+
+def test_impossible_regions_are_refused():
+    with pytest.raises(InputError, match="region"):
+        region_window(Box(0, 0, 1, 1), FRAME, factor=0, minimum=8)
+    with pytest.raises(InputError, match="crop"):
+        CropParams(size=0)

@@ -1,0 +1,252 @@
+"""``masktrack score``: hand-made folders in DAVIS layout, and every way they can be wrong."""
+
+import csv
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from masktrack_core.commands import cli
+from masktrack_core.files import io
+from masktrack_core.measures import scoring
+from masktrack_core.measures.metrics import region_similarity, temporal_instability
+from masktrack_core.measures.scoring import Fact
+
+FACTS = {
+    "a": Fact(split="train", is_stable=True),
+    "b": Fact(split="val", is_stable=False),
+    "c": Fact(split="val", is_stable=True),
+}
+
+
+def squares(offset, count=6, size=(40, 50)):
+    masks = np.zeros((count, *size), bool)
+    for t in range(count):
+        masks[t, 8 : 28 + offset, 5 + t : 25 + t + offset] = True
+    return masks
+
+
+def write(folder, masks, value=255):
+    folder.mkdir(parents=True)
+    for t, mask in enumerate(masks):
+        Image.fromarray((mask * value).astype(np.uint8)).save(folder / f"{t:05d}.png")
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "read_davis_facts", lambda: FACTS)
+    truth, pred = tmp_path / "DAVIS" / "Annotations" / "480p", tmp_path / "masks"
+    for offset, name in enumerate("abc"):
+        write(truth / name, squares(0))
+        write(pred / name, squares(offset))
+    return truth, pred
+
+
+def score(*arguments):
+    return cli.main(["score", *map(str, arguments)])
+
+
+def rows(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_tables_hold_the_measures_of_the_scored_frames(folders, tmp_path, capsys):
+    _, pred = folders
+    assert score(tmp_path / "DAVIS", pred, "--out", tmp_path / "out", "--jobs", 1) == 0
+    frames = rows(tmp_path / "out" / "per_frame.csv")
+    assert [row["frame"] for row in frames[:4]] == ["00001", "00002", "00003", "00004"]
+    assert len(frames) == 12
+    expected = region_similarity(squares(1), squares(0))[1:-1]
+    assert [float(row["J"]) for row in frames[4:8]] == expected.tolist()
+    sequences = rows(tmp_path / "out" / "per_sequence.csv")
+    assert [row["set"] for row in sequences] == ["train", "val", "val"]
+    assert [row["T"] == "" for row in sequences] == [False, True, False]
+    assert float(sequences[1]["J_mean"]) == pytest.approx(expected.mean(), abs=1e-15)
+    summary = rows(tmp_path / "out" / "summary.csv")
+    assert [row["split"] for row in summary] == ["train", "val", "train + val"]
+    assert [row["T_sequences"] for row in summary] == ["1", "1", "2"]
+    means = [float(row["J_mean"]) for row in sequences]
+    assert float(summary[2]["J_mean"]) == pytest.approx(sum(means) / 3, abs=1e-15)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[2].split()[:5] == ["train", "1", "100.0", "100.0", "0.0"]
+
+
+def test_instability_starts_from_the_true_first_mask(folders, tmp_path):
+    truth, pred = folders
+    assert score(truth, pred, "--out", tmp_path / "out", "--jobs", 1) == 0
+    expected = temporal_instability(np.concatenate([squares(0)[:1], squares(2)[1:-1]]))
+    frames = rows(tmp_path / "out" / "per_frame.csv")
+    assert [float(row["T"]) for row in frames[8:]] == expected.tolist()
+
+
+def test_jobs_do_not_change_the_tables(folders, tmp_path):
+    truth, pred = folders
+    for jobs in (1, 2):
+        assert (
+            score(truth, pred, "--jobs", jobs, "--temporal", "all", "--out", tmp_path / str(jobs))
+            == 0
+        )
+    for name in ("per_frame.csv", "per_sequence.csv", "summary.csv"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_a_zip_with_a_top_folder_scores_like_its_folder(folders, tmp_path, capsys):
+    truth, pred = folders
+    archive = tmp_path / "masks.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        for path in sorted(pred.rglob("*.png")):
+            stream.write(path, Path("my masks") / path.relative_to(pred))
+    assert score(truth, archive, "--jobs", 1) == 0
+    from_archive = capsys.readouterr().out
+    assert score(truth, pred, "--jobs", 1) == 0
+    assert capsys.readouterr().out == from_archive
+
+
+@pytest.mark.parametrize("value", [1, 128])
+def test_masks_of_one_and_of_grey_score_like_masks_of_255(folders, tmp_path, capsys, value):
+    truth, _ = folders
+    write(tmp_path / "other" / "b", squares(1), value)
+    write(tmp_path / "only" / "b", squares(1))
+    assert score(truth, tmp_path / "other", "--jobs", 1) == 0
+    first = capsys.readouterr().out
+    assert score(truth, tmp_path / "only", "--jobs", 1) == 0
+    assert capsys.readouterr().out == first
+    assert "all scored" in first
+    assert "val" not in first.replace("all scored", "")
+
+
+def test_graded_masks_are_cut_at_half_of_their_largest_value(folders, tmp_path):
+    truth, _ = folders
+    graded = np.where(squares(0), 90, 0) + np.where(squares(2) & ~squares(0), 44, 0)
+    write(tmp_path / "graded" / "b", graded, 1)
+    assert score(truth, tmp_path / "graded", "--out", tmp_path / "out", "--jobs", 1) == 0
+    assert float(rows(tmp_path / "out" / "summary.csv")[0]["J_mean"]) == 1.0
+
+
+def write_labels(folder, numbers):
+    folder.mkdir(parents=True)
+    for t in range(6):
+        labels = np.zeros((40, 50), np.uint8)
+        for number in numbers:
+            labels[8 * number : 8 * number + 6, 5 + t : 25 + t] = number
+        io.write_labels(folder / f"{t:05d}.png", labels)
+
+
+def test_each_object_of_label_pngs_is_scored_apart(tmp_path):
+    write_labels(tmp_path / "truth" / "s", (1, 2, 3))
+    write_labels(tmp_path / "pred" / "s", (1, 3))
+    arguments = [tmp_path / "truth", tmp_path / "pred", "--out", tmp_path / "out", "--jobs", 1]
+    assert score(*arguments, "--object", "all") == 0
+    found = {row["object"]: float(row["J_mean"]) for row in rows(tmp_path / "out/per_sequence.csv")}
+    assert found == {"1": 1.0, "2": 0.0, "3": 1.0}
+    assert score(*arguments, "--object", 3) == 0
+    assert [row["object"] for row in rows(tmp_path / "out/per_sequence.csv")] == ["3"]
+
+
+def test_a_folder_an_object_scores_like_label_pngs(tmp_path):
+    write_labels(tmp_path / "truth" / "s", (1, 2))
+    for number in (1, 2):
+        folder = tmp_path / "pred" / "s" / str(number)
+        write_labels(tmp_path / "only" / str(number), (number,))
+        folder.mkdir(parents=True)
+        for path in (tmp_path / "only" / str(number)).glob("*.png"):
+            io.write_mask(folder / path.name, io.read_labels(path) == number)
+    out = tmp_path / "out"
+    assert score(tmp_path / "truth", tmp_path / "pred", "--object", "all", "--out", out) == 0
+    assert [float(row["J_mean"]) for row in rows(out / "per_sequence.csv")] == [1.0, 1.0]
+
+
+def test_several_objects_without_a_choice_are_refused(tmp_path, capsys):
+    write_labels(tmp_path / "truth" / "s", (1, 2))
+    assert score(tmp_path / "truth", tmp_path / "truth", "--jobs", 1) == 2
+    error = capsys.readouterr().err
+    assert "00000.png: expected one object, palette indices" in error
+    assert "--object" in error
+
+
+@pytest.mark.parametrize("word", ["0", "255", "every", "-1"])
+def test_an_object_is_a_number_or_all(word, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        score("a", "b", f"--object={word}")
+    assert stopped.value.code == 2
+    assert "expected an object id from 1 to 254, or all" in capsys.readouterr().err
+
+
+def test_an_archive_that_leaves_its_folder_is_refused(folders, tmp_path, capsys):
+    archive = tmp_path / "evil.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        stream.writestr("../escaped/00000.png", b"")
+    assert score(folders[0], archive) == 2
+    assert "'../escaped/00000.png'" in capsys.readouterr().err
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_what_macos_adds_to_archives_is_no_mask(folders, tmp_path):
+    archive = tmp_path / "mac.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        for path in sorted(folders[1].rglob("*.png")):
+            stream.write(path, path.relative_to(folders[1]))
+            stream.writestr(f"__MACOSX/{path.parent.name}/._{path.name}", b"x")
+    assert score(folders[0], archive, "--jobs", 1) == 0
+
+
+def test_first_and_last_mask_need_not_be_there(folders):
+    truth, pred = folders
+    (pred / "a" / "00000.png").unlink()
+    (pred / "a" / "00005.png").unlink()
+    assert score(truth, pred, "--jobs", 1) == 0
+
+
+def test_every_mask_that_is_wrong_is_named(folders, tmp_path, capsys):
+    truth, pred = folders
+    (pred / "a" / "00002.png").unlink()
+    (pred / "a" / "00003.png").unlink()
+    Image.new("L", (50, 40)).save(pred / "a" / "other.png")
+    Image.new("L", (7, 8)).save(pred / "b" / "00001.png")
+    (pred / "c" / "00004.png").write_bytes(b"no picture")
+    write(pred / "d", squares(0))
+    assert score(truth, pred, "--out", tmp_path / "out", "--jobs", 1) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    for line in (
+        "a/00002.png: missing",
+        "a/00003.png: missing",
+        "a/other.png: extra",
+        "d: extra, not in TRUTH",
+        "00001.png: wrong size, expected (40, 50) like TRUTH, got (8, 7)",
+        "00004.png: expected a picture",
+        "6 problems, no score",
+    ):
+        assert line in output.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_split_asks_for_all_its_sequences(folders, tmp_path, capsys):
+    truth, _ = folders
+    write(tmp_path / "one" / "b", squares(1))
+    assert score(truth, tmp_path / "one", "--split", "val", "--jobs", 1) == 2
+    assert "c: missing in MASKS, the whole sequence" in capsys.readouterr().err
+
+
+def test_a_path_that_is_no_folder_is_named(tmp_path, capsys):
+    assert score(tmp_path / "nowhere", tmp_path) == 2
+    assert "nowhere: expected a folder or a zip archive" in capsys.readouterr().err
+
+
+def test_a_folder_without_masks_is_named(tmp_path, capsys):
+    assert score(tmp_path, tmp_path) == 2
+    assert "expected masks <sequence>/<frame>.png" in capsys.readouterr().err
+
+
+def test_help_needs_no_heavy_import():
+    code = (
+        "import sys\nfrom masktrack_core import cli\n"
+        "try:\n    cli.main(['score', '--help'])\n"
+        "finally:\n    assert not {'torch', 'cv2', 'numpy', 'pandas'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "exit status" in done.stdout

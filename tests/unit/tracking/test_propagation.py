@@ -1,0 +1,316 @@
+"""Propagation with a network whose answer is known: the brightest pixels near the prior."""
+
+import copy
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from masktrack_core.errors import InputError
+from masktrack_core.masks.elementary import dilate
+from masktrack_core.masks.regions import CropParams
+from masktrack_core.measures.metrics import contour_accuracy, region_similarity
+from masktrack_core.networks.network import NetworkSpec, build_network
+from masktrack_core.tracking.propagation import PropagationParams, nearest_spans, predict, propagate
+from masktrack_core.tracking.segmentation import (
+    FinetuningParams,
+    finetune,
+    segment_boxes,
+    segment_video,
+)
+from masktrack_core.training.examples import FirstFrameParams
+from masktrack_core.training.loop import TrainParams
+
+
+class Follower(nn.Module):
+    """Calls a pixel object where it is bright and the prior is on."""
+
+    def __init__(self, prior="mask"):
+        super().__init__()
+        self.anchor = nn.Parameter(torch.zeros(1))
+        self.spec = SimpleNamespace(prior=prior)
+        self.priors = []
+
+    def forward(self, image, prior):
+        self.priors.append(prior[0, 0].numpy().copy())
+        score = 20.0 * ((image[:, :1] > 127) & (prior > 0)).float() - 10
+        return torch.cat([-score, score], dim=1)
+
+
+def moving_square(length=8, step=2, size=(40, 64)):
+    """A bright 10 × 10 square that moves right by ``step`` a frame, and its masks."""
+    masks = np.zeros((length, *size), bool)
+    for t in range(length):
+        masks[t, 15:25, 5 + step * t : 15 + step * t] = True
+    return np.repeat(masks[..., None], 3, axis=3).astype(np.uint8) * 255, masks
+
+
+def run(frames, annotations, network=None, **params):
+    params = PropagationParams(**{"dilation_radius": 3} | params)
+    results = list(propagate(network or Follower(), [frames], annotations, params))
+    assert sorted(t for t, _ in results) == list(range(len(frames)))
+    return dict(results)
+
+
+def test_a_moving_object_is_followed_where_the_dilation_covers_its_step():
+    frames, masks = moving_square()
+    probs = run(frames, {0: masks[0]})
+    for t, mask in enumerate(masks):
+        assert np.array_equal(probs[t] > 0.5, mask)
+
+
+def test_an_object_faster_than_the_dilation_is_lost_bit_by_bit():
+    frames, masks = moving_square(step=5)
+    assert (run(frames, {0: masks[0]})[1] > 0.5).sum() == 80
+
+
+def test_the_previous_mask_is_dilated_by_the_true_disk_before_it_guides():
+    frames, masks = moving_square(length=2)
+    network = Follower()
+    run(frames, {0: masks[0]}, network, dilation_radius=1)
+    assert network.priors[0].sum() == 100 + 4 * 10
+
+
+class Everywhere(Follower):
+    """Calls every bright pixel object, whatever the prior says."""
+
+    def forward(self, image, prior):
+        return super().forward(image, torch.ones_like(prior))
+
+
+def test_parts_that_do_not_touch_the_mask_before_are_dropped_only_where_asked():
+    frames, masks = moving_square()
+    for t in range(len(frames)):
+        frames[t, 2:8, 50:60] = 255  # another object, far away
+        frames[t, 14, 15 + 2 * t] = 255  # of the first one, at a corner
+        masks[t, 14, 15 + 2 * t] = True
+    other = np.zeros_like(masks[0])
+    other[2:8, 50:60] = True
+    everywhere = run(frames, {0: masks[0]}, Everywhere())
+    connected = run(frames, {0: masks[0]}, Everywhere(), connected=True)
+    for t in range(1, len(frames)):
+        assert np.array_equal(everywhere[t] > 0.5, masks[t] | other)
+        assert np.array_equal(connected[t] > 0.5, masks[t])
+        assert np.array_equal(connected[t][~other], everywhere[t][~other])
+
+
+def test_where_no_part_touches_the_mask_before_it_guides_on():
+    frames, masks = moving_square(length=4)
+    frames[1:] = 0
+    frames[1:, 2:8, 50:60] = 255
+    frames[3] = np.repeat(masks[0][..., None], 3, axis=2) * np.uint8(255)
+    probs = run(frames, {0: masks[0]}, Everywhere(), connected=True)
+    assert not (probs[1] > 0.5).any()
+    assert not (probs[2] > 0.5).any()
+    assert np.array_equal(probs[3] > 0.5, masks[0])
+
+
+@pytest.mark.parametrize("region", [None, 1.5])
+def test_the_segment_of_a_box_lies_in_the_box(region):
+    frames, _ = moving_square()
+    box = np.zeros(frames[0].shape[:2], bool)
+    box[10:30, 8:40] = True
+    params = PropagationParams(region=region, region_size=64, region_minimum=8)
+    (segment,) = segment_boxes(Everywhere("box"), frames, {0: box}, params).values()
+    assert segment[16:24, 8:14].all()
+    assert not segment[~box].any()
+
+
+def test_a_box_in_which_nothing_is_found_is_the_segment(caplog):
+    frames, masks = moving_square()
+    assert not (frames[0, 28:38, 40:60] > 127).any()
+    box = np.zeros_like(masks[0])
+    box[28:38, 40:60] = True
+    segments = segment_boxes(Everywhere("box"), frames, {0: box}, PropagationParams())
+    assert np.array_equal(segments[0], box)
+    assert "frame 0: the network finds nothing in the box" in caplog.text
+
+
+def test_a_box_network_is_shown_the_box_without_dilation():
+    frames, masks = moving_square(length=2)
+    masks[0, 15, 5] = False
+    network = Follower("box")
+    run(frames, {0: masks[0]}, network)
+    assert network.priors[0].sum() == 100
+
+
+def test_propagation_runs_backwards_from_a_later_annotation():
+    frames, masks = moving_square()
+    probs = run(frames, {7: masks[7]})
+    assert np.array_equal(probs[0] > 0.5, masks[0])
+
+
+def test_annotated_frames_answer_their_annotation():
+    frames, masks = moving_square()
+    drawn = np.zeros_like(masks[0])
+    drawn[2:5, 2:5] = True
+    assert np.array_equal(run(frames, {0: masks[0], 4: drawn})[4], drawn.astype(np.float32))
+
+
+def test_after_an_empty_frame_the_last_mask_goes_on_guiding():
+    frames, masks = moving_square(length=5, step=0)
+    frames[2] = 0
+    probs = run(frames, {0: masks[0]})
+    assert not (probs[2] > 0.5).any()
+    assert np.array_equal(probs[3] > 0.5, masks[3])
+
+
+@pytest.mark.parametrize(("chosen", "weight"), [({}, 0.5), ({"flow_weight": 0.2}, 0.2)])
+def test_streams_are_averaged_the_second_with_the_weight_of_the_flow(chosen, weight):
+    frames, masks = moving_square(length=2)
+    params = PropagationParams(dilation_radius=3, **chosen)
+    dark = np.zeros_like(frames)
+    for streams, share in (([frames, dark], 1 - weight), ([dark, frames], weight)):
+        both = dict(propagate(Follower(), streams, {0: masks[0]}, params))
+        assert both[1][masks[1]] == pytest.approx(share, abs=1e-3)
+    alone = dict(propagate(Follower(), [frames], {0: masks[0]}, params))
+    assert alone[1][masks[1]] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
+def test_a_weight_of_the_flow_that_is_no_share_is_refused(weight):
+    with pytest.raises(InputError, match="flow_weight: expected a share from 0 to 1, got"):
+        PropagationParams(flow_weight=weight)
+
+
+def test_more_than_two_streams_are_refused():
+    frames, masks = moving_square()
+    for streams in ([], [frames] * 3):
+        with pytest.raises(InputError, match="one or two, frames and flow, got"):
+            list(propagate(Follower(), streams, {0: masks[0]}, PropagationParams()))
+
+
+def test_each_stream_may_have_a_network_of_its_own():
+    frames, masks = moving_square(step=1)
+    networks = [Follower(), Follower("box")]
+    params = PropagationParams(dilation_radius=3)
+    probs = dict(propagate(networks, [frames, frames], {0: masks[0]}, params))
+    assert np.array_equal(
+        probs[1],
+        run(frames, {0: masks[0]}, networks[0])[1] / 2
+        + 0.5 * predict(networks[1], frames[1], masks[0], params),
+    )
+    with pytest.raises(InputError, match="one for each of 1 streams, got 2"):
+        list(propagate(networks, [frames], {0: masks[0]}, params))
+
+
+def test_a_network_without_a_prior_sees_the_whole_frame_whatever_the_region():
+    network = Follower("none")
+    frames, masks = moving_square()
+    params = PropagationParams(region=1.5, region_minimum=12, region_size=48)
+    predict(network, frames[0], masks[0], params)
+    assert network.priors[-1].shape == masks[0].shape
+
+
+def test_a_region_of_interest_gives_the_same_mask_at_its_own_scale():
+    frames, masks = moving_square(length=2)
+    params = PropagationParams(dilation_radius=3, region=3.0, region_size=60, region_minimum=20)
+    prob = predict(Follower(), frames[1], masks[0], params)
+    assert ((prob > 0.5) ^ masks[1]).sum() <= 8
+    assert prob[:, 60:].max() == 0
+
+
+def test_the_next_frame_is_read_while_one_is_computed():
+    frames, masks = moving_square(length=4)
+    read = [threading.Event() for _ in frames]
+
+    class Watched:
+        def __len__(self):
+            return len(frames)
+
+        def __getitem__(self, t):
+            read[t].set()
+            return frames[t]
+
+    class Waiting(Follower):
+        def forward(self, image, prior):
+            ahead = min(len(self.priors) + 2, 3)  # frame 1 is the first to be computed
+            assert read[ahead].wait(timeout=20)
+            return super().forward(image, prior)
+
+    assert len(run(Watched(), {0: masks[0]}, Waiting())) == 4
+
+
+@pytest.mark.parametrize(
+    ("annotated", "length", "expected"),
+    [
+        ([0], 4, [(0, [1, 2, 3])]),
+        ([2], 4, [(2, [1, 0]), (2, [3])]),
+        ([0, 4], 5, [(0, [1, 2]), (4, [3])]),
+        ([0, 3], 5, [(0, [1]), (3, [2]), (3, [4])]),
+        ([0, 1], 2, []),
+    ],
+)
+def test_each_frame_is_reached_once_from_the_nearest_annotation(annotated, length, expected):
+    spans = [(start, list(order)) for start, order in nearest_spans(annotated, length)]
+    assert spans == expected
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ({}, "at least one annotated frame"),
+        ({9: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame 9"),
+        ({0: np.ones((20, 32), bool)}, r"expected shape \(40, 64\) like the frame"),
+        ({0: np.zeros((40, 64), bool)}, "got an empty one"),
+    ],
+)
+def test_annotations_that_cannot_start_are_refused(annotations, message):
+    frames, _ = moving_square()
+    with pytest.raises(InputError, match=message):
+        run(frames, annotations)
+
+
+def test_a_share_of_the_offline_weights_is_kept_in_the_fine_tuned_ones():
+    frames, masks = moving_square()
+    given = build_network(
+        NetworkSpec(backbone="slim", head="decoder"), generator=torch.Generator().manual_seed(0)
+    )
+    schedule = TrainParams(iterations=2, batch_size=1)
+    examples = FirstFrameParams(crop=CropParams(size=33), samples=2)
+    learnt = {}
+    for share in (0, 0.25):
+        network = copy.deepcopy(given)
+        params = FinetuningParams(schedule=schedule, examples=examples, offline_share=share)
+        finetune(network, frames, {0: masks[0]}, params, seed=0)
+        learnt[share] = network.state_dict()
+    for name, offline in given.state_dict().items():
+        mean = 0.75 * learnt[0][name] + 0.25 * offline
+        torch.testing.assert_close(learnt[0.25][name], mean)
+    assert any((learnt[0][name] != offline).any() for name, offline in given.state_dict().items())
+
+
+def test_a_share_of_all_is_no_fine_tuning():
+    with pytest.raises(InputError, match="offline_share: expected at least 0 and below 1, got 1"):
+        FinetuningParams(offline_share=1)
+
+
+def test_a_mask_of_a_1_bit_picture_is_a_mask_like_any_other():
+    """``np.array`` of one leaves 255 in the bytes of True."""
+    frames, masks = moving_square()
+    one_bit = Image.fromarray(masks[0])
+    given = np.array(one_bit)
+    assert one_bit.mode == "1" and given.view(np.uint8).max() == 255
+    network = build_network(
+        NetworkSpec(backbone="slim", head="decoder"), generator=torch.Generator().manual_seed(0)
+    )
+    schedule = TrainParams(iterations=1, batch_size=1)
+    examples = FirstFrameParams(crop=CropParams(size=33), samples=2)
+    learning = FinetuningParams(schedule=schedule, examples=examples)
+    for radius in (0, 3):
+        settings = {
+            "finetuning": learning,
+            "propagation": PropagationParams(dilation_radius=radius),
+        }
+        first, second = (
+            dict(segment_video(copy.deepcopy(network), frames, {0: mask}, **settings))
+            for mask in (given, masks[0])
+        )
+        assert all(np.array_equal(first[t], second[t]) for t in range(len(frames)))
+    assert region_similarity(given[None], masks[:1]) == contour_accuracy(given[None], masks[:1])
+    assert np.array_equal(dilate(given, 3), dilate(masks[0], 3))
+    assert dilate(given, 0).view(np.uint8).max() == 1

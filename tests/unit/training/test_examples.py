@@ -1,0 +1,195 @@
+import numpy as np
+import pytest
+
+from masktrack_core.errors import InputError
+from masktrack_core.files.archives import MaskArchive, write_mask_archive
+from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.deform import DeformationParams
+from masktrack_core.masks.regions import CropParams
+from masktrack_core.training.examples import (
+    Example,
+    FirstFrameExamples,
+    FirstFrameParams,
+    StillExamples,
+    Stills,
+)
+
+STILL = AugmentationParams(flip=False, rotation_deg=0)
+NOTHING = DeformationParams(scale=0, shift=0, control_points=0, margin=0, dilation_radius=0)
+
+
+def disk(size: tuple[int, int], centre: tuple[float, float], radius: float) -> np.ndarray:
+    y, x = np.mgrid[: size[0], : size[1]]
+    return (x - centre[0]) ** 2 + (y - centre[1]) ** 2 <= radius**2
+
+
+def painted(mask: np.ndarray) -> np.ndarray:
+    """Return a frame that shows its own mask, bright on dark."""
+    return np.repeat(np.where(mask, 200, 30).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def stills(count: int = 3, *, masks_per_image: int = 2) -> Stills:
+    masks = {f"s{i}": disk((60 + i, 80), (30 + 5 * i, 30), 12) for i in range(count)}
+    return Stills(
+        names=list(masks),
+        read=lambda name: (painted(masks[name]), masks[name]),
+        deformed={
+            f"{name}/{k}": np.roll(mask, 2 + k, axis=1)
+            for name, mask in masks.items()
+            for k in range(masks_per_image)
+        },
+        masks_per_image=masks_per_image,
+    )
+
+
+def same(a: Example, b: Example) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+CROPS = [
+    CropParams(size=41),
+    CropParams(size=97),
+    CropParams(size=41, region=1.5, region_minimum=10),
+]
+
+
+@pytest.mark.parametrize("crop", CROPS)
+def test_an_example_has_the_documented_arrays(crop):
+    image, prior, target = StillExamples(stills(), crop, seed=1)[0]
+    c = crop.size
+    assert (image.shape, image.dtype) == ((3, c, c), np.uint8)
+    assert (prior.shape, prior.dtype) == ((1, c, c), np.bool_)
+    assert (target.shape, target.dtype) == ((c, c), np.uint8)
+    assert set(np.unique(target)) <= {0, 1, 255}
+
+
+@pytest.mark.parametrize("crop", CROPS)
+def test_frame_and_target_move_together(crop):
+    augmentation = AugmentationParams(rotation_deg=20, scale=(0.8, 1.25))
+    examples = StillExamples(stills(), crop, augmentation=augmentation, seed=1)
+    for number in range(12):
+        image, _, target = examples[number]
+        shown = target != 255
+        assert ((image[0] > 115) != (target == 1))[shown].mean() < 0.01
+
+
+def test_outside_the_frame_the_target_is_void_and_the_prior_empty():
+    image, prior, target = StillExamples(stills(), CropParams(size=97), seed=1)[0]
+    outside = target == 255
+    assert outside.mean() > 0.3
+    assert (image[:, outside] == np.array([[123], [117], [104]])).all()
+    assert not prior[0][outside].any()
+
+
+def test_an_epoch_shows_every_deformed_mask_once_in_its_own_order():
+    examples = StillExamples(stills(), CropParams(size=97), augmentation=STILL, seed=1)
+    shown = [
+        (int((prior & ~target.astype(bool)).sum()), int((target != 255).sum()))
+        for _, prior, target in (examples[number] for number in range(12))
+    ]
+    assert len(examples) == 6
+    assert sorted(shown[:6]) == sorted(shown[6:])
+    assert len(set(shown[:6])) == 6
+    assert shown[:6] != shown[6:]
+
+
+def test_an_example_depends_on_seed_and_number_only():
+    first, second = (StillExamples(stills(), CropParams(size=41), seed=1) for _ in range(2))
+    forwards = [first[number] for number in range(8)]
+    backwards = [second[number] for number in reversed(range(8))]
+    assert all(same(a, b) for a, b in zip(forwards, reversed(backwards), strict=True))
+    other = StillExamples(stills(), CropParams(size=41), seed=2)
+    assert not all(same(a, other[number]) for number, a in enumerate(forwards))
+
+
+def test_prior_is_the_deformed_mask_its_box_or_nothing():
+    priors = {
+        kind: StillExamples(stills(), CropParams(size=97), prior_kind=kind, seed=1)[0].prior
+        for kind in ("mask", "box", "none")
+    }
+    assert not priors["none"].any()
+    assert priors["box"].sum() == 25 * 25
+    assert priors["mask"].sum() == disk((60, 80), (30, 30), 12).sum()
+    assert not (priors["mask"] & ~priors["box"]).any()
+
+
+def test_region_is_around_the_prior_not_around_the_truth():
+    crop = CropParams(size=41, region=1.5, region_minimum=10)
+    _, prior, target = StillExamples(stills(), crop, augmentation=STILL, seed=1)[0]
+    columns = np.flatnonzero(prior[0].any(axis=0))
+    assert columns[0] + columns[-1] == pytest.approx(40, abs=1)
+    truth = np.flatnonzero((target == 1).any(axis=0))
+    assert truth[0] + truth[-1] < 38
+
+
+def test_first_frame_pool_repeats_after_its_size():
+    mask = disk((60, 80), (30, 30), 12)
+    examples = FirstFrameExamples(
+        [(painted(mask), mask)], FirstFrameParams(crop=CropParams(size=41), samples=5), seed=1
+    )
+    assert len(examples) == 5
+    assert same(examples[2], examples[7])
+    assert not same(examples[2], examples[3])
+
+
+def test_first_frame_without_deformation_and_augmentation_gives_the_truth():
+    mask = disk((60, 80), (30, 30), 12)
+    _, prior, target = FirstFrameExamples(
+        [(painted(mask), mask)],
+        FirstFrameParams(crop=CropParams(size=41), augmentation=STILL, deformation=NOTHING),
+        seed=1,
+    )[0]
+    assert np.array_equal(prior[0], target == 1)
+    assert prior.sum() == mask.sum()
+
+
+def test_several_annotated_frames_share_the_pool():
+    frames = [(painted(m), m) for m in (disk((60, 80), (30, 30), 12), disk((60, 80), (30, 30), 5))]
+    examples = FirstFrameExamples(
+        frames, FirstFrameParams(crop=CropParams(size=41), augmentation=STILL), seed=1
+    )
+    areas = {int((examples[number].target == 1).sum()) for number in range(4)}
+    assert len(areas) == 2
+
+
+def test_empty_masks_give_examples_without_object():
+    nothing = np.zeros((60, 80), bool)
+    for crop in CROPS:
+        example = FirstFrameExamples(
+            [(painted(nothing), nothing)], FirstFrameParams(crop=crop), seed=1
+        )[0]
+        assert not example.prior.any()
+        assert not (example.target == 1).any()
+
+
+def test_nothing_to_learn_from_is_refused():
+    with pytest.raises(InputError, match="at least one image"):
+        StillExamples(stills(0), CropParams(), seed=1)
+    with pytest.raises(InputError, match="annotate a frame"):
+        FirstFrameExamples([], FirstFrameParams(), seed=1)
+
+
+def test_frame_and_mask_of_two_sizes_are_refused():
+    mask = np.zeros((6, 8), bool)
+    with pytest.raises(InputError, match="one size"):
+        FirstFrameExamples([(np.zeros((6, 9, 3), np.uint8), mask)], FirstFrameParams(), seed=1)
+
+
+def test_a_region_without_previous_mask_is_refused():
+    with pytest.raises(InputError, match="without previous mask"):
+        StillExamples(stills(), CropParams(region=1.5), prior_kind="none", seed=1)
+
+
+def test_masks_from_an_archive_give_the_same_examples(tmp_path):
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 30:50] = True
+    frame = np.zeros((60, 80, 3), np.uint8)
+    write_mask_archive(tmp_path / "a.zip", [("m", mask)])
+    read = MaskArchive(tmp_path / "a.zip")["m"]
+    params = FirstFrameParams(crop=CropParams(size=41))
+    for number in range(4):
+        expected, got = (
+            FirstFrameExamples([(frame, one)], params, seed=1)[number] for one in (mask, read)
+        )
+        assert (expected.target == 1).any()
+        assert all(np.array_equal(a, b) for a, b in zip(expected, got, strict=True))

@@ -1,0 +1,450 @@
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from masktrack_core.errors import InputError
+from masktrack_core.networks.network import (
+    MaskTrackNet,
+    NetworkSpec,
+    build_network,
+    parameter_groups,
+)
+from masktrack_core.seeds import numpy_rng, torch_generator
+from masktrack_core.training.examples import Example
+from masktrack_core.training.loop import (
+    RunParams,
+    TrainingDivergedError,
+    TrainingInterruptedError,
+    TrainParams,
+    poly_lr,
+    train,
+)
+from masktrack_core.training.optimisers import RunningMean, build_optimiser, segmentation_loss
+from masktrack_core.training.state import previous_state, read_state, remove_state, write_state
+
+SIZE = 33
+PARAMS = TrainParams(iterations=6, batch_size=2, learning_rate=1e-3, ema=0.9)
+
+
+class Squares:
+    """A bright square on noise; calls back before an example, to break in at will."""
+
+    def __init__(self, count: int = 8, *, before=lambda number: None):
+        self.count, self.before = count, before
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Example:
+        self.before(number)
+        rng = numpy_rng(0, number)
+        target = np.zeros((SIZE, SIZE), np.uint8)
+        x, y = rng.integers(0, SIZE - 12, 2)
+        target[y : y + 12, x : x + 12] = 1
+        image = rng.integers(0, 90, (3, SIZE, SIZE), dtype=np.uint8) + 120 * target[None]
+        prior = np.roll(target, 2, axis=0)[None] == 1
+        target[:, -1] = 255
+        return Example(image, prior, target)
+
+
+def network(head: str = "largefov", seed: int = 1) -> MaskTrackNet:
+    spec = NetworkSpec(backbone="slim", head=head)
+    return build_network(spec, generator=torch_generator(seed))
+
+
+def weights(net: MaskTrackNet) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in net.state_dict().items()}
+
+
+def identical(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def trained(params: TrainParams = PARAMS, *, examples=None, **run) -> dict[str, torch.Tensor]:
+    net = network()
+    train(net, Squares() if examples is None else examples, params, seed=1, run=RunParams(**run))
+    return weights(net)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> dict[str, torch.Tensor]:
+    return trained()
+
+
+def test_learning_rate_follows_the_poly_policy():
+    params = TrainParams()
+    assert poly_lr(0, params) == 1e-3
+    assert poly_lr(10_000, params) == pytest.approx(1e-3 * 0.5**0.9)
+    assert 0 < poly_lr(19_999, params) < 1e-6
+
+
+def test_warm_up_grows_linearly():
+    params = TrainParams(iterations=1000, warmup=10, power=0)
+    assert [poly_lr(i, params) for i in (0, 4, 9, 500)] == pytest.approx([1e-4, 5e-4, 1e-3, 1e-3])
+
+
+def test_loss_at_scores_is_cross_entropy_with_deeplab_shrinking():
+    logits = torch.randn(2, 2, 5, 5, generator=torch_generator(0))
+    target = torch.from_numpy(numpy_rng(0).choice([0, 1, 255], (2, 33, 33)))
+    expected = F.cross_entropy(logits, target[:, ::8, ::8], ignore_index=255)
+    assert torch.allclose(segmentation_loss(logits, target, at="scores"), expected)
+
+
+def test_loss_at_pixels_is_cross_entropy_of_enlarged_scores():
+    logits = torch.randn(2, 2, 5, 5, generator=torch_generator(0))
+    target = torch.from_numpy(numpy_rng(0).choice([0, 1, 255], (2, 33, 33)))
+    enlarged = F.interpolate(logits, size=(33, 33), mode="bilinear", align_corners=True)
+    expected = F.cross_entropy(enlarged, target, ignore_index=255)
+    assert torch.allclose(segmentation_loss(logits, target, at="pixels"), expected, atol=1e-6)
+
+
+def test_loss_ignores_the_padding_of_pictures_that_are_no_multiple_of_the_stride():
+    logits = torch.randn(1, 2, 6, 6, generator=torch_generator(0))
+    target = torch.ones(1, 38, 38, dtype=torch.uint8)
+    expected = F.cross_entropy(logits[..., :5, :5], torch.ones(1, 5, 5, dtype=torch.long))
+    assert torch.allclose(segmentation_loss(logits, target, at="scores"), expected)
+
+
+def test_without_a_known_pixel_the_loss_is_zero():
+    logits = torch.randn(1, 2, 5, 5, requires_grad=True)
+    loss = segmentation_loss(logits, torch.full((1, 33, 33), 255), at="pixels")
+    loss.backward()
+    assert loss == 0 and not logits.grad.any()
+
+
+def test_rates_of_groups_are_those_of_the_network_times_the_schedule():
+    net = network()
+    optimiser = build_optimiser(net, TrainParams())
+    expected = {
+        id(parameter): (group["lr"] / 0.001, group["weight_decay"])
+        for group in parameter_groups(net, learning_rate=0.001)
+        for parameter in group["params"]
+    }
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            got = (group["multiplier"], group["weight_decay"])
+            assert got == pytest.approx(expected.pop(id(parameter)))
+    assert not expected
+
+
+def test_one_step_of_sgd_is_weight_minus_rate_times_gradient():
+    net, twin = network("decoder"), network("decoder")
+    params = TrainParams(iterations=1, batch_size=1, weight_decay=0, momentum=0)
+    train(net, Squares(), params, seed=1)
+    image, prior, target = (torch.from_numpy(part)[None] for part in Squares()[0])
+    segmentation_loss(twin.train()(image, prior), target, at="scores").backward()
+    for group in parameter_groups(twin, learning_rate=1e-3):
+        for parameter in group["params"]:
+            parameter.data -= group["lr"] * parameter.grad
+    for name, expected in twin.state_dict().items():
+        assert torch.allclose(net.state_dict()[name], expected, atol=1e-6), name
+
+
+def test_running_mean_of_constant_weights_is_the_weights_and_it_follows_slowly():
+    layer = torch.nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.0)
+    mean = RunningMean(layer, 0.9)
+    layer.weight.data.fill_(1.0)
+    mean.update(layer, 0)
+    assert mean.weights["weight"].item() == pytest.approx(0.9)  # decay 1 / 10 at the first step
+    mean.update(layer, 10_000)
+    assert mean.weights["weight"].item() == pytest.approx(0.91)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        TrainParams(iterations=40, batch_size=4, optimizer="sgd", learning_rate=5e-3),
+        TrainParams(
+            iterations=40,
+            batch_size=4,
+            optimizer="adamw",
+            learning_rate=1e-3,
+            loss_at="pixels",
+            precision="bf16",
+            warmup=5,
+            clip_norm=5.0,
+            ema=0.9,
+        ),
+    ],
+)
+def test_the_loss_falls(params):
+    net = network("decoder")
+    losses = train(net, Squares(), params, seed=1)
+    assert list(losses.columns) == ["iteration", "learning_rate", "loss"]
+    assert len(losses) == 40
+    assert losses.loss[-5:].mean() < 0.6 * losses.loss[:5].mean()
+    assert not net.training
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_any_number_of_workers_gives_the_same_weights(uninterrupted, workers):
+    assert identical(trained(workers=workers), uninterrupted)
+
+
+def test_the_seed_decides(uninterrupted):
+    assert identical(trained(), uninterrupted)
+    net = network()
+    train(net, Squares(), PARAMS, seed=2)
+    assert not identical(weights(net), uninterrupted)
+
+
+def test_the_callers_random_numbers_are_left_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    trained()
+    assert torch.equal(torch.rand(3), expected)
+
+
+class CrashError(Exception):
+    pass
+
+
+def breaking_in(at: int, do):
+    return Squares(before=lambda number: do() if number == at else None)
+
+
+def crash():
+    raise CrashError
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("at", [2, 7, 11])
+def test_resuming_after_a_crash_gives_the_same_bits(tmp_path, at, optimizer):
+    params = TrainParams(iterations=6, batch_size=2, optimizer=optimizer, ema=0.9)
+    state = tmp_path / "state"
+    with pytest.raises(CrashError):
+        trained(params, examples=breaking_in(at, crash), state=state, save_every_s=0)
+    assert identical(trained(params, state=state, save_every_s=0), trained(params))
+
+
+def test_a_finished_training_is_not_repeated(tmp_path, uninterrupted):
+    state = tmp_path / "state"
+    assert identical(trained(state=state, save_every_s=0), uninterrupted)
+    looked_at = []
+    again = trained(examples=Squares(before=looked_at.append), state=state)
+    assert identical(again, uninterrupted)
+    assert looked_at == [0]  # its look is part of the digest
+    remove_state(state)
+    assert not list(tmp_path.iterdir())
+
+
+def test_losses_before_the_interruption_are_in_the_table(tmp_path):
+    whole = train(network(), Squares(), PARAMS, seed=1)
+    run = RunParams(state=tmp_path / "state", save_every_s=0)
+    with pytest.raises(CrashError):
+        train(network(), breaking_in(9, crash), PARAMS, seed=1, run=run)
+    assert train(network(), Squares(), PARAMS, seed=1, run=run).equals(whole)
+
+
+def test_sigterm_saves_the_state_and_raises(tmp_path, uninterrupted):
+    state = tmp_path / "state"
+    examples = breaking_in(7, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(TrainingInterruptedError, match="after 3 of 6 steps"):
+        trained(examples=examples, state=state)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert identical(trained(state=state), uninterrupted)
+
+
+def test_sigterm_to_every_process_of_a_job_saves_the_state_too(tmp_path, uninterrupted):
+    def cancel():  # in a worker: first itself, then the training
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getppid(), signal.SIGTERM)
+
+    state = tmp_path / "state"
+    with pytest.raises(TrainingInterruptedError, match=r"stopped by SIGTERM after \d of 6 steps"):
+        trained(examples=breaking_in(7, cancel), state=state, workers=1)
+    assert identical(trained(state=state), uninterrupted)
+
+
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.unit.training.test_loop import breaking_in, trained
+cancel = lambda: os.kill(os.getppid(), signal.SIGTERM)
+trained(examples=breaking_in(3, cancel), state=Path({state!r}), workers=1)
+"""
+
+
+def test_a_training_that_was_stopped_takes_its_workers_with_it(tmp_path):
+    root = str(Path(__file__).parents[3])
+    script = STOPPED.format(root=root, state=str(tmp_path / "state"))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+    assert b"stopped by SIGTERM" in done.stderr and done.returncode == 1
+
+
+def test_a_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
+    state = tmp_path / "state"
+    params = TrainParams(iterations=50, batch_size=2, learning_rate=1e6)
+    with pytest.raises(TrainingDivergedError, match="lower it"):
+        trained(params, state=state, save_every_s=0)
+    if state.exists():
+        kept = torch.load(state, weights_only=True)
+        assert all(tensor.isfinite().all() for tensor in kept["network"].values())
+
+
+def test_a_last_step_that_spoils_the_weights_is_no_network():
+    params = TrainParams(iterations=1, batch_size=2, learning_rate=1e38)
+    with pytest.raises(TrainingDivergedError, match="weights after step 1 are not finite"):
+        trained(params)
+
+
+def test_a_training_that_is_soon_over_writes_no_state(tmp_path):
+    trained(state=tmp_path / "state")
+    assert not list(tmp_path.iterdir())
+
+
+FULL_DISK = """
+import resource, sys, torch
+from pathlib import Path
+from masktrack_core.training.state import StateNotWrittenError, read_state, write_state
+path, size = Path(sys.argv[1]), 100_000
+state = {"digest": "d", "iteration": 1, "network": {"w": torch.zeros(size)}}
+write_state(path, state)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2 * size, 2 * size))
+try:
+    write_state(path, state | {"iteration": 2})
+except StateNotWrittenError as error:
+    print(error)
+assert read_state(path, "d")["iteration"] == 1
+"""
+
+
+def test_a_full_disk_is_said_and_the_state_before_stays(tmp_path):
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "state")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "of step 2 could not be written (" in done.stdout
+    assert "make room on the disk" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_no_examples_are_refused():
+    with pytest.raises(InputError, match="got none"):
+        trained(examples=Squares(0))
+
+
+def flip_a_bit(whole: bytes) -> bytes:
+    middle = len(whole) // 2
+    return whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], flip_a_bit])
+def test_a_broken_state_falls_back_to_the_one_before(tmp_path, uninterrupted, caplog, damage):
+    state = tmp_path / "state"
+    with pytest.raises(CrashError):
+        trained(examples=breaking_in(11, crash), state=state, save_every_s=0)
+    assert previous_state(state).exists()
+    state.write_bytes(damage(state.read_bytes()))
+    with caplog.at_level(logging.WARNING):
+        assert identical(trained(state=state), uninterrupted)
+    assert "not a whole training state" in caplog.text
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"rubbish", b"PK\x03\x04" + bytes(100)])
+def test_with_nothing_but_broken_states_training_starts_anew(tmp_path, uninterrupted, rubbish):
+    state = tmp_path / "state"
+    state.write_bytes(rubbish)
+    previous_state(state).write_bytes(rubbish)
+    assert identical(trained(state=state), uninterrupted)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"params": TrainParams(iterations=7, batch_size=2, ema=0.9)},
+        {"seed": 2},
+        {"examples": Squares(9)},
+        {"net": network(seed=2)},
+    ],
+)
+def test_the_state_of_another_training_is_refused(tmp_path, other):
+    run = RunParams(state=tmp_path / "state", save_every_s=0)
+    first = {"net": network(), "examples": Squares(), "params": PARAMS, "seed": 1}
+    for changes in ({}, other):
+        chosen = {**first, **changes}
+        seed = chosen.pop("seed")
+        if not changes:
+            train(*chosen.values(), seed=seed, run=run)
+            first["net"] = network()
+            continue
+        with pytest.raises(InputError, match="delete the file"):
+            train(*chosen.values(), seed=seed, run=run)
+
+
+def test_a_state_is_never_half_written(tmp_path):
+    state = tmp_path / "deep" / "state"
+    write_state(state, {"digest": "a", "iteration": 1})
+    write_state(state, {"digest": "a", "iteration": 2})
+    assert read_state(state, "a")["iteration"] == 2
+    assert read_state(previous_state(state), "a")["iteration"] == 1
+    state.unlink()  # killed between the two renames
+    assert read_state(state, "a")["iteration"] == 1
+    assert read_state(tmp_path / "none", "a") is None
+
+
+@pytest.mark.parametrize(
+    "bad", [{"iterations": 0}, {"optimizer": "adam"}, {"ema": 1.0}, {"learning_rate": float("nan")}]
+)
+def test_impossible_parameters_are_refused(bad):
+    with pytest.raises(InputError, match=f"train.{next(iter(bad))}"):
+        TrainParams(**bad)
+
+
+SCRIPT = """
+import sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+sys.path[:0] = [{tests!r}, {root!r}]
+from test_loop import RunParams, Squares, TrainParams, network, train
+params = TrainParams(iterations=60, batch_size=2, optimizer="adamw", ema=0.9)
+net = network()
+print("ready", flush=True)
+train(net, Squares(), params, seed=1, run=RunParams(state=Path(sys.argv[1]), save_every_s=0))
+torch.save(net.state_dict(), sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path):
+    tests = Path(__file__).parent
+    code = SCRIPT.format(tests=str(tests), root=str(tests.parents[1]))
+    rng = numpy_rng(int(time.time()))
+
+    def start(name: str) -> subprocess.Popen:
+        command = [sys.executable, "-c", code, tmp_path / f"{name}.state", tmp_path / name]
+        return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+    with start("whole") as process:
+        assert process.wait() == 0
+    for _ in range(3):
+        with start("killed") as process:
+            process.stdout.readline()
+            time.sleep(rng.uniform(0.05, 0.6))
+            process.kill()
+    kills_before_the_end = not (tmp_path / "killed").exists()
+    assert kills_before_the_end
+    with start("killed") as process:
+        assert process.wait() == 0
+    a, b = (torch.load(tmp_path / name, weights_only=True) for name in ("whole", "killed"))
+    assert identical(a, b)
