@@ -4,12 +4,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from masktrack_core.measures.scoring import Fact, ScoringTask, SequenceScore
+    from masktrack_core.measures.scoring import SequenceScore
 
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -96,63 +95,32 @@ def _object_id(text: str) -> int | str:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from masktrack_core.datasets.mask_folders import find_sequences, opened_folder
-    from masktrack_core.measures.scoring import choose_sequences, object_tasks, read_davis_facts
+    from masktrack_core.measures.scoring import score
 
-    facts = read_davis_facts()
-    with ExitStack() as stack:
-        truth = find_sequences(stack.enter_context(opened_folder(options.truth)))
-        pred = find_sequences(stack.enter_context(opened_folder(options.masks)))
-        names = choose_sequences(truth, pred, options.split, facts)
-        tasks = [
-            task
-            for name in names
-            for task in object_tasks(
-                name,
-                truth.get(name),
-                pred.get(name),
-                objects=options.objects,
-                with_temporal=options.temporal == "all"
-                or (options.temporal == "stable" and name in facts and facts[name].is_stable),
-            )
-        ]
-        scores, problems = _run_tasks(tasks, options.jobs)
-    if problems:
-        sys.stderr.write("\n".join([*problems, f"masktrack: {len(problems)} problems, no score\n"]))
-        return 2
-    _report(scores, facts, options.out)
+    scores = score(
+        options.truth,
+        options.masks,
+        split=options.split,
+        temporal=options.temporal,
+        objects=options.objects,
+        jobs=options.jobs,
+        progress=sys.stderr.isatty(),
+    )
+    _report(scores, options.out)
     return 0
 
 
-def _run_tasks(
-    tasks: "Sequence[ScoringTask]", jobs: int
-) -> "tuple[list[SequenceScore], list[str]]":
-    from tqdm import tqdm
-
-    from masktrack_core.measures.scoring import find_mismatches, score_sequences
-
-    problems = [line for task in tasks for line in find_mismatches(task)]
-    sound = [task for task in tasks if not find_mismatches(task)]
-    scores = []
-    is_quiet = not sys.stderr.isatty()
-    results = score_sequences(sound, jobs=jobs)
-    for result in tqdm(results, total=len(sound), unit="sequence", disable=is_quiet, leave=False):
-        if isinstance(result, list):
-            problems += result
-        else:
-            scores.append(result)
-    return scores, problems
-
-
-def _report(scores: "Sequence[SequenceScore]", facts: "dict[str, Fact]", out: Path | None) -> None:
-    from masktrack_core.measures.score_tables import (
+def _report(scores: "Sequence[SequenceScore]", out: Path | None) -> None:
+    from masktrack_core.measures.scoring import (
         format_summary,
         frame_rows,
+        read_davis_facts,
         sequence_rows,
         summary_rows,
         write_rows,
     )
 
+    facts = read_davis_facts()
     rows = sequence_rows(scores, facts)
     summary = summary_rows(rows, facts)
     if out is not None:

@@ -5,8 +5,11 @@ of DAVIS-2016: first and last frame are not scored, per-sequence means are avera
 T only where it is meant.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import csv
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,12 +18,20 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from masktrack_core.arrays import Mask, Masks
 from masktrack_core.datasets.index import read_facts
-from masktrack_core.datasets.mask_folders import MaskFiles, find_masks, find_objects
+from masktrack_core.datasets.mask_folders import (
+    MaskFiles,
+    find_masks,
+    find_objects,
+    find_sequences,
+    opened_folder,
+)
 from masktrack_core.datasets.protocol import scored_frames
 from masktrack_core.errors import InputError
+from masktrack_core.files.io import atomic_path
 from masktrack_core.measures import metrics
 
 
@@ -57,6 +68,55 @@ class SequenceScore:
     j: NDArray[np.float64]
     f: NDArray[np.float64]
     t: NDArray[np.float64] | None
+
+
+def score(
+    truth: Path,
+    masks: Path,
+    *,
+    split: str = "present",
+    temporal: Literal["stable", "all", "none"] = "stable",
+    objects: int | str | None = None,
+    jobs: int = 1,
+    progress: bool = False,
+) -> list[SequenceScore]:
+    """Return J, F and T of the masks in a folder or zip, in the order of the sequences' names.
+
+    ``split`` is that of `choose_sequences`, ``objects`` that of `object_tasks`; ``temporal`` says
+    of which sequences T is taken: where DAVIS-2016 does, of all, of none. ``jobs`` processes work
+    on a sequence each. Raises `InputError` naming every mask that is missing, extra, unreadable
+    or of the wrong size.
+    """
+    facts = read_davis_facts()
+    with ExitStack() as stack:
+        true, pred = (
+            find_sequences(stack.enter_context(opened_folder(folder))) for folder in (truth, masks)
+        )
+        stable = {name for name, fact in facts.items() if fact.is_stable}
+        tasks = [
+            task
+            for name in choose_sequences(true, pred, split, facts)
+            for task in object_tasks(
+                name,
+                true.get(name),
+                pred.get(name),
+                objects=objects,
+                with_temporal=temporal == "all" or (temporal == "stable" and name in stable),
+            )
+        ]
+        problems = [line for task in tasks for line in find_mismatches(task)]
+        sound = [task for task in tasks if not find_mismatches(task)]
+        scores = []
+        results = score_sequences(sound, jobs=jobs)
+        bar = tqdm(results, total=len(sound), unit="sequence", disable=not progress, leave=False)
+        for result in bar:
+            if isinstance(result, list):
+                problems += result
+            else:
+                scores.append(result)
+    if problems:
+        raise InputError("\n".join([f"{len(problems)} problems, no score", *problems]))
+    return scores
 
 
 def read_davis_facts() -> dict[str, Fact]:
@@ -197,3 +257,99 @@ def score_sequences(
 
 def _use_one_thread() -> None:
     cv2.setNumThreads(1)
+
+
+_STATISTICS = ("J_mean", "J_recall", "J_decay", "F_mean", "F_recall", "F_decay", "T")
+Row = dict[str, str | int | float]
+
+
+def frame_rows(scores: Iterable[SequenceScore]) -> list[Row]:
+    """Return one row per scored frame: sequence, object, frame, J, F, T (T may be NaN)."""
+    rows: list[Row] = []
+    for score in scores:
+        t = np.full(len(score.frames), np.nan) if score.t is None else score.t
+        for name, j, f, step in zip(score.frames, score.j, score.f, t, strict=True):
+            row: Row = {"sequence": score.sequence, "object": score.object_id, "frame": name}
+            rows.append(row | {"J": j, "F": f, "T": step})
+    return rows
+
+
+def sequence_rows(scores: Iterable[SequenceScore], facts: Mapping[str, Fact]) -> list[Row]:
+    """Return one row per sequence and object: split, scored frames, statistics of J, F and T."""
+    rows: list[Row] = []
+    for score in scores:
+        j, f = metrics.summarize(score.j), metrics.summarize(score.f)
+        t = math.nan if score.t is None else metrics.temporal_mean(score.t)
+        values = (j.mean, j.recall, j.decay, f.mean, f.recall, f.decay, t)
+        split = facts[score.sequence].split if score.sequence in facts else ""
+        row: Row = {"sequence": score.sequence, "object": score.object_id}
+        row |= {"set": split, "frames": len(score.frames)}
+        rows.append(row | dict(zip(_STATISTICS, values, strict=True)))
+    return rows
+
+
+def summary_rows(rows: Sequence[Row], facts: Mapping[str, Fact]) -> list[Row]:
+    """Return the mean over sequences, by complete split of DAVIS-2016 and over all that is there.
+
+    A split of which sequences are missing gets no row. T is the mean over the sequences that
+    have one, whose number is in column ``T_sequences``.
+    """
+    present = {row["sequence"] for row in rows}
+    summary = []
+    for split in ("train", "val"):
+        names = {name for name, fact in facts.items() if fact.split == split}
+        if names and names <= present:
+            summary.append(_mean_row(split, [row for row in rows if row["sequence"] in names]))
+    is_davis = len(facts) > 0 and present == set(facts)
+    return [*summary, _mean_row("train + val" if is_davis else "all scored", rows)]
+
+
+def _mean_row(split: str, rows: Sequence[Row]) -> Row:
+    if not rows:
+        raise InputError("masks: expected at least one sequence to score, got none")
+    means: Row = {"split": split, "sequences": len(rows)}
+    for name in _STATISTICS:
+        values = [float(row[name]) for row in rows]
+        if name == "T":
+            values = [value for value in values if not math.isnan(value)]
+            means["T_sequences"] = len(values)
+        means[name] = float(np.mean(values)) if values else math.nan
+    return means
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV; an undefined value is an empty cell, the others keep every digit."""
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as stream,
+    ):
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: _cell(value) for key, value in row.items()})
+
+
+def _cell(value: str | int | float) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else repr(float(value))
+    return str(value)
+
+
+def format_summary(rows: Sequence[Row]) -> str:
+    """Return the summary as text, in percent with one decimal like the tables of DAVIS."""
+    lines = [
+        f"{'':14}{'':>5}{'J':>8}{'':14}{'F':>8}{'':14}{'T':>8}",
+        f"{'':14}{'n':>5}" + f"{'mean':>8}{'recall':>7}{'decay':>7}" * 2 + f"{'mean':>8}{'n':>5}",
+    ]
+    for row in rows:
+        j, f = _percents(row, _STATISTICS[:3]), _percents(row, _STATISTICS[3:6])
+        t = "-" if math.isnan(float(row["T"])) else f"{100 * float(row['T']):.1f}"
+        lines.append(
+            f"{row['split']:14}{row['sequences']:>5}{j}{f}{t:>8}{row['T_sequences'] or '':>5}"
+        )
+    return "\n".join(lines)
+
+
+def _percents(row: Row, names: Sequence[str]) -> str:
+    cells = [f"{100 * float(row[name]):.1f}" for name in names]
+    return f"{cells[0]:>8}{cells[1]:>7}{cells[2]:>7}"

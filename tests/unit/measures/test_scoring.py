@@ -244,7 +244,7 @@ def test_a_folder_without_masks_is_named(tmp_path, capsys):
 
 def test_help_needs_no_heavy_import():
     code = (
-        "import sys\nfrom masktrack_core import cli\n"
+        "import sys\nfrom masktrack_core.commands import cli\n"
         "try:\n    cli.main(['score', '--help'])\n"
         "finally:\n    assert not {'torch', 'cv2', 'numpy', 'pandas'} & set(sys.modules)"
     )

@@ -1,0 +1,89 @@
+"""Tests stand where their code stands: ``tests/unit/<package>/test_<module>.py``, or as listed."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "masktrack_core"
+MODULES = {
+    ".".join(path.relative_to(CORE).with_suffix("").parts): path
+    for path in sorted(CORE.rglob("*.py"))
+    if path.stem != "__init__"
+}
+
+#: Modules without a file of their own: where they are tested, and why there.
+ELSEWHERE = {
+    "arrays": ("house/test_layers.py", "names of types, no behaviour"),
+    "errors": ("house/test_layers.py", "one exception, raised in every other test"),
+    "devices": ("unit/commands/test_segment.py", "through the command's --device"),
+    "commands.check": ("unit/datasets/test_video_files.py", "with the files that it complains of"),
+    "commands.cli": ("unit/commands/test_segment.py", "every command goes through it"),
+    "commands.overlay": ("unit/datasets/test_video_files.py", "with the films that it writes"),
+    "commands.own_tracks": ("unit/commands/test_segment.py", "the stages of one command"),
+    "commands.own_videos": ("unit/commands/test_segment.py", "the stages of one command"),
+    "commands.plan": ("unit/experiment/test_timings.py", "costs planned beside costs measured"),
+    "commands.score": ("unit/measures/test_scoring.py", "with the scores that it prints"),
+    "datasets.checks": ("unit/datasets/test_video_files.py", "beside the readers it runs"),
+    "datasets.external": ("workflow/test_inputs.py", "others' masks through the workflow"),
+    "datasets.layouts": ("unit/datasets/test_index.py", "a layout is seen in its index"),
+    "datasets.mask_folders": ("unit/measures/test_scoring.py", "folders as they are scored"),
+    "datasets.object_masks": ("unit/datasets/test_video_files.py", "masks of a person's clip"),
+    "datasets.patterns": ("unit/datasets/test_index.py", "a pattern is seen in the index it gives"),
+    "datasets.sources": ("unit/datasets/test_oddities.py", "where a set comes from, odd ones"),
+    "datasets.videos": ("unit/datasets/test_index.py", "an index is opened where it is made"),
+    "experiment.attributes": ("unit/experiment/test_effort.py", "Figure 5 beside Figure 4"),
+    "experiment.configuration": ("workflow/test_bad_input.py", "a whole configuration is needed"),
+    "experiment.figure_recipes": ("unit/experiment/test_effort.py", "with the figures' numbers"),
+    "experiment.planning": ("unit/experiment/test_timings.py", "costs planned beside measured"),
+    "experiment.references": ("unit/experiment/test_recipes.py", "names are looked up in recipes"),
+    "experiment.usage": ("unit/commands/test_segment.py", "the command obeys it"),
+    "files.decoding": ("unit/files/test_io.py", "one picture file, decoded and read"),
+    "files.mirrors": ("unit/files/test_download.py", "addresses with what they give"),
+    "files.picture_zip": ("unit/files/test_archives.py", "the zip below the archives"),
+    "files.tensors": ("unit/networks/test_weights.py", "files of weights hold them"),
+    "measures.contours": ("unit/measures/test_temporal.py", "T is measured on them"),
+    "networks.checkpoints": ("unit/networks/test_weights.py", "their names as they are loaded"),
+    "networks.heads": ("unit/networks/test_backbones.py", "a head needs a trunk"),
+    "networks.included": ("house/test_included.py", "the files are compared with their card"),
+    "networks.layers": ("unit/networks/test_network.py", "as parts of whole networks"),
+    "networks.spec": ("unit/networks/test_network.py", "a spec is seen in the network it builds"),
+    "pictures.films": ("unit/datasets/test_video_files.py", "with the films that it is drawn on"),
+    "pictures.overlays": ("unit/pictures/test_page.py", "with the sheets and the page they fill"),
+    "pictures.plots": ("unit/experiment/test_effort.py", "with the numbers they draw"),
+    "pictures.sheets": ("unit/pictures/test_page.py", "with the page they stand on"),
+    "rendered.animals": ("unit/rendered/test_scenes.py", "actors are seen in their clip"),
+    "rendered.clips": ("unit/rendered/test_scenes.py", "scripts are seen in their clip"),
+    "rendered.layers": ("unit/rendered/test_scenes.py", "surfaces are seen in their clip"),
+    "rendered.puppets": ("unit/rendered/test_scenes.py", "actors are seen in their clip"),
+    "rendered.scripts": ("unit/rendered/test_scenes.py", "scripts are seen in their clip"),
+    "rendered.stills": ("unit/rendered/test_scenes.py", "a still is a clip of one frame"),
+    "rendered.textures": ("unit/rendered/test_scenes.py", "skins are seen in their clip"),
+    "rendered.zoo": ("unit/rendered/test_scenes.py", "actors are seen in their clip"),
+    "tracking.segmentation": ("unit/tracking/test_propagation.py", "the façade over it"),
+    "training.batches": ("unit/training/test_loop.py", "batches as the loop takes them"),
+    "training.optimisers": ("unit/training/test_loop.py", "steps as the loop takes them"),
+    "training.state": ("unit/training/test_loop.py", "what an interrupted loop goes on from"),
+    "training.stills": ("workflow/test_table1.py", "sets of stills as a training opens them"),
+}
+
+
+def own_test(module):
+    *rooms, name = module.split(".")
+    return ROOT.joinpath("tests", "unit", *rooms, f"test_{name}.py")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_its_file_of_tests_or_is_listed(module):
+    assert own_test(module).exists() != (module in ELSEWHERE)
+
+
+@pytest.mark.parametrize("module", ELSEWHERE)
+def test_a_listed_module_is_there_and_so_are_its_tests(module):
+    where, reason = ELSEWHERE[module]
+    assert module in MODULES and (ROOT / "tests" / where).exists() and reason
+
+
+def test_every_folder_of_unit_tests_is_a_room():
+    folders = {path.parent.name for path in (ROOT / "tests" / "unit").rglob("test_*.py")}
+    assert folders - {"unit"} <= {path.parent.name for path in CORE.rglob("*.py")}
