@@ -1,8 +1,9 @@
 """Still pictures with saliency masks: the offline training set (section 4 of the paper)."""
 
+import hashlib
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,5 +105,16 @@ def open_stills(
         names=names,
         read=lambda name: read_still(rows[name]),
         deformed=Archives([MaskArchive(path) for path in deformed]),
+        digest=lambda: _content_digest([rows[name] for name in names], deformed),
         masks_per_image=masks_per_image,
     )
+
+
+def _content_digest(rows: Iterable["pd.Series[Any]"], deformed: Iterable[Path]) -> str:
+    """Return a digest of the bytes of pictures, masks and archives of deformed masks, in order."""
+    digest = hashlib.sha256()
+    pictures = (Path(row[column]) for row in rows for column in ("image_path", "mask_path"))
+    for path in (*pictures, *deformed):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

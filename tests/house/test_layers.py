@@ -19,7 +19,7 @@ LAYERS = {
     ),
     "torch": (
         "layers", "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",
-        "examples", "batches", "optimisers", "training_state", "training", "devices",
+        "examples", "batches", "optimisers", "gradients", "training_state", "training", "devices",
         "propagation", "segmentation", "usage",
     ),
     "edges": (
