@@ -132,8 +132,8 @@ class Stop:
 def noted_stop(wanted: bool) -> Iterator[Stop]:
     """Note SIGTERM and Ctrl-C (SIGINT) inside the block instead of dying of them, if wanted.
 
-    The step at work can then be finished and saved. The same signal once more kills at once: not
-    another one, since Snakemake that got Ctrl-C beside its jobs sends them SIGTERM too.
+    The step at work can then be finished and saved. A second Ctrl-C kills at once; a second SIGTERM
+    does not, since schedulers send it to a job by more than one way, and have SIGKILL.
     """
     stop = Stop()
     # Only the main thread may ask for signals.
@@ -143,7 +143,8 @@ def noted_stop(wanted: bool) -> Iterator[Stop]:
 
     def note(number: int, _frame: object) -> None:
         stop.by = stop.by or signal.Signals(number).name
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -179,9 +179,15 @@ def test_a_finetuning_killed_or_stopped_with_its_snakemake_goes_on_with_the_same
     run.end()
     job.wait(timeout=20)
     assert not (folder / f"{FINETUNED}.safetensors").exists()
+    state = folder / FINETUNED.replace("results/", "results/state/")
+    saved = state.stat().st_mtime_ns
     run = finetune(folder)
-    run.training(FINETUNED.replace("results/", "results/state/"), "finetune")
-    time.sleep(1)  # the job is past its imports: it minds the signal
+    run.training(state, "finetune")
+    for _ in range(6000):  # until it goes on from there
+        with suppress(FileNotFoundError):  # between two renames
+            if state.stat().st_mtime_ns != saved:
+                break
+        time.sleep(0.01)
     run.ctrl_c()
     assert run.end() != 0
     log = folder / FINETUNED.replace("results/finetuned", "results/logs/finetune")
