@@ -42,5 +42,5 @@ class Depthwise(nn.Conv2d):
         x = x.reshape(batch * d * d, rows, columns, channels).permute(0, 3, 1, 2)
         y = F.conv2d(x, self.weight, self.bias, padding=1, groups=channels).permute(0, 2, 3, 1)
         y = y.reshape(batch, d, d, rows, columns, channels).permute(0, 3, 1, 4, 2, 5)
-        y = y.reshape(batch, rows * d, columns * d, channels)
-        return y[:, :height, :width].permute(0, 3, 1, 2)
+        y = y.reshape(batch, rows * d, columns * d, channels)[:, :height, :width]
+        return y.contiguous().permute(0, 3, 1, 2)
