@@ -12,6 +12,7 @@ import torch
 import yaml
 from snakemake.utils import update_config
 from torch import nn
+from torch.nn import functional as F
 
 from masktrack_core.backbones import BACKBONES
 from masktrack_core.errors import InputError
@@ -117,7 +118,8 @@ def deviations(backbone, size):
     """Return how the gradients of a step in bf16 compare, on a crop of this size."""
     net = Heads(backbone).to(memory_format=torch.channels_last)
     side = size + (1 - size) % net.backbone.stride
-    x = torch.randn(1, 4, side, side, generator=torch_generator(2))
+    x = 2 * torch.randn(1, 4, 12, 12, generator=torch_generator(2))
+    x = F.interpolate(x, size=(side, side), mode="bicubic")
     x = x.contiguous(memory_format=torch.channels_last)
     target = (torch.rand(1, side, side, generator=torch_generator(3)) < 0.3).byte()
     witness = Witness(net)
