@@ -102,6 +102,7 @@ LOSSES = Schema(
         Column("iteration", "int", "", "gradient steps done before this one"),
         Column("loss", "float", "nat", "mean cross-entropy of the batch"),
         Column("learning_rate", "float", "1", "base learning rate of this step"),
+        Column("gradient_norm", "float", "1", "of all gradients together, before clipping"),
     ),
     key=("iteration",),
     may_be_empty=True,  # a network that was not trained

@@ -66,9 +66,10 @@ def batches(
 
 
 def _begin_worker(_worker: int) -> None:
-    # A scheduler sends SIGTERM to every process of a job, and a worker that died of it would take
-    # the saving of the state with it: only the training, which started the workers, ends them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    # A scheduler sends SIGTERM to every process of a job, a terminal SIGINT, and a worker that died
+    # of it would take the saving of the state with it: only the training, which started the
+    # workers, ends them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     threading.Thread(target=_obey_parent, daemon=True).start()
     # OpenCV's threads do not survive the fork of a worker, and workers are as many as cores.
     cv2.setNumThreads(0)

@@ -5,6 +5,7 @@ order of work, the batch and the number of workers change nothing. One epoch is 
 numbers and shows every item once, in an order of its own.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -53,6 +54,9 @@ class Examples(Protocol):
     def __getitem__(self, number: int, /) -> Example:
         """Return example ``number``, from 0 without end."""
 
+    def digest(self) -> str:
+        """Return what tells these examples from others: all that they are made of."""
+
 
 STILL_AUGMENTATION = AugmentationParams(rotation_deg=0.0)
 """What DeepLabv2 does to still images: mirror every second one."""
@@ -67,6 +71,8 @@ class Stills:
     """From a name to the image and its true mask."""
     deformed: Mapping[str, Mask]
     """From ``"name/k"``, k from 0 to ``masks_per_image - 1``, to the deformed mask."""
+    digest: Callable[[], str]
+    """What tells the content of all images and masks from any other."""
     masks_per_image: int = 2
     """Deformed masks of each image (§4, "two different masks are generated")."""
 
@@ -110,6 +116,12 @@ class StillExamples:
         _check_shapes(name, frame, mask, deformed)
         rng = numpy_rng(self._seed, "stills", number)
         return self._cut(frame, mask, deformed, rng=rng)
+
+    def digest(self) -> str:
+        """Return what tells these examples from others: content of the stills, crop, seed."""
+        names = list(self._stills.names)
+        counts = self._stills.masks_per_image, self._seed
+        return _digest(self._stills.digest(), names, counts, self._cut.facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +175,13 @@ class FirstFrameExamples:
         deformed = apply_deformation(mask, sample_deformation(mask, self._deformation, rng=rng))
         return self._cut(frame, mask, deformed, rng=rng)
 
+    def digest(self) -> str:
+        """Return what tells these examples from others: frames, masks, what is done to them."""
+        parts = [part for pair in self._annotated for part in pair]
+        arrays = [(one.shape, hashlib.sha256(one.tobytes()).hexdigest()) for one in parts]
+        counts = self._samples, self._seed
+        return _digest(arrays, counts, self._deformation, self._cut.facts)
+
 
 class _Cut:
     """From a frame, its mask and the deformed mask to one random example."""
@@ -178,6 +197,10 @@ class _Cut:
         self.prior_kind: PriorKind = prior_kind
         self._crop = crop
         self._augmentation = augmentation
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        return self.prior_kind, self._crop, self._augmentation
 
     def __call__(
         self, frame: Frame, mask: Mask, deformed: Mask, *, rng: np.random.Generator
@@ -197,6 +220,10 @@ class _Cut:
         # resizes it; we keep the scale and leave out of the loss what the frame does not show.
         target[_outside(coordinates, Size(*mask.shape))] = VOID
         return Example(image.transpose(2, 0, 1), prior[None], target)
+
+
+def _digest(*facts: object) -> str:
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 @lru_cache(maxsize=4)

@@ -1,8 +1,9 @@
 """One loop for offline (§3.1) and online training (§3.2): DeepLabv2's, on examples of masks."""
 
+import logging
 import math
 import time
-import zlib
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -16,6 +17,16 @@ from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.seeds import torch_scope, torch_seed
 from masktrack_core.training.batches import Batch, batches
 from masktrack_core.training.examples import Examples
+from masktrack_core.training.gradients import (
+    RECENT,
+    STRIKES,
+    Witness,
+    clip_gradient,
+    out_of_bounds,
+    refuse_deviations,
+    taught_nothing,
+    warn_of_untaught,
+)
 from masktrack_core.training.optimisers import (
     RunningMean,
     TrainParams,
@@ -45,8 +56,10 @@ __all__ = [
     "train",
 ]
 
+_LOG = logging.getLogger(__name__)
+
 _LOSSES_AT_ONCE = 20
-"""Steps between two looks at the loss on a GPU, each of which waits for it."""
+"""Steps between two looks at loss and gradient on a GPU, each of which waits for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +79,11 @@ class RunParams:
 
 
 class TrainingInterruptedError(RuntimeError):
-    """Training was asked to stop (SIGTERM); its state is saved."""
+    """Training was asked to stop (SIGTERM, Ctrl-C); its state is saved."""
 
 
 class TrainingDivergedError(ArithmeticError):
-    """The loss or the weights are no longer numbers; the last good state is kept."""
+    """Loss, weights or gradients are no longer usable numbers; the last good state is kept."""
 
 
 def train(
@@ -83,13 +96,18 @@ def train(
 ) -> "DataFrame":
     """Train the network in place, on the device of its parameters; return the loss of each step.
 
-    Columns ``iteration``, ``learning_rate``, ``loss``. Batch ``t`` holds the examples
-    ``t × batch_size`` and following; dropout is seeded by ``(seed, t)``: the same seed gives the
-    same weights for any number of workers and interruptions (bit by bit on the CPU). The network
-    is left in evaluation mode, with the running mean of its weights if ``params.ema`` is set.
+    Columns ``iteration``, ``learning_rate``, ``loss``, ``gradient_norm`` (before clipping). Batch
+    ``t`` holds the examples ``t × batch_size`` and following; dropout is seeded by ``(seed, t)``:
+    the same seed gives the same weights for any number of workers and interruptions (bit by bit
+    on the CPU). The network is left in evaluation mode, with the running mean of its weights if
+    ``params.ema`` is set.
 
-    Raises ``InputError`` for no examples and for a state of another training,
-    ``TrainingInterruptedError`` on SIGTERM after saving, ``TrainingDivergedError`` on a NaN.
+    The first step of a training in bf16 takes the time of two or three: its gradients are compared
+    with float32's, layer by layer, which changes nothing of it.
+
+    Raises ``InputError`` for no examples, for a state of another training and for a layer whose
+    bf16 gradients are wrong, ``TrainingInterruptedError`` on SIGTERM and Ctrl-C after saving,
+    ``TrainingDivergedError`` on a NaN and where gradients jump again and again.
     """
     from pandas import DataFrame
 
@@ -102,8 +120,8 @@ def train(
         _work(loop, examples, run)
     loop.finish()
     rates = [poly_lr(iteration, params) for iteration in range(params.iterations)]
-    table = {"iteration": range(params.iterations), "learning_rate": rates, "loss": loop.losses}
-    return DataFrame(table)
+    steps = {"iteration": range(params.iterations), "learning_rate": rates}
+    return DataFrame(steps | {"loss": loop.losses, "gradient_norm": loop.norms})
 
 
 class _Loop:
@@ -116,6 +134,9 @@ class _Loop:
         self.mean = RunningMean(network, params.ema) if params.ema is not None else None
         self.iteration = 0
         self.losses: list[float] = []
+        self.norms: list[float] = []
+        self.strikes: list[int] = []
+        self.inspected = False
         self._pending: list[Tensor] = []
 
     def step(self, batch: Batch) -> None:
@@ -123,34 +144,58 @@ class _Loop:
         torch.manual_seed(torch_seed(self.seed, "train", self.iteration))
         set_learning_rate(self.optimiser, poly_lr(self.iteration, self.params))
         image, prior, target = (part.to(self.device, non_blocking=True) for part in batch)
-        with torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.params.precision == "bf16"
-        ):
-            logits = self.network(image, prior)
-        loss = segmentation_loss(logits, target, at=self.params.loss_at)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.params.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.params.clip_norm)
+        low = self.params.precision == "bf16"
+        witness = Witness(self.network) if low and not self.inspected else None
+        with witness.watching() if witness else nullcontext():
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=low):
+                logits = self.network(image, prior)
+            loss = segmentation_loss(logits, target, at=self.params.loss_at)
+            loss.backward()  # type: ignore[no-untyped-call]
+        if not self.inspected:
+            self._inspect(witness, crop=image.shape[-1])
+        norm = clip_gradient(self.network.parameters(), self.params.clip_norm)
         self.optimiser.step()
         if self.mean is not None:
             self.mean.update(self.network, self.iteration)
         self.iteration += 1
-        self._pending.append(loss.detach())
+        self._pending.append(torch.stack([loss.detach(), norm]))
         # Reading a loss waits for the GPU; on the CPU it is there.
         if self.device.type == "cpu" or len(self._pending) >= _LOSSES_AT_ONCE:
             self.settle()
 
+    def _inspect(self, witness: Witness | None, *, crop: int) -> None:
+        """Look at the gradients of a first step; raise ``InputError`` if a layer's are wrong."""
+        if witness is not None:
+            refuse_deviations(witness.deviations(), crop)
+        untaught = taught_nothing(self.network)
+        # A batch without a known pixel has no gradient at all: the next one tells.
+        self.inspected = len(untaught) < len(list(self.network.parameters()))
+        if self.inspected:
+            warn_of_untaught(untaught, crop)
+
     def settle(self) -> None:
-        """Read the losses of the last steps; raise if one is no number."""
+        """Read loss and gradient norm of the last steps; raise if one is no number."""
         if not self._pending:
             return
         values = torch.stack(self._pending).tolist()
         self._pending.clear()
-        for value in values:
-            if not math.isfinite(value):
-                raise self.diverged(f"the loss of step {len(self.losses)} is {value}")
-            self.losses.append(value)
+        for loss, norm in values:
+            if not math.isfinite(loss):
+                raise self.diverged(f"the loss of step {len(self.losses)} is {loss}")
+            self.losses.append(loss)
+            self.norms.append(norm)
+            self._check_norm()
+
+    def _check_norm(self) -> None:
+        """Say that the last gradient is out of bounds, if it is; raise where that repeats."""
+        wrong, step = out_of_bounds(self.norms), len(self.norms) - 1
+        if wrong is None:
+            return
+        _LOG.warning("step %d: the norm of the gradient is %s", step, wrong)
+        self.strikes = [at for at in self.strikes if at > step - RECENT] + [step]
+        if len(self.strikes) >= STRIKES:
+            raise self.diverged(f"the gradients of steps {self.strikes} are out of bounds")
 
     def diverged(self, what: str) -> TrainingDivergedError:
         """Return the error that says what is no number and what to do."""
@@ -175,6 +220,9 @@ class _Loop:
             "mean": self.mean.weights if self.mean else None,
             "optimiser": self.optimiser.state_dict(),
             "losses": self.losses,
+            "norms": self.norms,
+            "strikes": self.strikes,
+            "inspected": self.inspected,
         }
 
     def resume(self, state: State) -> None:
@@ -184,6 +232,8 @@ class _Loop:
         if self.mean is not None:
             self.mean.load(state["mean"])
         self.iteration, self.losses = state["iteration"], state["losses"]
+        self.norms, self.strikes = state["norms"], state["strikes"]
+        self.inspected = state["inspected"]
 
     def finish(self) -> None:
         """Leave the network as it is to be used; raise if it is not good."""
@@ -211,29 +261,28 @@ def _work(loop: _Loop, examples: Examples, run: RunParams) -> None:
     saved = time.monotonic()
     with noted_stop(run.state is not None) as stop, _bar(loop, run.progress) as bar:
         for batch in feed:
-            if not stop.is_set():
+            if stop.by is None:
                 loop.step(batch)
                 bar.update()
             if run.state is not None and (
-                stop.is_set() or time.monotonic() - saved >= run.save_every_s
+                stop.by is not None or time.monotonic() - saved >= run.save_every_s
             ):
                 write_state(run.state, loop.state(digest))
                 saved = time.monotonic()
-            if stop.is_set() and loop.iteration < params.iterations:
+            if stop.by is not None and loop.iteration < params.iterations:
                 raise TrainingInterruptedError(
-                    f"training: stopped by SIGTERM after {loop.iteration} of "
+                    f"training: stopped by {stop.by} after {loop.iteration} of "
                     f"{params.iterations} steps; run again to go on from {run.state}"
                 )
 
 
 def _digest(loop: _Loop, examples: Examples, code: str) -> str:
-    """Return what tells this training from another, the look of its first example included."""
+    """Return what tells this training from another: all that decides the weights."""
     facts = {
         **asdict(loop.params),
         "seed": loop.seed,
         "code": code,
-        "examples": len(examples),
-        "first": [zlib.crc32(part.tobytes()) for part in examples[0]],
+        "examples": examples.digest(),
     }
     return training_digest(loop.network, facts)
 

@@ -14,6 +14,7 @@ import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,7 +28,7 @@ from masktrack_core.files.tensors import DAMAGE
 _LOG = logging.getLogger(__name__)
 
 State: TypeAlias = dict[str, Any]
-"""Tensors and plain values: ``digest``, ``iteration``, weights, optimiser, losses."""
+"""Tensors and plain values: ``digest``, ``iteration``, weights, optimiser, losses and norms."""
 
 
 class StateNotWrittenError(OSError):
@@ -119,22 +120,38 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())
 
 
-@contextmanager
-def noted_stop(wanted: bool) -> Iterator[threading.Event]:
-    """Note SIGTERM inside the block instead of dying of it, if wanted.
+@dataclass
+class Stop:
+    """Whether a training was asked to stop."""
 
-    The step at work can then be finished and saved. Yields what is set when the signal came.
+    by: str | None = None
+    """Name of the signal that asked, e.g. SIGTERM; None while none did."""
+
+
+@contextmanager
+def noted_stop(wanted: bool) -> Iterator[Stop]:
+    """Note SIGTERM and Ctrl-C (SIGINT) inside the block instead of dying of them, if wanted.
+
+    The step at work can then be finished and saved. A second Ctrl-C kills at once; a second SIGTERM
+    does not, since schedulers send it to a job by more than one way, and have SIGKILL.
     """
-    stop = threading.Event()
+    stop = Stop()
     # Only the main thread may ask for signals.
     if not wanted or threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def note(number: int, _frame: object) -> None:
+        stop.by = stop.by or signal.Signals(number).name
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _read_one(path: Path) -> State | None:

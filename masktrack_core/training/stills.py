@@ -1,9 +1,11 @@
 """Sets of still pictures, opened as the offline training set (paper §4)."""
 
+import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from masktrack_core.datasets.stills import read_still
 from masktrack_core.errors import InputError
@@ -12,6 +14,9 @@ from masktrack_core.files.io import read_table
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.tables import STILLS
 from masktrack_core.training.examples import Stills
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -51,5 +56,16 @@ def open_stills(
         names=names,
         read=lambda name: read_still(rows[name]),
         deformed=Archives([MaskArchive(path) for path in deformed]),
+        digest=lambda: _content_digest([rows[name] for name in names], deformed),
         masks_per_image=masks_per_image,
     )
+
+
+def _content_digest(rows: Iterable["pd.Series[Any]"], deformed: Iterable[Path]) -> str:
+    """Return a digest of the bytes of pictures, masks and archives of deformed masks, in order."""
+    digest = hashlib.sha256()
+    pictures = (Path(row[column]) for row in rows for column in ("image_path", "mask_path"))
+    for path in (*pictures, *deformed):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

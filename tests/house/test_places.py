@@ -46,7 +46,6 @@ ELSEWHERE = {
     "networks.checkpoints": ("unit/networks/test_weights.py", "their names as they are loaded"),
     "networks.heads": ("unit/networks/test_backbones.py", "a head needs a trunk"),
     "networks.included": ("house/test_included.py", "the files are compared with their card"),
-    "networks.layers": ("unit/networks/test_network.py", "as parts of whole networks"),
     "networks.spec": ("unit/networks/test_network.py", "a spec is seen in the network it builds"),
     "pictures.films": ("unit/datasets/test_video_files.py", "with the films that it is drawn on"),
     "pictures.overlays": ("unit/pictures/test_page.py", "with the sheets and the page they fill"),

@@ -1,6 +1,7 @@
 """A training killed or stopped in the workflow goes on, and ends with the same bytes."""
 
 import copy
+import os
 import shutil
 import signal
 import subprocess
@@ -58,8 +59,16 @@ class Started:
         self.folder = folder
         self.log = (folder / "log").open("w+")
         self.process = subprocess.Popen(
-            command, cwd=folder, stdout=self.log, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, as in a terminal
         )
+
+    def ctrl_c(self):
+        """Do what a terminal does: the signal goes to Snakemake, its jobs and their workers."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
     def training(self, state=STATE, script="train"):
         """Return the process of the training, once it has saved a state."""
@@ -131,6 +140,16 @@ def test_sigterm_saves_and_fails_at_once_and_only_the_same_training_goes_on(prep
     assert finish(prepared) == products(undisturbed)
 
 
+def test_ctrl_c_saves_the_training_and_the_same_command_goes_on(prepared, undisturbed):
+    run = Started(prepared)
+    run.training()
+    run.ctrl_c()
+    assert run.end() != 0
+    said = (prepared / "results" / "logs" / "train" / "segment.log").read_text()
+    assert "stopped by SIGINT after" in said and f"go on from {STATE}" in said
+    assert finish(prepared) == products(undisturbed)
+
+
 FINETUNED = "results/finetuned/segment/paper/first/rendered_davis/rally/1"
 ONLINE = copy.deepcopy(OVERLAY)
 ONLINE["schedules"] |= {"online": {"iterations": 40, "batch_size": 2}}
@@ -146,7 +165,7 @@ def finetuned_bytes(folder):
     return [(folder / f"{FINETUNED}.{suffix}").read_bytes() for suffix in ("safetensors", "csv")]
 
 
-def test_a_finetuning_killed_with_its_snakemake_goes_on_with_the_same_command(tmp_path):
+def test_a_finetuning_killed_or_stopped_with_its_snakemake_goes_on_with_the_same_command(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     assert finetune(folder).end() == 0
@@ -160,5 +179,18 @@ def test_a_finetuning_killed_with_its_snakemake_goes_on_with_the_same_command(tm
     run.end()
     job.wait(timeout=20)
     assert not (folder / f"{FINETUNED}.safetensors").exists()
+    state = folder / FINETUNED.replace("results/", "results/state/")
+    saved = state.stat().st_mtime_ns
+    run = finetune(folder)
+    run.training(state, "finetune")
+    for _ in range(6000):  # until it goes on from there
+        with suppress(FileNotFoundError):  # between two renames
+            if state.stat().st_mtime_ns != saved:
+                break
+        time.sleep(0.01)
+    run.ctrl_c()
+    assert run.end() != 0
+    log = folder / FINETUNED.replace("results/finetuned", "results/logs/finetune")
+    assert "stopped by SIGINT after" in log.with_name(f"{log.name}.log").read_text()
     assert finetune(folder).end() == 0  # no --unlock: the run that held the lock is gone
     assert finetuned_bytes(folder) == whole

@@ -196,20 +196,22 @@ def test_a_killed_training_goes_on_from_its_state(segment, frames, first, tmp_pa
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_sigterm_is_a_stop_that_keeps_the_training(segment, frames, first, monkeypatch):
-    real = training._Loop.step
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_sigterm_and_ctrl_c_keep_the_training(segment, frames, first, monkeypatch, sent):
+    real, steps = training._Loop.step, []
 
     def step(loop, batch):
+        steps.append(loop.iteration)
         real(loop, batch)
-        if loop.iteration == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+        if len(steps) == 2:
+            os.kill(os.getpid(), sent)
 
     monkeypatch.setattr(training._Loop, "step", step)
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(sent)
     assert segment(frames, "--first", first, "--iterations", "6") == 130
-    assert signal.getsignal(signal.SIGTERM) == before
-    monkeypatch.setattr(training._Loop, "step", real)
+    assert signal.getsignal(sent) == before
     assert segment(frames, "--first", first, "--iterations", "6") == 0
+    assert steps == [0, 1, 2, 3, 4, 5]
 
 
 def test_flow_and_crf_are_those_of_the_core(segment, weights, frames, labels, tmp_path):

@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 
 from masktrack_core.datasets.layouts import STILL_LAYOUTS, StillLayout
-from masktrack_core.datasets.stills import drop_empty, index_stills, read_still
+from masktrack_core.datasets.stills import drop_empty, index_stills, open_stills, read_still
 from masktrack_core.errors import InputError
 from masktrack_core.files import io
+from masktrack_core.files.archives import write_mask_archive
+from masktrack_core.tables import STILLS
 
 
 def write_stills(root, layout, values=(255, 106, 255)):
@@ -65,3 +67,26 @@ def test_a_mask_of_another_size_is_an_error(tmp_path):
     io.write_mask(tmp_path / "GT/ä 9.png", np.ones((8, 10), np.bool_))
     with pytest.raises(InputError, match=r"ä 9\.png: .*\(4, 5\), got \(8, 10\)"):
         read_still(index.iloc[0])
+
+
+def test_the_digest_of_opened_stills_is_that_of_every_picture_mask_and_deformed_mask(tmp_path):
+    root, layout = write_stills(tmp_path / "set", STILL_LAYOUTS["ecssd"]), STILL_LAYOUTS["ecssd"]
+    index, deformed = tmp_path / "index.csv", tmp_path / "deformed.zip"
+    io.write_table(index, index_stills(root, "ecssd"), STILLS)
+
+    def digest(shown=2, **more):
+        masks = [(f"set/ä {9 + i}/0", np.full((4, 5), i < shown)) for i in range(3)]
+        write_mask_archive(deformed, masks)
+        return open_stills(["set"], [index], [deformed], masks_per_image=1, **more).digest()
+
+    before = digest()
+    assert digest() == before
+    assert digest(shown=1) != before
+    assert digest(limit=2) != before
+    for pattern in (layout.images, layout.masks):
+        path = next(root.glob(pattern.format(name="ä 11")))
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + b"x")
+        assert digest() != before
+        path.write_bytes(whole)
+    assert digest() == before

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,7 @@ def stills(count: int = 3, *, masks_per_image: int = 2) -> Stills:
             for name, mask in masks.items()
             for k in range(masks_per_image)
         },
+        digest=lambda: "disks",
         masks_per_image=masks_per_image,
     )
 
@@ -193,3 +196,45 @@ def test_masks_from_an_archive_give_the_same_examples(tmp_path):
         )
         assert (expected.target == 1).any()
         assert all(np.array_equal(a, b) for a, b in zip(expected, got, strict=True))
+
+
+def test_the_digest_of_stills_is_that_of_content_and_parameters():
+    crop = CropParams(size=41)
+    first = StillExamples(stills(), crop, seed=1).digest()
+    assert StillExamples(stills(), crop, seed=1).digest() == first
+    others = [
+        StillExamples(replace(stills(), digest=lambda: "other disks"), crop, seed=1),
+        StillExamples(stills(2), crop, seed=1),
+        StillExamples(stills(masks_per_image=1), crop, seed=1),
+        StillExamples(stills(), CropParams(size=97), seed=1),
+        StillExamples(stills(), crop, augmentation=STILL, seed=1),
+        StillExamples(stills(), crop, prior_kind="box", seed=1),
+        StillExamples(stills(), crop, seed=2),
+    ]
+    assert len({first, *(other.digest() for other in others)}) == 8
+
+
+def test_the_digest_of_annotated_frames_is_that_of_every_pixel_and_parameter():
+    mask = disk((60, 80), (30, 30), 12)
+    later = np.roll(mask, 3, axis=0)
+    params = FirstFrameParams(crop=CropParams(size=41))
+
+    def digest(frames, params=params, **more):
+        return FirstFrameExamples(frames, params, **({"seed": 1} | more)).digest()
+
+    pair = [(painted(mask), mask), (painted(later), later)]
+    other_pixel, other_mask = painted(later), later.copy()
+    other_pixel[-1, -1, 2] += 1
+    other_mask[0, 0] ^= True
+    digests = [
+        digest(pair),
+        digest(pair[:1]),
+        digest([pair[0], (other_pixel, later)]),
+        digest([pair[0], (painted(later), other_mask)]),
+        digest(pair, replace(params, samples=10)),
+        digest(pair, replace(params, deformation=DeformationParams(scale=0))),
+        digest(pair, replace(params, augmentation=STILL)),
+        digest(pair, prior_kind="box"),
+        digest(pair, seed=2),
+    ]
+    assert len(set(digests)) == len(digests) and digest(pair) == digests[0]
