@@ -27,7 +27,7 @@ from masktrack_core.deform import (
     sample_deformation,
 )
 from masktrack_core.errors import InputError
-from masktrack_core.masks import VOID, bounding_box
+from masktrack_core.masks import VOID
 from masktrack_core.regions import CropParams, sample_view, view_frame
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.warp import affine_map, warp_mask
@@ -184,11 +184,7 @@ class _Cut:
     ) -> Example:
         augmentation = sample_augmentation(self._augmentation, rng=rng)
         size = Size(self._crop.size, self._crop.size)
-        # A region is around what is known at test, the previous mask; a crop shows the truth.
-        box = bounding_box(mask if self._crop.region is None else deformed)
-        view = sample_view(
-            box or bounding_box(mask), Size(*mask.shape), self._crop, augmentation, rng=rng
-        )
+        view = sample_view(mask, deformed, self._crop, augmentation, rng=rng)
         coordinates = affine_map(view, size)
         image = apply_colours(view_frame(frame, view, size), augmentation)
         prior = as_prior(warp_mask(deformed, coordinates), self.prior_kind)

@@ -14,9 +14,9 @@ import torch
 from masktrack_core.arrays import Frame, Mask, Prob, Size
 from masktrack_core.deform import as_prior
 from masktrack_core.errors import InputError
-from masktrack_core.masks import bounding_box, canonical, check_mask, dilate
+from masktrack_core.masks import canonical, check_mask, dilate
 from masktrack_core.network import MaskTrackNet, foreground
-from masktrack_core.regions import crop_frame, crop_mask, paste_prob, region_window
+from masktrack_core.regions import crop_frame, crop_mask, paste_prob, prior_window
 
 _log = logging.getLogger(__name__)
 
@@ -27,9 +27,10 @@ class PropagationParams:
 
     ``dilation_radius``: pixels, coarsens the previous mask (paper §3.1; 5 in §4).
     ``threshold``: foreground probability above which a pixel belongs to the mask.
-    ``region``: side of the square shown to the network, in longer sides of the previous mask's
-    box; None shows the whole frame, as the paper does.
-    ``region_size``, ``region_minimum``: pixels the square is resized to, and its smallest side.
+    ``region``: side of the square shown to the network, in longer sides of the box around what it
+    is shown of the previous mask; None shows the whole frame, as the paper does.
+    ``region_size``, ``region_minimum``: pixels the square is resized to, and its smallest side;
+    None is half of ``region_size``, so that nothing is enlarged more than twofold.
     ``flow_weight``: of the second of two streams in the average; the first has the rest. 0.5 is
     the paper's average (§3.3).
     ``connected``: drop the parts of a mask that do not touch the coarsened mask before it.
@@ -39,7 +40,7 @@ class PropagationParams:
     threshold: float = 0.5
     region: float | None = None
     region_size: int = 321
-    region_minimum: float = 160.0
+    region_minimum: float | None = None
     flow_weight: float = 0.5
     connected: bool = False
 
@@ -143,15 +144,17 @@ def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: Propaga
     kind = network.spec.prior
     # Paper: silent on dilating a box; a box is not coarsened (field reading, Table 1 "Boxes").
     coarse = dilate(previous, params.dilation_radius) if kind == "mask" else previous
-    prior = as_prior(coarse, kind)
-    size = Size(*previous.shape)
-    box = bounding_box(previous)
-    if params.region is None or box is None or kind == "none":
-        return _forward(network, frame, prior)
-    window = region_window(box, size, factor=params.region, minimum=params.region_minimum)
+    window = None
     side = params.region_size
-    prob = _forward(network, crop_frame(frame, window, side), crop_mask(prior, window, side))
-    return paste_prob(prob, window, size)
+    if params.region is not None and kind != "none":
+        window = prior_window(
+            coarse, size=side, factor=params.region, minimum=params.region_minimum
+        )
+    if window is None:
+        return _forward(network, frame, as_prior(coarse, kind))
+    prior = as_prior(crop_mask(coarse, window, side), kind)  # its box as in training: in the crop
+    prob = _forward(network, crop_frame(frame, window, side), prior)
+    return paste_prob(prob, window, Size(*previous.shape))
 
 
 @torch.inference_mode()

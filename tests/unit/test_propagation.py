@@ -10,8 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from masktrack_core.augment import AugmentationParams
+from masktrack_core.deform import DeformationParams
 from masktrack_core.errors import InputError
-from masktrack_core.examples import FirstFrameParams
+from masktrack_core.examples import FirstFrameExamples, FirstFrameParams
 from masktrack_core.masks import dilate
 from masktrack_core.metrics import contour_accuracy, region_similarity
 from masktrack_core.network import NetworkSpec, build_network
@@ -212,6 +214,43 @@ def test_a_region_of_interest_gives_the_same_mask_at_its_own_scale():
     prob = predict(Follower(), frames[1], masks[0], params)
     assert ((prob > 0.5) ^ masks[1]).sum() <= 8
     assert prob[:, 60:].max() == 0
+
+
+@pytest.mark.parametrize("minimum", [None, 8, 90])
+@pytest.mark.parametrize("kind", ["mask", "box"])
+def test_training_and_propagation_show_a_network_the_same_region(minimum, kind):
+    """The same frame and the same mask before it: the same picture and the same prior, bit by bit.
+
+    A box is not coarsened in propagation.
+    """
+    radius = 4 if kind == "mask" else 0
+    frame = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+    mask = np.zeros((80, 120), bool)
+    mask[20:45, 60:80], mask[30, 50:70] = True, True
+    crop = CropParams(size=64, region=1.5, region_minimum=minimum)
+    deformation = {"scale": 0, "shift": 0, "control_points": 0, "dilation_radius": radius}
+    learning = FirstFrameParams(
+        crop=crop,
+        augmentation=AugmentationParams(flip=False, rotation_deg=0),
+        deformation=DeformationParams(**deformation),
+        samples=1,
+    )
+    image, prior, _ = FirstFrameExamples([(frame, mask)], learning, prior_kind=kind, seed=0)[0]
+    shown = []
+
+    class Seeing(Follower):
+        def forward(self, image, prior):
+            shown.append(image[0].numpy().copy())
+            return super().forward(image, prior)
+
+    network = Seeing(kind)
+    params = PropagationParams(
+        dilation_radius=4, region=1.5, region_size=64, region_minimum=minimum
+    )
+    predict(network, frame, mask, params)
+    assert np.array_equal(shown[0], image)
+    assert np.array_equal(network.priors[0], prior[0])
+    assert prior.any()
 
 
 def test_the_next_frame_is_read_while_one_is_computed():
