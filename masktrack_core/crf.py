@@ -10,7 +10,7 @@ permutohedral lattice approximates the kernels, and tests hold the wiring to the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import MappingProxyType, ModuleType
 
 import numpy as np
@@ -18,6 +18,14 @@ from numpy.typing import NDArray
 
 from masktrack_core.arrays import Box, Frame, Prob
 from masktrack_core.errors import InputError
+from masktrack_core.ranges import (
+    COUNT_FROM_0,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    check_fields,
+    optional,
+)
 
 CLIP = 1e-5  # probability; keeps the logarithm finite where a network is certain
 
@@ -50,14 +58,20 @@ class CrfParams:
     empty_below: float = 0.001
 
     def __post_init__(self) -> None:
-        """Raise ``InputError`` for a width that is not positive or any other negative value."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            smallest = (
-                "more than 0" if field.name.split("_")[-1] in ("sxy", "srgb") else "0 or more"
-            )
-            if value is not None and (value < 0 or (value == 0 and smallest == "more than 0")):
-                raise InputError(f"crf: {field.name}: expected {smallest}, got {value}")
+        """Raise ``InputError`` for a width that is not positive or a number without meaning."""
+        check_fields(
+            "crf",
+            self,
+            bilateral_weight=NOT_NEGATIVE,
+            bilateral_sxy=POSITIVE,
+            bilateral_srgb=POSITIVE,
+            gaussian_weight=NOT_NEGATIVE,
+            gaussian_sxy=POSITIVE,
+            iterations=COUNT_FROM_0,
+            region_margin=optional(COUNT_FROM_0),
+            region_prob=FRACTION,
+            empty_below=FRACTION,
+        )
 
 
 PUBLISHED: Mapping[str, CrfParams] = MappingProxyType(

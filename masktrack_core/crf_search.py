@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from masktrack_core.crf import CrfParams
 from masktrack_core.errors import InputError
 from masktrack_core.metrics import region_similarity
+from masktrack_core.ranges import BETWEEN_0_AND_1, COUNT, check_fields
 from masktrack_core.refinement import TrackedObject, map_in_processes
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ class SearchParams:
     every: int = 1
     #: Probability above which a pixel is foreground.
     threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` for a number without meaning."""
+        check_fields("crf search", self, every=COUNT, threshold=BETWEEN_0_AND_1)
 
     def candidates(self) -> list[CrfParams]:
         """Return every combination, the last parameter changing fastest.

@@ -28,6 +28,7 @@ from masktrack_core.deform import (
 )
 from masktrack_core.errors import InputError
 from masktrack_core.masks import VOID
+from masktrack_core.ranges import COUNT, check_fields
 from masktrack_core.regions import CropParams, sample_view, view_frame
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.warp import affine_map, warp_mask
@@ -125,6 +126,10 @@ class FirstFrameParams:
     samples: int = 1000
     """Different samples of all annotated frames together (§4, "∼10³")."""
 
+    def __post_init__(self) -> None:
+        """Refuse a training set of nothing with ``InputError``."""
+        check_fields("first frame", self, samples=COUNT)
+
 
 class FirstFrameExamples:
     """Examples of online training (§3.2): the annotated frames, augmented and deformed."""
@@ -138,10 +143,9 @@ class FirstFrameExamples:
         seed: int,
     ) -> None:
         """Take annotated frames, of which at least one is expected; else ``InputError``."""
-        if not len(annotated) or params.samples < 1:
+        if not len(annotated):
             raise InputError(
-                f"annotated: expected at least one frame with its mask and at least one sample, "
-                f"got {len(annotated)} and {params.samples}; annotate a frame"
+                "annotated: expected at least one frame with its mask, got none; annotate a frame"
             )
         for place, (frame, mask) in enumerate(annotated):
             _check_shapes(f"annotated frame {place}", frame, mask, mask)

@@ -16,7 +16,7 @@ from masktrack_core.arrays import Size
 from masktrack_core.backbones import BACKBONES
 from masktrack_core.errors import InputError
 from masktrack_core.heads import build_head
-from masktrack_core.network_spec import NORMALISATIONS, NetworkSpec, one_of
+from masktrack_core.network_spec import NORMALISATIONS, SMALLEST, NetworkSpec, one_of
 
 __all__ = [
     "NORMALISATIONS",
@@ -30,9 +30,6 @@ __all__ = [
     "parameter_groups",
     "upsample",
 ]
-
-SMALLEST = 33
-"""Smallest height and width in pixels: two cells of the coarsest stride, 16, beside the first."""
 
 
 class MaskTrackNet(nn.Module):

@@ -16,6 +16,16 @@ from masktrack_core.deform import as_prior
 from masktrack_core.errors import InputError
 from masktrack_core.masks import canonical, check_mask, dilate
 from masktrack_core.network import MaskTrackNet, foreground
+from masktrack_core.network_spec import SIDE
+from masktrack_core.ranges import (
+    BETWEEN_0_AND_1,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Range,
+    check_fields,
+    optional,
+)
 from masktrack_core.regions import crop_frame, crop_mask, paste_prob, prior_window
 
 _log = logging.getLogger(__name__)
@@ -45,12 +55,17 @@ class PropagationParams:
     connected: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a weight that is no share with ``InputError``."""
-        if not 0 <= self.flow_weight <= 1:
-            raise InputError(
-                f"flow_weight: expected a share from 0 to 1, got {self.flow_weight}; 0.5 is the "
-                "paper's average"
-            )
+        """Refuse what has no meaning with ``InputError``."""
+        check_fields(
+            "propagation",
+            self,
+            dilation_radius=NOT_NEGATIVE,
+            threshold=BETWEEN_0_AND_1,
+            region=optional(POSITIVE),
+            region_size=SIDE,
+            region_minimum=optional(Range(1)),
+            flow_weight=SHARE,
+        )
 
 
 class FrameSequence(Protocol):
@@ -71,15 +86,15 @@ def propagate(
     annotations: Mapping[int, Mask],
     params: PropagationParams,
 ) -> Iterator[tuple[int, Prob]]:
-    """Yield ``(t, prob)`` of every frame once, starting from the annotated frames.
+    """Return ``(t, prob)`` of every frame once, starting from the annotated frames.
 
     Each frame is reached from the annotation nearest in time, forwards or backwards (paper
     §5.4); a frame in the middle is reached forwards. An annotated frame answers its annotation.
     ``streams`` are one, or two that are averaged (frames, flow magnitude), and the average guides
     the next frame; ``network`` is one for both of them, or two, one for each. Frames do not come in
-    order of time. Memory does not grow with the video.
+    order of time; each is computed when it is asked for. Memory does not grow with the video.
 
-    Raises ``InputError`` for no annotation, one outside the video, an empty one or one of
+    Raises at once ``InputError`` for no annotation, one outside the video, an empty one or one of
     another size than its frame, for more than two streams, and for another number of networks.
     """
     if not 1 <= len(streams) <= 2:
@@ -90,6 +105,15 @@ def propagate(
         raise InputError(
             f"network: expected one, or one for each of {len(streams)} streams, got {len(networks)}"
         )
+    return _propagated(networks, streams, annotations, params)
+
+
+def _propagated(
+    networks: Sequence[MaskTrackNet],
+    streams: Sequence[FrameSequence],
+    annotations: Mapping[int, Mask],
+    params: PropagationParams,
+) -> Iterator[tuple[int, Prob]]:
     for start, order in nearest_spans(sorted(annotations), len(streams[0])):
         previous = annotations[start]
         for t, frames in _read_ahead(streams, order):

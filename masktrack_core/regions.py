@@ -14,6 +14,8 @@ from masktrack_core.arrays import Box, Frame, Mask, Prob, Size
 from masktrack_core.augment import Augmentation
 from masktrack_core.errors import InputError
 from masktrack_core.masks import bounding_box
+from masktrack_core.network_spec import SIDE
+from masktrack_core.ranges import POSITIVE, Range, check_fields, optional
 from masktrack_core.warp import (
     MEAN_COLOUR,
     Matrix,
@@ -39,12 +41,14 @@ class CropParams:
     enlarged more than twofold."""
 
     def __post_init__(self) -> None:
-        """Refuse sizes of nothing with ``InputError``."""
-        if self.size < 1 or not (self.region is None or self.region > 0):
-            raise InputError(
-                f"crop: expected size of at least 1 px and region above 0 or none, got "
-                f"{self.size} and {self.region}; the paper's are 321 and none"
-            )
+        """Refuse what has no meaning with ``InputError``."""
+        check_fields(
+            "crop",
+            self,
+            size=SIDE,
+            region=optional(POSITIVE),
+            region_minimum=optional(Range(1)),
+        )
 
 
 class Window(NamedTuple):

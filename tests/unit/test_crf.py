@@ -257,7 +257,7 @@ def test_wrong_arrays_are_named(noise):
 
 @pytest.mark.parametrize("wrong", [{"bilateral_sxy": 0}, {"iterations": -1}, {"region_margin": -2}])
 def test_parameter_out_of_range_is_named(wrong):
-    with pytest.raises(InputError, match=f"crf: {next(iter(wrong))}: expected"):
+    with pytest.raises(InputError, match=rf"crf\.{next(iter(wrong))}: expected"):
         CrfParams(**wrong)
 
 

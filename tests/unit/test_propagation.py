@@ -175,7 +175,7 @@ def test_streams_are_averaged_the_second_with_the_weight_of_the_flow(chosen, wei
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
 def test_a_weight_of_the_flow_that_is_no_share_is_refused(weight):
-    with pytest.raises(InputError, match="flow_weight: expected a share from 0 to 1, got"):
+    with pytest.raises(InputError, match=r"propagation\.flow_weight: expected from 0 to 1, got"):
         PropagationParams(flow_weight=weight)
 
 
@@ -183,7 +183,7 @@ def test_more_than_two_streams_are_refused():
     frames, masks = moving_square()
     for streams in ([], [frames] * 3):
         with pytest.raises(InputError, match="one or two, frames and flow, got"):
-            list(propagate(Follower(), streams, {0: masks[0]}, PropagationParams()))
+            propagate(Follower(), streams, {0: masks[0]}, PropagationParams())
 
 
 def test_each_stream_may_have_a_network_of_its_own():
@@ -197,7 +197,7 @@ def test_each_stream_may_have_a_network_of_its_own():
         + 0.5 * predict(networks[1], frames[1], masks[0], params),
     )
     with pytest.raises(InputError, match="one for each of 1 streams, got 2"):
-        list(propagate(networks, [frames], {0: masks[0]}, params))
+        propagate(networks, [frames], {0: masks[0]}, params)
 
 
 def test_a_network_without_a_prior_sees_the_whole_frame_whatever_the_region():
@@ -298,10 +298,30 @@ def test_each_frame_is_reached_once_from_the_nearest_annotation(annotated, lengt
         ({0: np.zeros((40, 64), bool)}, "got an empty one"),
     ],
 )
-def test_annotations_that_cannot_start_are_refused(annotations, message):
+def test_annotations_that_cannot_start_are_refused_when_asked_not_at_the_first_frame(
+    annotations, message
+):
     frames, _ = moving_square()
+    params = PropagationParams()
     with pytest.raises(InputError, match=message):
-        run(frames, annotations)
+        propagate(Follower(), [frames], annotations, params)
+    with pytest.raises(InputError, match=message):
+        segment_video(Follower(), frames, annotations, finetuning=None, propagation=params)
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "message"),
+    [
+        ({"region": 0}, "region: expected above 0, or none, got 0"),
+        ({"dilation_radius": -3}, "dilation_radius: expected at least 0, got -3"),
+        ({"threshold": 7}, "threshold: expected above 0 to below 1, got 7"),
+        ({"region_size": 32}, "region_size: expected a whole number, at least 33, got 32"),
+        ({"region_minimum": float("nan")}, "region_minimum: expected at least 1, or none, got nan"),
+    ],
+)
+def test_nonsense_is_refused_by_the_name_of_its_key(nonsense, message):
+    with pytest.raises(InputError, match=f"^propagation.{message}$"):
+        PropagationParams(**nonsense)
 
 
 def test_a_share_of_the_offline_weights_is_kept_in_the_fine_tuned_ones():
@@ -324,7 +344,7 @@ def test_a_share_of_the_offline_weights_is_kept_in_the_fine_tuned_ones():
 
 
 def test_a_share_of_all_is_no_fine_tuning():
-    with pytest.raises(InputError, match="offline_share: expected at least 0 and below 1, got 1"):
+    with pytest.raises(InputError, match=r"offline_share: expected from 0 to below 1, got 1"):
         FinetuningParams(offline_share=1)
 
 
