@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeAlias
 
 from masktrack_core.decoding import describe
+from masktrack_core.durability import rename
 from masktrack_core.errors import InputError
 
 _Member: TypeAlias = tuple[str, IO[bytes] | None]
@@ -73,7 +74,7 @@ def unpack(
         folder.mkdir()
         for path in paths:
             _unpack_one(path, folder, limits or UnpackLimits())
-        (choose(folder) if choose else folder).rename(into)
+        rename(choose(folder) if choose else folder, into)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return into

@@ -54,8 +54,8 @@ def read_usage(record: Mapping[str, str], *, where: str = "weights") -> Usage:
     """Return how a network is used, from the record in its file.
 
     Where the file says nothing: the paper's propagation, in the region that its offline training
-    showed, if one, and a first-frame training of 200 steps with that optimiser and crop. Raises `InputError` for a record that
-    cannot be read.
+    showed, if one, and a first-frame training of 200 steps with that optimiser and crop. Raises
+    `InputError` for a record that cannot be read.
     """
     try:
         if USAGE not in record:
@@ -88,6 +88,9 @@ def _inferred(rows: Mapping[str, Any]) -> Usage:
     finetuning = FinetuningParams.from_rows(taught)
     crop = finetuning.examples.crop
     # What it is shown at test is what training shows it; a crop without region is one of a frame.
-    seen = {"region_size": crop.size, "region_minimum": crop.region_minimum}
-    propagation = PropagationParams(region=crop.region, **(seen if crop.region else {}))
+    propagation = PropagationParams()
+    if crop.region is not None:
+        propagation = PropagationParams(
+            region=crop.region, region_size=crop.size, region_minimum=crop.region_minimum
+        )
     return Usage(propagation=propagation, finetuning=finetuning)
