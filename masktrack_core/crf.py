@@ -12,6 +12,7 @@ permutohedral lattice approximates the kernels, and tests hold the wiring to the
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,6 +169,13 @@ def _infer(frame: Frame, prob: Prob, region: Box, params: CrfParams) -> NDArray[
     unary = -np.log(np.stack([1 - foreground, foreground])).reshape(2, -1)
     model = densecrf.DenseCRF(width * height, 2)
     model.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
+    if params.iterations:  # the lattices, half of the time, serve the steps only
+        _add_kernels(model, frame, inside, params)
+    marginals = np.array(model.inference(params.iterations), np.float32)
+    return np.asarray(marginals[1].reshape(height, width).clip(0, 1), np.float32)
+
+
+def _add_kernels(model: Any, frame: Frame, inside: tuple[slice, slice], params: CrfParams) -> None:
     rows, columns = np.mgrid[inside].reshape(2, -1).astype(np.float32)
     positions = np.stack([columns, rows])
     colours = frame[inside].reshape(-1, 3).T.astype(np.float32)
@@ -179,8 +187,6 @@ def _infer(frame: Frame, prob: Prob, region: Box, params: CrfParams) -> NDArray[
         near = positions / np.float32(params.bilateral_sxy)
         features = np.ascontiguousarray(np.concatenate([near, alike]))
         model.addPairwiseEnergy(features, compat=params.bilateral_weight)
-    marginals = np.array(model.inference(params.iterations), np.float32)
-    return np.asarray(marginals[1].reshape(height, width).clip(0, 1), np.float32)
 
 
 def _densecrf() -> ModuleType:

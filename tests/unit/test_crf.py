@@ -298,3 +298,27 @@ def test_region_of_two_widths_flips_a_few_pixels_of_a_real_frame():
     whole = refine(frame, prob, params) > 0.5
     region = refine(frame, prob, replace(params, region_margin=45)) > 0.5
     assert (whole != region).mean() < 1e-4
+
+
+def test_without_iterations_no_lattice_is_built_and_the_bytes_are_those_with_them(
+    noise, monkeypatch
+):
+    """The binding's answer after no steps, with both kernels added: what was returned before."""
+    densecrf = pytest.importorskip("pydensecrf.densecrf")
+    frame, prob = noise
+    clipped = np.clip(prob, 1e-5, 1 - 1e-5)
+    unary = -np.log(np.stack([1 - clipped, clipped])).reshape(2, -1)
+    model = densecrf.DenseCRF(prob.size, 2)
+    model.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].reshape(2, -1).astype(np.float32)
+    model.addPairwiseEnergy(np.stack([x, y]), compat=3.0)
+    expected = np.array(model.inference(0), np.float32)[1].reshape(prob.shape)
+
+    class NoKernels(densecrf.DenseCRF):
+        def addPairwiseEnergy(self, *_given, **_named):  # noqa: N802 - the binding's name
+            raise RuntimeError("a lattice was built")
+
+    monkeypatch.setattr(densecrf, "DenseCRF", NoKernels)
+    assert np.array_equal(refine(frame, prob, CrfParams(iterations=0)), expected)
+    with pytest.raises(RuntimeError, match="a lattice was built"):
+        refine(frame, prob, CrfParams(iterations=1))

@@ -274,6 +274,33 @@ def test_the_next_frame_is_read_while_one_is_computed():
     assert len(run(Watched(), {0: masks[0]}, Waiting())) == 4
 
 
+@pytest.mark.parametrize("region", [None, 1.5])
+@pytest.mark.parametrize("backbone", ["slim", "mobilenet_v2"])
+def test_channels_come_last_in_every_convolution_and_change_nothing_but_the_last_digits(
+    backbone, region
+):
+    spec = NetworkSpec(backbone=backbone, head="decoder")
+    network = build_network(spec, generator=torch.Generator().manual_seed(0))
+    frames, masks = moving_square(length=2)
+    frames = frames // 2 + np.random.default_rng(0).integers(0, 99, frames.shape, dtype=np.uint8)
+    params = PropagationParams(region=region, region_size=65)
+    before = predict(copy.deepcopy(network), frames[1], masks[0], params)
+    seen = []
+
+    def look(layer, given, _answer):
+        last = torch.channels_last
+        seen.append((given[0].is_contiguous(memory_format=last), layer.weight))
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(look)
+    after = dict(propagate(network, [frames], {0: masks[0]}, params))[1]
+    assert len(seen) > 10
+    for given, weight in seen[1:]:  # the first sees frame and mask, put together
+        assert given and weight.is_contiguous(memory_format=torch.channels_last)
+    assert after.std() > 0 and np.abs(after - before).max() <= 2e-6
+
+
 @pytest.mark.parametrize(
     ("annotated", "length", "expected"),
     [
