@@ -4,6 +4,9 @@ A drawn object over a textured frame, its truth blurred as probability; or, with
 ``--truth``, a real one. Margins are in widths (``bilateral_sxy``) of each published set; the times
 of a row are ratios within one round, of which the median is printed.
 
+The last line of a set is the whole frame with no iterations: a ratio of what a search chose that
+found no CRF better than none.
+
     python benchmarks/bench_crf.py [--size 240 427] [--rounds 3] [--frame a.jpg --truth a.png]
 """
 
@@ -83,11 +86,15 @@ def main():
     for name, params in PUBLISHED.items():
         seconds, whole, rows = measure(frame, prob, params, options.rounds)
         print(f"{name:22} {'none':>7} {seconds:6.2f}s {0:10} {0:9} {jaccard(whole, truth):6.3f}")
+        none = statistics.median(
+            timed(frame, prob, replace(params, iterations=0))[0] for _ in range(options.rounds)
+        )
         for margin, ratio, region in rows:
             flips = 1e6 * ((region > 0.5) != (whole > 0.5)).mean()
             change = np.abs(region - whole).mean()
             line = f"{flips:10.0f} {change:9.1e} {jaccard(region, truth):6.3f}"
             print(f"{name:22} {margin:6}s {ratio:7.2f} {line}")
+        print(f"{name:22} no steps {none / seconds:6.3f}")
 
 
 if __name__ == "__main__":

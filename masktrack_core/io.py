@@ -30,7 +30,8 @@ _LOSSY = (".jpg", ".jpeg", ".webp")
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name in the same folder; rename it to ``path`` when the block ends well.
 
-    Readers see the old file or the new one, never a part of it, also after a power cut. Missing
+    Readers see the old file or the new one, never a part of it, also after a power cut; when this
+    returns the new one is there for good. Missing
     parent folders are made. When the block raises, nothing is left behind. The temporary name keeps
     the suffix of ``path``, because many writers choose the format by it.
     """
