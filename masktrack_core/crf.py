@@ -9,10 +9,10 @@ with pixel positions p and RGB colours c. pydensecrf does the mean-field inferen
 permutohedral lattice approximates the kernels, and tests hold the wiring to the exact form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,12 +100,15 @@ PUBLISHED: Mapping[str, CrfParams] = MappingProxyType(
 )
 
 
-def refine(frame: Frame, prob: Prob, params: CrfParams) -> Prob:
+def refine(
+    frame: Frame, prob: Prob, params: CrfParams, *, kept: "KeptKernels | None" = None
+) -> Prob:
     """Return the foreground probability after dense-CRF refinement, of the frame's size.
 
     An empty ``prob`` (nowhere ``empty_below``) comes back unchanged. With ``region_margin`` only
     the box around the object is refined, in ignorance of what lies outside; the rest keeps its
-    values. Deterministic. About a second at 480p, and one thread: run frames in processes.
+    values. ``kept`` shares the kernels of refinements of the same frame. Deterministic. About a
+    second at 480p, and one thread: run frames in processes.
     Raises ``InputError`` for unlike sizes, a frame not uint8 RGB, a probability that is NaN or
     outside [0, 1], and where pydensecrf is missing.
     """
@@ -118,7 +121,7 @@ def refine(frame: Frame, prob: Prob, params: CrfParams) -> Prob:
         region = _region(prob, params.region_prob, params.region_margin)
     if region.width and region.height:
         inside = np.s_[region.y : region.y + region.height, region.x : region.x + region.width]
-        refined[inside] = _infer(frame, refined, region, params)
+        refined[inside] = _infer(frame, refined, region, params, kept)
     return refined
 
 
@@ -155,7 +158,9 @@ def _region(prob: Prob, region_prob: float, margin: int) -> Box:
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
-def _infer(frame: Frame, prob: Prob, region: Box, params: CrfParams) -> NDArray[np.float32]:
+def _infer(
+    frame: Frame, prob: Prob, region: Box, params: CrfParams, kept: "KeptKernels | None"
+) -> NDArray[np.float32]:
     """Return the mean-field marginal of the foreground inside ``region``.
 
     Positions are those in the whole frame, hence the general interface instead of DenseCRF2D (equal
@@ -167,26 +172,90 @@ def _infer(frame: Frame, prob: Prob, region: Box, params: CrfParams) -> NDArray[
     inside = np.s_[y : y + height, x : x + width]
     foreground = np.clip(prob[inside], CLIP, 1 - CLIP)
     unary = -np.log(np.stack([1 - foreground, foreground])).reshape(2, -1)
+    unary = np.ascontiguousarray(unary, np.float32)
     model = densecrf.DenseCRF(width * height, 2)
-    model.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
-    if params.iterations:  # the lattices, half of the time, serve the steps only
-        _add_kernels(model, frame, inside, params)
-    marginals = np.array(model.inference(params.iterations), np.float32)
-    return np.asarray(marginals[1].reshape(height, width).clip(0, 1), np.float32)
+    model.setUnaryEnergy(unary)
+    # The lattices, half of the time, serve the steps only.
+    kernels = _kernels(frame, region, params) if params.iterations else []
+    if kept is None:
+        for kernel in kernels:
+            model.addPairwiseEnergy(kernel.features(), compat=kernel.weight)
+        marginals = model.inference(params.iterations)
+    else:
+        marginals = kept.inference(model, unary, kernels, params.iterations)
+    foreground = np.array(marginals, np.float32)[1]
+    return np.asarray(foreground.reshape(height, width).clip(0, 1), np.float32)
 
 
-def _add_kernels(model: Any, frame: Frame, inside: tuple[slice, slice], params: CrfParams) -> None:
+class _Kernel(NamedTuple):
+    """One pairwise term: its weight, and where in a feature space the pixels are."""
+
+    weight: float
+    name: str
+    key: Hashable
+    """What tells its features from others of the same name and frame."""
+    features: Callable[[], NDArray[np.float32]]
+
+
+def _kernels(frame: Frame, region: Box, params: CrfParams) -> list[_Kernel]:
+    inside = np.s_[region.y : region.y + region.height, region.x : region.x + region.width]
     rows, columns = np.mgrid[inside].reshape(2, -1).astype(np.float32)
     positions = np.stack([columns, rows])
-    colours = frame[inside].reshape(-1, 3).T.astype(np.float32)
-    if params.gaussian_weight:
-        near = positions / np.float32(params.gaussian_sxy)
-        model.addPairwiseEnergy(near, compat=params.gaussian_weight)
-    if params.bilateral_weight:
-        alike = colours / np.float32(params.bilateral_srgb)
-        near = positions / np.float32(params.bilateral_sxy)
-        features = np.ascontiguousarray(np.concatenate([near, alike]))
-        model.addPairwiseEnergy(features, compat=params.bilateral_weight)
+
+    def near() -> NDArray[np.float32]:
+        return positions / np.float32(params.gaussian_sxy)
+
+    def alike() -> NDArray[np.float32]:
+        colours = frame[inside].reshape(-1, 3).T.astype(np.float32)
+        places = positions / np.float32(params.bilateral_sxy)
+        features = np.concatenate([places, colours / np.float32(params.bilateral_srgb)])
+        return np.ascontiguousarray(features)
+
+    widths = params.bilateral_sxy, params.bilateral_srgb
+    both = [
+        _Kernel(params.gaussian_weight, "gaussian", (region, params.gaussian_sxy), near),
+        _Kernel(params.bilateral_weight, "bilateral", (region, *widths), alike),
+    ]
+    return [kernel for kernel in both if kernel.weight]
+
+
+class KeptKernels:
+    """The last kernel of either kind of one frame: refinements of it that differ in other than
+    widths share its lattice. The same bytes as without.
+
+    The binding ties a kernel to its weight. So each is alone in a model, with weight 1, whose step
+    leaves the filtered marginals in a scratch matrix; they are weighted and added up here, in the
+    binding's order and precision. For a single refinement that takes longer.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._kept: dict[str, tuple[Hashable, Any]] = {}
+
+    def inference(
+        self, model: Any, unary: NDArray[np.float32], kernels: Sequence[_Kernel], iterations: int
+    ) -> NDArray[np.float32]:
+        """Return the marginals, (2, N), of a model that has the unary energy only."""
+        models = [self._model(kernel, unary.shape[1]) for kernel in kernels]
+        marginals, scratch, _ = model.startInference()
+        given, filtered = model.startInference()[0], model.startInference()[0]
+        for _ in range(iterations):
+            energy = -unary
+            for kernel, alone in zip(kernels, models, strict=True):
+                np.asarray(given)[...] = np.asarray(marginals)
+                alone.stepInference(given, scratch, filtered)
+                energy -= np.float32(kernel.weight) * np.asarray(filtered)
+            model.setUnaryEnergy(np.ascontiguousarray(-energy))
+            model.stepInference(marginals, scratch, filtered)
+        return np.asarray(marginals, np.float32)
+
+    def _model(self, kernel: _Kernel, pixels: int) -> Any:
+        key, model = self._kept.get(kernel.name, (None, None))
+        if key != kernel.key:
+            model = _densecrf().DenseCRF(pixels, 2)
+            model.addPairwiseEnergy(kernel.features(), compat=1.0)
+            self._kept[kernel.name] = kernel.key, model
+        return model
 
 
 def _densecrf() -> ModuleType:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from masktrack_core.crf import CrfParams
+from masktrack_core.arrays import Prob
+from masktrack_core.crf import CrfParams, KeptKernels
 from masktrack_core.errors import InputError
 from masktrack_core.metrics import region_similarity
 from masktrack_core.ranges import BETWEEN_0_AND_1, COUNT, check_fields
@@ -69,10 +70,20 @@ class _Trial:
         tracked, t = self.objects[task[0]], task[1]
         truth = tracked.video.truth(t)
         assert truth is not None
-        probs = [tracked.prob(t), *(tracked.refined(t, params) for params in self.candidates)]
-        return np.array(
-            [region_similarity(prob[None] > self.threshold, truth[None])[0] for prob in probs]
-        )
+
+        def score(prob: Prob) -> float:
+            return float(region_similarity(prob[None] > self.threshold, truth[None])[0])
+
+        # Neighbours share their kernels: what costs most to make changes slowest.
+        kept, scores = KeptKernels(), np.empty(1 + len(self.candidates))
+        scores[0] = score(tracked.prob(t))
+        for place in sorted(range(len(self.candidates)), key=self._widths):
+            scores[1 + place] = score(tracked.refined(t, self.candidates[place], kept=kept))
+        return scores
+
+    def _widths(self, place: int) -> tuple[float, ...]:
+        params = self.candidates[place]
+        return params.bilateral_sxy, params.bilateral_srgb, params.gaussian_sxy
 
 
 def search_crf(
