@@ -4,6 +4,7 @@ A drawn object over a textured frame, its truth blurred as probability; or, with
 ``--truth``, a real one. Margins are in widths (``bilateral_sxy``) of each published set; the times
 of a row are ratios within one round, of which the median is printed.
 
+With ``--trials`` instead: twelve trials of a search, six a pair of widths, whose lattices are kept.
 The last line of a set is the whole frame with no iterations: a ratio of what a search chose that
 found no CRF better than none.
 
@@ -20,7 +21,8 @@ import cv2
 import numpy as np
 from bench_flow import read, texture
 
-from masktrack_core.crf import PUBLISHED, refine
+from masktrack_core.crf import PUBLISHED, CrfParams, KeptKernels, refine
+from masktrack_core.crf_search import SearchParams
 from masktrack_core.seeds import numpy_rng
 
 MARGINS = (0.5, 1, 2, 3)
@@ -64,9 +66,25 @@ def measure(frame, prob, params, rounds):
     return statistics.median(seconds), whole, rows
 
 
+def trials(frame, prob):
+    """Print CPU seconds of twelve trials that build every lattice, and of twelve that keep them."""
+    grid = {"bilateral_sxy": [12, 24], "bilateral_weight": [1, 2, 4], "gaussian_weight": [1, 3]}
+    candidates = SearchParams(start=CrfParams(bilateral_srgb=6), grid=grid).candidates()
+    answers, seconds = [], []
+    for kept in (None, KeptKernels()):
+        start = time.process_time()
+        answers.append([refine(frame, prob, params, kept=kept) for params in candidates])
+        seconds.append(time.process_time() - start)
+    same = all(np.array_equal(a, b) for a, b in zip(*answers, strict=True))
+    alone, shared = (value / len(candidates) for value in seconds)
+    line = f"a trial: {alone:.2f} s, with kept kernels {shared:.2f} s, ratio {shared / alone:.2f}"
+    print(f"{line}; the same bytes: {same}")
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, nargs=2, default=(240, 427), help="height, width")
+    parser.add_argument("--trials", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--blur", type=float, default=3.0, help="px, of the truth")
     parser.add_argument("--frame", type=Path)
@@ -81,6 +99,9 @@ def main():
     if options.frame and options.truth:
         frame, truth = real(options.frame, options.truth, size)
     prob = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), options.blur).clip(0, 1)
+    if options.trials:
+        trials(frame, prob)
+        return
     print(f"{size[0]}x{size[1]}, J of the blurred truth {jaccard(prob, truth):.3f}")
     print(f"{'set':22} {'margin':>7} {'time':>7} {'flips ppm':>10} {'mean |d|':>9} {'J':>6}")
     for name, params in PUBLISHED.items():
