@@ -21,7 +21,8 @@ import cv2
 import numpy as np
 from bench_flow import read, texture
 
-from masktrack_core.crf import PUBLISHED, CrfParams, KeptKernels, refine
+from masktrack_core.crf import PUBLISHED, CrfParams, refine
+from masktrack_core.crf_kernels import KeptKernels
 from masktrack_core.crf_search import SearchParams
 from masktrack_core.seeds import numpy_rng
 

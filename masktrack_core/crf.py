@@ -9,15 +9,15 @@ with pixel positions p and RGB colours c. pydensecrf does the mean-field inferen
 permutohedral lattice approximates the kernels, and tests hold the wiring to the exact form.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType, ModuleType
-from typing import Any, NamedTuple
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masktrack_core.arrays import Box, Frame, Prob
+from masktrack_core.crf_kernels import KeptKernels, Kernel, load_densecrf
 from masktrack_core.errors import InputError
 from masktrack_core.ranges import (
     COUNT_FROM_0,
@@ -100,9 +100,7 @@ PUBLISHED: Mapping[str, CrfParams] = MappingProxyType(
 )
 
 
-def refine(
-    frame: Frame, prob: Prob, params: CrfParams, *, kept: "KeptKernels | None" = None
-) -> Prob:
+def refine(frame: Frame, prob: Prob, params: CrfParams, *, kept: KeptKernels | None = None) -> Prob:
     """Return the foreground probability after dense-CRF refinement, of the frame's size.
 
     An empty ``prob`` (nowhere ``empty_below``) comes back unchanged. With ``region_margin`` only
@@ -159,7 +157,7 @@ def _region(prob: Prob, region_prob: float, margin: int) -> Box:
 
 
 def _infer(
-    frame: Frame, prob: Prob, region: Box, params: CrfParams, kept: "KeptKernels | None"
+    frame: Frame, prob: Prob, region: Box, params: CrfParams, kept: KeptKernels | None
 ) -> NDArray[np.float32]:
     """Return the mean-field marginal of the foreground inside ``region``.
 
@@ -167,7 +165,7 @@ def _infer(
     to the bit on whole frames): with coordinates from the region's corner the lattice falls
     elsewhere, and that alone flips ten times more pixels than the missing surroundings.
     """
-    densecrf = _densecrf()
+    densecrf = load_densecrf()
     x, y, width, height = region
     inside = np.s_[y : y + height, x : x + width]
     foreground = np.clip(prob[inside], CLIP, 1 - CLIP)
@@ -187,17 +185,7 @@ def _infer(
     return np.asarray(foreground.reshape(height, width).clip(0, 1), np.float32)
 
 
-class _Kernel(NamedTuple):
-    """One pairwise term: its weight, and where in a feature space the pixels are."""
-
-    weight: float
-    name: str
-    key: Hashable
-    """What tells its features from others of the same name and frame."""
-    features: Callable[[], NDArray[np.float32]]
-
-
-def _kernels(frame: Frame, region: Box, params: CrfParams) -> list[_Kernel]:
+def _kernels(frame: Frame, region: Box, params: CrfParams) -> list[Kernel]:
     inside = np.s_[region.y : region.y + region.height, region.x : region.x + region.width]
     rows, columns = np.mgrid[inside].reshape(2, -1).astype(np.float32)
     positions = np.stack([columns, rows])
@@ -213,57 +201,7 @@ def _kernels(frame: Frame, region: Box, params: CrfParams) -> list[_Kernel]:
 
     widths = params.bilateral_sxy, params.bilateral_srgb
     both = [
-        _Kernel(params.gaussian_weight, "gaussian", (region, params.gaussian_sxy), near),
-        _Kernel(params.bilateral_weight, "bilateral", (region, *widths), alike),
+        Kernel(params.gaussian_weight, "gaussian", (region, params.gaussian_sxy), near),
+        Kernel(params.bilateral_weight, "bilateral", (region, *widths), alike),
     ]
     return [kernel for kernel in both if kernel.weight]
-
-
-class KeptKernels:
-    """The last kernel of either kind of one frame: refinements of it that differ in other than
-    widths share its lattice. The same bytes as without.
-
-    The binding ties a kernel to its weight. So each is alone in a model, with weight 1, whose step
-    leaves the filtered marginals in a scratch matrix; they are weighted and added up here, in the
-    binding's order and precision. For a single refinement that takes longer.
-    """
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._kept: dict[str, tuple[Hashable, Any]] = {}
-
-    def inference(
-        self, model: Any, unary: NDArray[np.float32], kernels: Sequence[_Kernel], iterations: int
-    ) -> NDArray[np.float32]:
-        """Return the marginals, (2, N), of a model that has the unary energy only."""
-        models = [self._model(kernel, unary.shape[1]) for kernel in kernels]
-        marginals, scratch, _ = model.startInference()
-        given, filtered = model.startInference()[0], model.startInference()[0]
-        for _ in range(iterations):
-            energy = -unary
-            for kernel, alone in zip(kernels, models, strict=True):
-                np.asarray(given)[...] = np.asarray(marginals)
-                alone.stepInference(given, scratch, filtered)
-                energy -= np.float32(kernel.weight) * np.asarray(filtered)
-            model.setUnaryEnergy(np.ascontiguousarray(-energy))
-            model.stepInference(marginals, scratch, filtered)
-        return np.asarray(marginals, np.float32)
-
-    def _model(self, kernel: _Kernel, pixels: int) -> Any:
-        key, model = self._kept.get(kernel.name, (None, None))
-        if key != kernel.key:
-            model = _densecrf().DenseCRF(pixels, 2)
-            model.addPairwiseEnergy(kernel.features(), compat=1.0)
-            self._kept[kernel.name] = kernel.key, model
-        return model
-
-
-def _densecrf() -> ModuleType:
-    try:
-        from pydensecrf import densecrf
-    except ImportError as error:
-        raise InputError(
-            "crf: refinement needs the package pydensecrf, which does not import here; install "
-            "pydensecrf2==1.1 (same import name, needs g++), or choose a variant without crf"
-        ) from error
-    return densecrf  # type: ignore[no-any-return]

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from masktrack_core.arrays import Prob
-from masktrack_core.crf import CrfParams, KeptKernels
+from masktrack_core.crf import CrfParams
+from masktrack_core.crf_kernels import KeptKernels
 from masktrack_core.errors import InputError
 from masktrack_core.metrics import region_similarity
 from masktrack_core.ranges import BETWEEN_0_AND_1, COUNT, check_fields

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from masktrack_core.arrays import Flow, Frame
 from masktrack_core.errors import InputError
-from masktrack_core.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range, check_fields
+from masktrack_core.ranges import COUNT, NOT_NEGATIVE, PERCENT, POSITIVE, check_fields
 
 SMALLEST = 16  # px: dense inverse search raises below 12
 FEWEST_MATCHES, MOST_MATCHES = 4, 32_766  # OpenCV's interpolator counts them in 16 bits
@@ -51,15 +51,9 @@ class FlowParams:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` for an unknown name or a number without meaning."""
-        check_fields(
-            "flow",
-            self,
-            method=("dis", "epic", "farneback", "raft_small"),
-            preset=tuple(_PRESETS),
-            match_step=COUNT,
-            match_error=NOT_NEGATIVE,
-            iterations=COUNT,
-        )
+        numbers = {"match_step": COUNT, "match_error": NOT_NEGATIVE, "iterations": COUNT}
+        methods = (*_METHODS, "raft_small")
+        check_fields("flow", self, method=methods, preset=tuple(_PRESETS), **numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +81,9 @@ class FlowImageParams:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` for an unknown scale or one that cannot divide."""
-        check_fields(
-            "flow image",
-            self,
-            scale=("per_frame_max", "per_frame_percentile", "fixed"),
-            percentile=Range(0, 100, above_low=True),
-            full_scale=POSITIVE,
-            smallest_scale=POSITIVE,
-        )
+        numbers = {"full_scale": POSITIVE, "smallest_scale": POSITIVE, "percentile": PERCENT}
+        scales = "per_frame_max", "per_frame_percentile", "fixed"
+        check_fields("flow image", self, scale=scales, **numbers)
 
 
 def dense_flow(
@@ -110,9 +99,7 @@ def dense_flow(
     _check_frames(frame, next_frame)
     if params.method == "raft_small":
         if model is None:
-            raise InputError(
-                "model: 'raft_small' needs its network, got None; pass load_raft(weights)"
-            )
+            raise InputError("model: 'raft_small' needs its network; pass load_raft(weights)")
         return model.estimate(frame, next_frame, iterations=params.iterations)
     return _METHODS[params.method](frame, next_frame, params)
 

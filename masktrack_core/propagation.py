@@ -11,21 +11,13 @@ import cv2
 import numpy as np
 import torch
 
+from masktrack_core import ranges
 from masktrack_core.arrays import Frame, Mask, Prob, Size
 from masktrack_core.deform import as_prior
 from masktrack_core.errors import InputError
 from masktrack_core.masks import canonical, check_mask, dilate
 from masktrack_core.network import MaskTrackNet, foreground
 from masktrack_core.network_spec import SIDE
-from masktrack_core.ranges import (
-    BETWEEN_0_AND_1,
-    NOT_NEGATIVE,
-    POSITIVE,
-    SHARE,
-    Range,
-    check_fields,
-    optional,
-)
 from masktrack_core.regions import crop_frame, crop_mask, paste_prob, prior_window
 
 _log = logging.getLogger(__name__)
@@ -56,15 +48,15 @@ class PropagationParams:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning with ``InputError``."""
-        check_fields(
+        ranges.check_fields(
             "propagation",
             self,
-            dilation_radius=NOT_NEGATIVE,
-            threshold=BETWEEN_0_AND_1,
-            region=optional(POSITIVE),
+            dilation_radius=ranges.NOT_NEGATIVE,
+            threshold=ranges.BETWEEN_0_AND_1,
+            region=ranges.optional(ranges.POSITIVE),
             region_size=SIDE,
-            region_minimum=optional(Range(1)),
-            flow_weight=SHARE,
+            region_minimum=ranges.optional(ranges.Range(1)),
+            flow_weight=ranges.SHARE,
         )
 
 

@@ -51,6 +51,7 @@ NOT_NEGATIVE = Range(0)
 COUNT = Range(1, whole=True)
 COUNT_FROM_0 = Range(0, whole=True)
 SHARE = Range(0, 1)
+PERCENT = Range(0, 100, above_low=True)
 FRACTION = Range(0, 1, below_high=True)
 BETWEEN_0_AND_1 = Range(0, 1, above_low=True, below_high=True)
 

@@ -11,7 +11,8 @@ import cv2
 
 from masktrack_core.archives import mean_prob
 from masktrack_core.arrays import Frame, Prob
-from masktrack_core.crf import CrfParams, KeptKernels, refine
+from masktrack_core.crf import CrfParams, refine
+from masktrack_core.crf_kernels import KeptKernels
 from masktrack_core.videos import Video
 
 Task = TypeVar("Task")

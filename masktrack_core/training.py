@@ -23,7 +23,6 @@ from masktrack_core.optimisers import (
     segmentation_loss,
     set_learning_rate,
 )
-from masktrack_core.ranges import COUNT_FROM_0, NOT_NEGATIVE, check_fields
 from masktrack_core.seeds import torch_scope, torch_seed
 from masktrack_core.training_state import (
     State,
@@ -64,10 +63,6 @@ class RunParams:
     """Processes that make examples; 0 makes them between the steps."""
     progress: str | None = None
     """Words before the progress bar on the standard error; None for no bar."""
-
-    def __post_init__(self) -> None:
-        """Refuse what has no meaning with ``InputError``."""
-        check_fields("run", self, save_every_s=NOT_NEGATIVE, workers=COUNT_FROM_0)
 
 
 class TrainingInterruptedError(RuntimeError):

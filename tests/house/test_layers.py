@@ -15,7 +15,7 @@ LAYERS = {
     "ground": ("arrays", "durability", "errors", "ranges", "seeds", "tables"),
     "arrays": (
         "masks", "contours", "temporal", "metrics", "warp", "regions", "deform", "augment", "flow",
-        "crf", "oracles", "references", "recipes", "figure_recipes", "network_spec",
+        "crf_kernels", "crf", "oracles", "references", "recipes", "figure_recipes", "network_spec",
     ),
     "torch": (
         "layers", "backbones", "heads", "network", "checkpoints", "tensor_files", "weights", "raft",

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from real_data import real_data
 
-from masktrack_core import crf
 from masktrack_core.archives import frame_key
 from masktrack_core.crf import PUBLISHED, CrfParams, refine
+from masktrack_core.crf_kernels import KeptKernels
 from masktrack_core.crf_search import SearchParams, search_crf
 from masktrack_core.errors import InputError
 from masktrack_core.metrics import region_similarity
@@ -338,7 +338,7 @@ def test_without_iterations_no_lattice_is_built_and_the_bytes_are_those_with_the
 
 def test_kept_kernels_give_the_same_bytes_whatever_was_refined_before(noise):
     frame, prob = noise
-    kept = crf.KeptKernels()
+    kept = KeptKernels()
     base = CrfParams(bilateral_sxy=5, bilateral_srgb=40, iterations=3)
     changes = [
         {},
