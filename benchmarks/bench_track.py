@@ -2,17 +2,21 @@
 
     python benchmarks/bench_track.py                       # 200 and 2000 frames of 64 × 96
     python benchmarks/bench_track.py --size 480 854 --frames 20 60
+    python benchmarks/bench_track.py --layouts 5           # channels last beside channels first
 
 Each video is tracked in a process of its own, from JPEG files to the archive of probabilities as
 rule `track` does it; the frames are links to a few files. Prints the peak of resident memory and
 its growth a frame (one frame's picture and probabilities together are 7 bytes a pixel), the
-seconds that reading, computing and writing take alone, and those of all together.
+seconds that reading, computing and writing take alone, and those of all together. With
+``--layouts`` instead: CPU seconds of a frame with the weights in either order, medians of so many
+rounds in turn, and the largest difference of a probability.
 """
 
 import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -97,13 +101,47 @@ def separately(network, video: FrameFolder, mask: np.ndarray, folder: Path) -> d
     return dict(zip(names, np.diff(times) * len(video) / len(few), strict=True))
 
 
+def layouts(rounds: int) -> None:
+    """Print what a frame takes with channels first and last, of three networks."""
+    torch.set_num_threads(1)
+    frame = numpy_rng(1, "frame", 0).integers(0, 256, (480, 854, 3), dtype=np.uint8)
+    mask = first_mask(Size(480, 854))[0]
+    mobile = NetworkSpec(backbone="mobilenet_v2", head="decoder")
+    region = PropagationParams(region=1.5, region_size=321)
+    cases = {
+        "MobileNetV2, 480 x 854": (mobile, PropagationParams()),
+        "MobileNetV2, region 321": (mobile, region),
+        "VGG16-ASPP, 480 x 854": (NetworkSpec(), PropagationParams()),
+    }
+    for name, (spec, params) in cases.items():
+        network = build_network(spec, generator=torch_generator(1))
+        seconds: dict[torch.memory_format, list[float]] = {}
+        probs = {}
+        for turn in range(rounds + 1):  # the first is not counted
+            for order in (torch.contiguous_format, torch.channels_last):
+                network.to(memory_format=order)
+                start = time.process_time()
+                probs[order] = predict(network, frame, mask, params)
+                if turn:
+                    seconds.setdefault(order, []).append(time.process_time() - start)
+        first, last = (statistics.median(seconds[order]) for order in seconds)
+        ratio = statistics.median(b / a for a, b in zip(*seconds.values(), strict=True))
+        before, after = probs.values()
+        line = f"{name:24} {first:.3f} s to {last:.3f} s, ratio {ratio:.2f}"
+        sys.stdout.write(f"{line}, difference {np.abs(after - before).max():.1e}\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, nargs="+", default=(200, 2000))
     parser.add_argument("--size", type=int, nargs=2, default=(64, 96), metavar=("H", "W"))
     parser.add_argument("--network", default="slim", choices=("slim", "copy"))
+    parser.add_argument("--layouts", type=int, metavar="ROUNDS", help="compare orders of channels")
     parser.add_argument("--child", action="store_true", help="measure in this process")
     asked = parser.parse_args()
+    if asked.layouts:
+        layouts(asked.layouts)
+        return
     if asked.child:
         sys.stdout.write(json.dumps(child(asked.frames[0], Size(*asked.size), asked.network)))
         return

@@ -23,7 +23,7 @@ rule refine:
         **needs("refine"),
     params:
         code=code("refine"),
-        threshold=lambda wildcards: config["variants"][wildcards.variant]["threshold"],
+        threshold=lambda wildcards: experiment.threshold(wildcards.variant),
         rows=parts("variants", "variant", crf="crfs"),
     script:
         "../workflow_scripts/refine.py"
@@ -47,7 +47,7 @@ rule crf_search:
     params:
         code=code("crf_search"),
         objects=lambda wildcards: experiment.development_objects(wildcards.dataset),
-        threshold=lambda wildcards: config["variants"][wildcards.variant]["threshold"],
+        threshold=lambda wildcards: experiment.threshold(wildcards.variant),
         search=search_row,
     script:
         "../workflow_scripts/crf_search.py"

@@ -21,7 +21,7 @@ rule segment:
         "../envs/masktrack.yaml"
     params:
         code=code("segment"),
-        threshold=lambda wildcards: config["variants"][wildcards.variant]["threshold"],
+        threshold=lambda wildcards: experiment.threshold(wildcards.variant),
     script:
         "../workflow_scripts/segment.py"
 

@@ -15,6 +15,7 @@ from masktrack_core.datasets.sources import (
     set_root,
     source,
 )
+from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRecipe, read_ablations
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.recipes import Recipes, read_recipes
@@ -51,7 +52,11 @@ class Experiment:
         objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
         ablations = read_ablations(config)
         _check_pages(config)
-        return cls(config=config, recipes=recipes, objects=objects, ablations=ablations)
+        experiment = cls(config=config, recipes=recipes, objects=objects, ablations=ablations)
+        for name, variant in recipes.variants.items():
+            if variant.trackers:
+                experiment.threshold(name)
+        return experiment
 
     def wildcards(self) -> dict[str, str]:
         """Return the pattern of every wildcard that names a row."""
@@ -110,6 +115,24 @@ class Experiment:
         """Return (sequence, object) of the sequences that parameters may be chosen on."""
         chosen = self.config["datasets"][dataset]["development"]
         return tuple(entry for entry in self.objects[dataset] if entry[0] in chosen)
+
+    def threshold(self, variant: str) -> float:
+        """Return the probability above which a pixel belongs to a variant's masks.
+
+        Where its row says nothing, that of the propagation of its trackers, so that the masks are
+        those that guided. Raises ``InputError`` where its trackers have unlike ones.
+        """
+        recipe = self.recipes.variants[variant]
+        if recipe.threshold is not None:
+            return recipe.threshold
+        rows = [self.recipes.trackers[tracker].propagation for tracker in recipe.trackers]
+        guiding = {float(self.config["propagations"][row]["threshold"]) for row in rows}
+        if len(guiding) > 1:
+            raise InputError(
+                f"variants.{variant}.threshold: expected trackers of one threshold, got "
+                f"{sorted(guiding)} of propagations {rows}; give the variant a threshold"
+            )
+        return guiding.pop()
 
     def trained_on(self, network: str) -> str:
         """Return what a network is trained on, in words for those who are handed it."""

@@ -110,7 +110,8 @@ class VariantRecipe(_Recipe):
     oracle: str | None = None
     #: folder, zip, addresses of one, or a row of archives
     masks: str | tuple[str, ...] | None = None
-    threshold: float = 0.5
+    #: None: that of the propagation of its trackers
+    threshold: float | None = None
     crf: str | None = None
     crf_search: str | None = None
 

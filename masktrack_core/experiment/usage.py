@@ -53,9 +53,9 @@ def exported_record(record: Mapping[str, str], usage: str) -> dict[str, str]:
 def read_usage(record: Mapping[str, str], *, where: str = "weights") -> Usage:
     """Return how a network is used, from the record in its file.
 
-    Where the file says nothing: the paper's propagation, and a first-frame training of 200 steps
-    with the optimiser and the crop of its offline training. Raises `InputError` for a record that
-    cannot be read.
+    Where the file says nothing: the paper's propagation, in the region that its offline training
+    showed, if one, and a first-frame training of 200 steps with that optimiser and crop. Raises
+    `InputError` for a record that cannot be read.
     """
     try:
         if USAGE not in record:
@@ -85,7 +85,12 @@ def _inferred(rows: Mapping[str, Any]) -> Usage:
     schedule = dict(rows.get("schedule") or {}) | {"iterations": 200, "warmup": 0, "ema": None}
     taught = {"schedule": schedule, "crop": rows.get("crop") or {}}
     taught |= {"augmentation": {}, "deformation": {}}
-    return Usage(
-        propagation=PropagationParams(),
-        finetuning=FinetuningParams.from_rows(taught),
-    )
+    finetuning = FinetuningParams.from_rows(taught)
+    crop = finetuning.examples.crop
+    # What it is shown at test is what training shows it; a crop without region is one of a frame.
+    propagation = PropagationParams()
+    if crop.region is not None:
+        propagation = PropagationParams(
+            region=crop.region, region_size=crop.size, region_minimum=crop.region_minimum
+        )
+    return Usage(propagation=propagation, finetuning=finetuning)

@@ -19,8 +19,10 @@ from PIL import Image
 from masktrack_core.arrays import Frame, Labels, Mask
 from masktrack_core.errors import InputError
 from masktrack_core.files.decoding import describe, read_picture
+from masktrack_core.files.durability import rename, sync_folder
 from masktrack_core.tables import Schema, format_table, parse_table, sealed, unsealed
 
+_PARTIAL = ".partial-"
 _LOSSY = (".jpg", ".jpeg", ".webp")
 
 
@@ -28,18 +30,22 @@ _LOSSY = (".jpg", ".jpeg", ".webp")
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name in the same folder; rename it to ``path`` when the block ends well.
 
-    Readers see the old file or the new one, never a part of it, also after a power cut. Missing
+    Readers see the old file or the new one, never a part of it, also after a power cut; when this
+    returns the new one is there for good. Missing
     parent folders are made. When the block raises, nothing is left behind. The temporary name keeps
     the suffix of ``path``, because many writers choose the format by it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".partial-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        temporary.replace(path)
+        if any(part.startswith(_PARTIAL) for part in path.parent.parts):
+            temporary.replace(path)  # its folder is synced once, when it gets its own name
+        else:
+            rename(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -52,13 +58,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".partial-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+    temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
     temporary.mkdir()
     try:
         yield temporary
         if path.exists():
             shutil.rmtree(path)
-        temporary.replace(path)
+        for folder, _, _ in os.walk(temporary):
+            sync_folder(Path(folder))
+        rename(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

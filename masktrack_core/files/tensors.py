@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from masktrack_core.errors import InputError
+from masktrack_core.files.durability import rename
 
 #: What damaged files raise; found by damaging files at random.
 DAMAGE = (
@@ -54,7 +55,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         with Path(name).open("rb+") as written:
             os.fsync(written.fileno())  # a training's state is deleted once its network is there
         Path(name).chmod(0o644)
-        Path(name).replace(path)
+        rename(Path(name), path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

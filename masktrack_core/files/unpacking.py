@@ -15,6 +15,7 @@ from typing import IO, TypeAlias
 
 from masktrack_core.errors import InputError
 from masktrack_core.files.decoding import describe
+from masktrack_core.files.durability import rename
 
 _Member: TypeAlias = tuple[str, IO[bytes] | None]
 """Name and contents of one member; None for a folder."""
@@ -73,7 +74,7 @@ def unpack(
         folder.mkdir()
         for path in paths:
             _unpack_one(path, folder, limits or UnpackLimits())
-        (choose(folder) if choose else folder).rename(into)
+        rename(choose(folder) if choose else folder, into)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return into

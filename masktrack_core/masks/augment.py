@@ -1,5 +1,6 @@
 """Augmentation of an annotated frame: mirror, turn and scale, frame and mask together (§3.2)."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from masktrack_core.arrays import Frame
 from masktrack_core.errors import InputError
+from masktrack_core.ranges import FRACTION, Range, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +32,12 @@ class AugmentationParams:
     def __post_init__(self) -> None:
         """Refuse what has no meaning with ``InputError``."""
         low, high = self.scale
-        if not 0 < low <= high:
+        if not 0 < low <= high < math.inf:
             raise InputError(
                 f"augmentation.scale: expected 0 < smallest <= largest, got {self.scale}; "
                 "(1, 1) switches it off"
             )
-        if not self.rotation_deg >= 0 or not 0 <= self.colour < 1:
-            raise InputError(
-                f"augmentation: expected rotation_deg from 0 and colour from 0 to below 1, got "
-                f"{self.rotation_deg} and {self.colour}; 0 switches each off"
-            )
+        check_fields("augmentation", self, rotation_deg=Range(0, 180), colour=FRACTION)
 
 
 @dataclass(frozen=True, kw_only=True)

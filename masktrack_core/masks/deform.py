@@ -25,6 +25,7 @@ from masktrack_core.masks.warp import (
     transform_points,
     warp_mask,
 )
+from masktrack_core.ranges import COUNT_FROM_0, FRACTION, NOT_NEGATIVE, check_fields
 
 PriorKind: TypeAlias = Literal["mask", "box", "none"]
 """What the fourth input channel shows of the previous mask (Table 1, "Mask input channel")."""
@@ -49,14 +50,17 @@ class DeformationParams:
     """Radius of the coarsening disk, pixels of the frame; 0 for no coarsening."""
 
     def __post_init__(self) -> None:
-        """Refuse amounts below 0 and a scale of 1 or more with ``InputError``."""
-        for name in ("scale", "shift", "control_points", "margin", "smoothing", "dilation_radius"):
-            value = getattr(self, name)
-            if not value >= 0 or (name == "scale" and value >= 1):
-                raise InputError(
-                    f"deformation.{name}: expected a number from 0"
-                    f"{' to below 1' if name == 'scale' else ''}, got {value}; 0 switches it off"
-                )
+        """Refuse what has no meaning with ``InputError``; 0 switches each amount off."""
+        check_fields(
+            "deformation",
+            self,
+            scale=FRACTION,
+            shift=FRACTION,
+            control_points=COUNT_FROM_0,
+            margin=FRACTION,
+            smoothing=NOT_NEGATIVE,
+            dilation_radius=NOT_NEGATIVE,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

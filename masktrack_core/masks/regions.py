@@ -13,6 +13,7 @@ import numpy as np
 from masktrack_core.arrays import Box, Frame, Mask, Prob, Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks.augment import Augmentation
+from masktrack_core.masks.elementary import bounding_box
 from masktrack_core.masks.warp import (
     MEAN_COLOUR,
     Matrix,
@@ -22,6 +23,14 @@ from masktrack_core.masks.warp import (
     similarity,
     warp_mask,
 )
+from masktrack_core.ranges import POSITIVE, Range, check_fields, optional
+
+SMALLEST = 33
+"""Smallest height and width that a network sees, pixels: two cells of the coarsest stride, 16,
+beside the first."""
+
+SIDE = Range(SMALLEST, whole=True)
+"""Sides of a square that a network can be shown, pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +42,19 @@ class CropParams:
     region: float | None = None
     """Ours: side of the region around the previous mask, as a multiple of the longer side of its
     box, resized to ``size``. None: a random crop of the frame at its own scale (DeepLabv2)."""
-    region_minimum: float = 160.0
-    """Smallest side of that region, pixels of the frame."""
+    region_minimum: float | None = None
+    """Smallest side of that region, pixels of the frame. None: half of ``size``, so that nothing is
+    enlarged more than twofold."""
 
     def __post_init__(self) -> None:
-        """Refuse sizes of nothing with ``InputError``."""
-        if self.size < 1 or not (self.region is None or self.region > 0):
-            raise InputError(
-                f"crop: expected size of at least 1 px and region above 0 or none, got "
-                f"{self.size} and {self.region}; the paper's are 321 and none"
-            )
+        """Refuse what has no meaning with ``InputError``."""
+        check_fields(
+            "crop",
+            self,
+            size=SIDE,
+            region=optional(POSITIVE),
+            region_minimum=optional(Range(1)),
+        )
 
 
 class Window(NamedTuple):
@@ -76,6 +88,23 @@ def region_window(box: Box, frame_size: Size, *, factor: float, minimum: float) 
     return Window(x, y, float(side))
 
 
+def prior_window(
+    prior: Mask, *, size: int, factor: float, minimum: float | None, scale: float = 1.0
+) -> Window | None:
+    """Return the region around what a network is shown of the mask before; None if that is empty.
+
+    The one road from that mask to a region: training and propagation take it, so that an object
+    is as large in one as in the other where ``factor / size`` is the same. ``size``: pixels that
+    the region is resized to; ``minimum`` None is half of it. ``scale`` enlarges what is shown.
+    """
+    box = bounding_box(prior)
+    if box is None:
+        return None
+    smallest = size / 2 if minimum is None else minimum
+    frame_size = Size(*prior.shape)
+    return region_window(box, frame_size, factor=factor / scale, minimum=smallest / scale)
+
+
 def random_window(box: Box, frame_size: Size, *, side: float, rng: np.random.Generator) -> Window:
     """Return a random window that holds the box, or lies in it where the box is larger.
 
@@ -90,8 +119,8 @@ def random_window(box: Box, frame_size: Size, *, side: float, rng: np.random.Gen
 
 
 def sample_view(
-    box: Box | None,
-    frame_size: Size,
+    mask: Mask,
+    prior: Mask,
     crop: CropParams,
     augmentation: Augmentation,
     *,
@@ -99,17 +128,22 @@ def sample_view(
 ) -> Matrix:
     """Return a random crop that shows the object, as the affine change from crop to frame.
 
-    Region or random crop as ``crop`` says, mirrored, turned about the centre of the object's
-    ``box`` and scaled as ``augmentation`` says. Without an object the crop falls anywhere.
+    A region is around ``prior``, what is known at test; a random crop shows ``mask``, the truth.
+    It is mirrored, turned about the centre of that one's box and scaled as ``augmentation`` says.
+    Without an object the crop falls anywhere.
     """
-    if box is None:
-        x, y = rng.integers(frame_size.width), rng.integers(frame_size.height)
-        box = Box(int(x), int(y), 1, 1)
-    scale = augmentation.scale
+    scale, frame_size = augmentation.scale, Size(*mask.shape)
+    window = None
     if crop.region is not None:
-        factor, minimum = crop.region / scale, crop.region_minimum / scale
-        window = region_window(box, frame_size, factor=factor, minimum=minimum)
-    else:
+        window = prior_window(
+            prior,
+            size=crop.size,
+            factor=crop.region,
+            minimum=crop.region_minimum,
+            scale=scale,
+        )
+    box = bounding_box(mask if window is None else prior) or _anywhere(frame_size, rng=rng)
+    if window is None:
         turned = _turned_box(box, augmentation.angle_deg)
         window = random_window(turned, frame_size, side=crop.size / scale, rng=rng)
     middle = (crop.size - 1) / 2
@@ -182,6 +216,12 @@ def paste_prob(prob: Prob, window: Window, frame_size: Size) -> Prob:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return whole
+
+
+def _anywhere(frame_size: Size, *, rng: np.random.Generator) -> Box:
+    """Return a random pixel."""
+    x, y = rng.integers(frame_size.width), rng.integers(frame_size.height)
+    return Box(int(x), int(y), 1, 1)
 
 
 def _clamp(value: float, ends: tuple[float, float]) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from masktrack_core.arrays import Flow, Frame
 from masktrack_core.errors import InputError
+from masktrack_core.ranges import COUNT, NOT_NEGATIVE, PERCENT, POSITIVE, check_fields
 
 SMALLEST = 16  # px: dense inverse search raises below 12
 FEWEST_MATCHES, MOST_MATCHES = 4, 32_766  # OpenCV's interpolator counts them in 16 bits
@@ -48,6 +49,12 @@ class FlowParams:
     #: Refinements of the flow (12 in training: Teed and Deng, ECCV 2020): ``raft_small``.
     iterations: int = 12
 
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` for an unknown name or a number without meaning."""
+        numbers = {"match_step": COUNT, "match_error": NOT_NEGATIVE, "iterations": COUNT}
+        methods = (*_METHODS, "raft_small")
+        check_fields("flow", self, method=methods, preset=tuple(_PRESETS), **numbers)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FlowImageParams:
@@ -73,9 +80,10 @@ class FlowImageParams:
     smallest_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        """Raise ``InputError`` for a scale that cannot divide."""
-        if not (0 < self.percentile <= 100 and self.full_scale > 0 and self.smallest_scale > 0):
-            raise InputError(f"flow image: expected positive scales, percentile ≤ 100, got {self}")
+        """Raise ``InputError`` for an unknown scale or one that cannot divide."""
+        numbers = {"full_scale": POSITIVE, "smallest_scale": POSITIVE, "percentile": PERCENT}
+        scales = "per_frame_max", "per_frame_percentile", "fixed"
+        check_fields("flow image", self, scale=scales, **numbers)
 
 
 def dense_flow(
@@ -85,19 +93,14 @@ def dense_flow(
 
     ``model`` is the loaded network of ``raft_small`` (``raft.load_raft``) and unused otherwise.
     ``dis`` is bit-identical at any number of OpenCV threads; ``epic`` differs by 1e-4 px.
-    Raises ``InputError`` for frames of unlike shape, not uint8 RGB, with a side below 16 px, for an
-    unknown name, or when this OpenCV lacks what ``epic`` needs.
+    Raises ``InputError`` for frames of unlike shape, not uint8 RGB, with a side below 16 px, or
+    when this OpenCV lacks what ``epic`` needs.
     """
     _check_frames(frame, next_frame)
     if params.method == "raft_small":
         if model is None:
-            raise InputError(
-                "model: 'raft_small' needs its network, got None; pass load_raft(weights)"
-            )
+            raise InputError("model: 'raft_small' needs its network; pass load_raft(weights)")
         return model.estimate(frame, next_frame, iterations=params.iterations)
-    if params.method not in _METHODS:
-        known = [*_METHODS, "raft_small"]
-        raise InputError(f"method: expected one of {known}, got {params.method!r}")
     return _METHODS[params.method](frame, next_frame, params)
 
 
@@ -120,8 +123,6 @@ def _grey(frame: Frame) -> NDArray[np.uint8]:
 
 def _dis(frame: Frame, next_frame: Frame, params: FlowParams) -> Flow:
     """Return the flow by dense inverse search (Kroeger et al., ECCV 2016)."""
-    if params.preset not in _PRESETS:
-        raise InputError(f"preset: expected one of {sorted(_PRESETS)}, got {params.preset!r}")
     search = cv2.DISOpticalFlow.create(_PRESETS[params.preset])
     return np.asarray(search.calc(_grey(frame), _grey(next_frame), None), np.float32)  # type: ignore[call-overload]
 
@@ -170,7 +171,7 @@ def consistent_matches(
     32,766 matches asks for it (frames above 0.5 megapixel at step 4).
     """
     height, width = forward.shape[:2]
-    step = max(params.match_step, 1)
+    step = params.match_step
     while -(-height // step) * -(-width // step) > MOST_MATCHES:
         step += 1
     y, x = np.mgrid[step // 2 : height : step, step // 2 : width : step].astype(np.float32)
@@ -216,8 +217,6 @@ def _full_scale(magnitude: NDArray[np.float32], params: FlowImageParams) -> floa
     if params.scale == "fixed":
         return params.full_scale
     percentiles = {"per_frame_max": 100.0, "per_frame_percentile": params.percentile}
-    if params.scale not in percentiles:
-        raise InputError(f"scale: expected fixed or one of {[*percentiles]}, got {params.scale!r}")
     return max(float(np.percentile(magnitude, percentiles[params.scale])), params.smallest_scale)
 
 

@@ -43,5 +43,4 @@ class Depthwise(nn.Conv2d):
         y = F.conv2d(x, self.weight, self.bias, padding=1, groups=channels).permute(0, 2, 3, 1)
         y = y.reshape(batch, d, d, rows, columns, channels).permute(0, 3, 1, 4, 2, 5)
         y = y.reshape(batch, rows * d, columns * d, channels)[:, :height, :width]
-        # No view: the ReLU after it works in place, and hooks see what it was given.
-        return y.permute(0, 3, 1, 2).clone(memory_format=torch.channels_last)
+        return y.contiguous().permute(0, 3, 1, 2)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from masktrack_core.arrays import Size
 from masktrack_core.errors import InputError
+from masktrack_core.masks.regions import SMALLEST
 from masktrack_core.networks.backbones import BACKBONES
 from masktrack_core.networks.heads import build_head
 from masktrack_core.networks.spec import NORMALISATIONS, NetworkSpec, one_of
@@ -30,9 +31,6 @@ __all__ = [
     "parameter_groups",
     "upsample",
 ]
-
-SMALLEST = 33
-"""Smallest height and width in pixels: two cells of the coarsest stride, 16, beside the first."""
 
 
 class MaskTrackNet(nn.Module):

@@ -1,11 +1,13 @@
 """What a network is made of, in names and numbers; readable without torch."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
 from masktrack_core.errors import InputError
 from masktrack_core.masks.deform import PriorKind
+from masktrack_core.ranges import COUNT, FRACTION, POSITIVE, check_fields, optional
 
 BACKBONE_NAMES = ("vgg16", "mobilenet_v2", "slim")
 """The trunks of `masktrack_core.networks.backbones`."""
@@ -79,16 +81,26 @@ class NetworkSpec:
         return self.prior != "none"
 
     def __post_init__(self) -> None:
-        """Raise InputError for a name that is none of the choices."""
-        one_of("backbone", self.backbone, BACKBONE_NAMES)
-        one_of("head", self.head, HEAD_NAMES)
-        one_of("prior", self.prior, get_args(PriorKind))
-        one_of("prior_init", self.prior_init, ("gaussian", "zero"))
-        if self.normalisation is not None:
-            one_of("normalisation", self.normalisation, tuple(NORMALISATIONS))
+        """Raise InputError for a name that is none of the choices, or a number out of range."""
+        check_fields(
+            "network",
+            self,
+            backbone=BACKBONE_NAMES,
+            head=HEAD_NAMES,
+            prior=get_args(PriorKind),
+            prior_init=("gaussian", "zero"),
+            prior_std=optional(POSITIVE),
+            normalisation=(*NORMALISATIONS, None),
+            dropout=FRACTION,
+        )
+        if self.prior_values is not None and not all(map(math.isfinite, self.prior_values)):
+            raise InputError(
+                f"network.prior_values: expected two numbers, got {self.prior_values}; leave them "
+                "out for those of the normalisation"
+            )
         if self.dilations is not None:
             object.__setattr__(self, "dilations", tuple(self.dilations))  # YAML and JSON give lists
-            if not self.dilations or min(self.dilations) < 1:
+            if not self.dilations or not all(cells in COUNT for cells in self.dilations):
                 raise InputError(
                     f"network.dilations: expected at least one, each of at least 1 cell, got "
                     f"{self.dilations}; leave it out for the head's own"

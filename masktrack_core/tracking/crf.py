@@ -10,14 +10,23 @@ permutohedral lattice approximates the kernels, and tests hold the wiring to the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from types import MappingProxyType, ModuleType
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masktrack_core.arrays import Box, Frame, Prob
 from masktrack_core.errors import InputError
+from masktrack_core.ranges import (
+    COUNT_FROM_0,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    check_fields,
+    optional,
+)
+from masktrack_core.tracking.crf_kernels import KeptKernels, Kernel, load_densecrf
 
 CLIP = 1e-5  # probability; keeps the logarithm finite where a network is certain
 
@@ -50,14 +59,20 @@ class CrfParams:
     empty_below: float = 0.001
 
     def __post_init__(self) -> None:
-        """Raise ``InputError`` for a width that is not positive or any other negative value."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            smallest = (
-                "more than 0" if field.name.split("_")[-1] in ("sxy", "srgb") else "0 or more"
-            )
-            if value is not None and (value < 0 or (value == 0 and smallest == "more than 0")):
-                raise InputError(f"crf: {field.name}: expected {smallest}, got {value}")
+        """Raise ``InputError`` for a width that is not positive or a number without meaning."""
+        check_fields(
+            "crf",
+            self,
+            bilateral_weight=NOT_NEGATIVE,
+            bilateral_sxy=POSITIVE,
+            bilateral_srgb=POSITIVE,
+            gaussian_weight=NOT_NEGATIVE,
+            gaussian_sxy=POSITIVE,
+            iterations=COUNT_FROM_0,
+            region_margin=optional(COUNT_FROM_0),
+            region_prob=FRACTION,
+            empty_below=FRACTION,
+        )
 
 
 PUBLISHED: Mapping[str, CrfParams] = MappingProxyType(
@@ -85,12 +100,13 @@ PUBLISHED: Mapping[str, CrfParams] = MappingProxyType(
 )
 
 
-def refine(frame: Frame, prob: Prob, params: CrfParams) -> Prob:
+def refine(frame: Frame, prob: Prob, params: CrfParams, *, kept: KeptKernels | None = None) -> Prob:
     """Return the foreground probability after dense-CRF refinement, of the frame's size.
 
     An empty ``prob`` (nowhere ``empty_below``) comes back unchanged. With ``region_margin`` only
     the box around the object is refined, in ignorance of what lies outside; the rest keeps its
-    values. Deterministic. About a second at 480p, and one thread: run frames in processes.
+    values. ``kept`` shares the kernels of refinements of the same frame. Deterministic. About a
+    second at 480p, and one thread: run frames in processes.
     Raises ``InputError`` for unlike sizes, a frame not uint8 RGB, a probability that is NaN or
     outside [0, 1], and where pydensecrf is missing.
     """
@@ -103,7 +119,7 @@ def refine(frame: Frame, prob: Prob, params: CrfParams) -> Prob:
         region = _region(prob, params.region_prob, params.region_margin)
     if region.width and region.height:
         inside = np.s_[region.y : region.y + region.height, region.x : region.x + region.width]
-        refined[inside] = _infer(frame, refined, region, params)
+        refined[inside] = _infer(frame, refined, region, params, kept)
     return refined
 
 
@@ -140,41 +156,52 @@ def _region(prob: Prob, region_prob: float, margin: int) -> Box:
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
-def _infer(frame: Frame, prob: Prob, region: Box, params: CrfParams) -> NDArray[np.float32]:
+def _infer(
+    frame: Frame, prob: Prob, region: Box, params: CrfParams, kept: KeptKernels | None
+) -> NDArray[np.float32]:
     """Return the mean-field marginal of the foreground inside ``region``.
 
     Positions are those in the whole frame, hence the general interface instead of DenseCRF2D (equal
     to the bit on whole frames): with coordinates from the region's corner the lattice falls
     elsewhere, and that alone flips ten times more pixels than the missing surroundings.
     """
-    densecrf = _densecrf()
+    densecrf = load_densecrf()
     x, y, width, height = region
     inside = np.s_[y : y + height, x : x + width]
     foreground = np.clip(prob[inside], CLIP, 1 - CLIP)
     unary = -np.log(np.stack([1 - foreground, foreground])).reshape(2, -1)
+    unary = np.ascontiguousarray(unary, np.float32)
     model = densecrf.DenseCRF(width * height, 2)
-    model.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
+    model.setUnaryEnergy(unary)
+    # The lattices, half of the time, serve the steps only.
+    kernels = _kernels(frame, region, params) if params.iterations else []
+    if kept is None:
+        for kernel in kernels:
+            model.addPairwiseEnergy(kernel.features(), compat=kernel.weight)
+        marginals = model.inference(params.iterations)
+    else:
+        marginals = kept.inference(model, unary, kernels, params.iterations)
+    foreground = np.array(marginals, np.float32)[1]
+    return np.asarray(foreground.reshape(height, width).clip(0, 1), np.float32)
+
+
+def _kernels(frame: Frame, region: Box, params: CrfParams) -> list[Kernel]:
+    inside = np.s_[region.y : region.y + region.height, region.x : region.x + region.width]
     rows, columns = np.mgrid[inside].reshape(2, -1).astype(np.float32)
     positions = np.stack([columns, rows])
-    colours = frame[inside].reshape(-1, 3).T.astype(np.float32)
-    if params.gaussian_weight:
-        near = positions / np.float32(params.gaussian_sxy)
-        model.addPairwiseEnergy(near, compat=params.gaussian_weight)
-    if params.bilateral_weight:
-        alike = colours / np.float32(params.bilateral_srgb)
-        near = positions / np.float32(params.bilateral_sxy)
-        features = np.ascontiguousarray(np.concatenate([near, alike]))
-        model.addPairwiseEnergy(features, compat=params.bilateral_weight)
-    marginals = np.array(model.inference(params.iterations), np.float32)
-    return np.asarray(marginals[1].reshape(height, width).clip(0, 1), np.float32)
 
+    def near() -> NDArray[np.float32]:
+        return positions / np.float32(params.gaussian_sxy)
 
-def _densecrf() -> ModuleType:
-    try:
-        from pydensecrf import densecrf
-    except ImportError as error:
-        raise InputError(
-            "crf: refinement needs the package pydensecrf, which does not import here; install "
-            "pydensecrf2==1.1 (same import name, needs g++), or choose a variant without crf"
-        ) from error
-    return densecrf  # type: ignore[no-any-return]
+    def alike() -> NDArray[np.float32]:
+        colours = frame[inside].reshape(-1, 3).T.astype(np.float32)
+        places = positions / np.float32(params.bilateral_sxy)
+        features = np.concatenate([places, colours / np.float32(params.bilateral_srgb)])
+        return np.ascontiguousarray(features)
+
+    widths = params.bilateral_sxy, params.bilateral_srgb
+    both = [
+        Kernel(params.gaussian_weight, "gaussian", (region, params.gaussian_sxy), near),
+        Kernel(params.bilateral_weight, "bilateral", (region, *widths), alike),
+    ]
+    return [kernel for kernel in both if kernel.weight]

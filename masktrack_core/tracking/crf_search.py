@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from masktrack_core.arrays import Prob
 from masktrack_core.errors import InputError
 from masktrack_core.measures.metrics import region_similarity
+from masktrack_core.ranges import BETWEEN_0_AND_1, COUNT, check_fields
 from masktrack_core.tracking.crf import CrfParams
+from masktrack_core.tracking.crf_kernels import KeptKernels
 from masktrack_core.tracking.refinement import TrackedObject, map_in_processes
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,10 @@ class SearchParams:
     every: int = 1
     #: Probability above which a pixel is foreground.
     threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` for a number without meaning."""
+        check_fields("crf search", self, every=COUNT, threshold=BETWEEN_0_AND_1)
 
     def candidates(self) -> list[CrfParams]:
         """Return every combination, the last parameter changing fastest.
@@ -64,10 +71,20 @@ class _Trial:
         tracked, t = self.objects[task[0]], task[1]
         truth = tracked.video.truth(t)
         assert truth is not None
-        probs = [tracked.prob(t), *(tracked.refined(t, params) for params in self.candidates)]
-        return np.array(
-            [region_similarity(prob[None] > self.threshold, truth[None])[0] for prob in probs]
-        )
+
+        def score(prob: Prob) -> float:
+            return float(region_similarity(prob[None] > self.threshold, truth[None])[0])
+
+        # Neighbours share their kernels: what costs most to make changes slowest.
+        kept, scores = KeptKernels(), np.empty(1 + len(self.candidates))
+        scores[0] = score(tracked.prob(t))
+        for place in sorted(range(len(self.candidates)), key=self._widths):
+            scores[1 + place] = score(tracked.refined(t, self.candidates[place], kept=kept))
+        return scores
+
+    def _widths(self, place: int) -> tuple[float, ...]:
+        params = self.candidates[place]
+        return params.bilateral_sxy, params.bilateral_srgb, params.gaussian_sxy
 
 
 def search_crf(

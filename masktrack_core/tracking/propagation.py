@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import torch
 
+from masktrack_core import ranges
 from masktrack_core.arrays import Frame, Mask, Prob, Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks.deform import as_prior
-from masktrack_core.masks.elementary import bounding_box, canonical, check_mask, dilate
-from masktrack_core.masks.regions import crop_frame, crop_mask, paste_prob, region_window
+from masktrack_core.masks.elementary import canonical, check_mask, dilate
+from masktrack_core.masks.regions import SIDE, crop_frame, crop_mask, paste_prob, prior_window
 from masktrack_core.networks.network import MaskTrackNet, foreground
 
 _log = logging.getLogger(__name__)
@@ -27,9 +28,10 @@ class PropagationParams:
 
     ``dilation_radius``: pixels, coarsens the previous mask (paper §3.1; 5 in §4).
     ``threshold``: foreground probability above which a pixel belongs to the mask.
-    ``region``: side of the square shown to the network, in longer sides of the previous mask's
-    box; None shows the whole frame, as the paper does.
-    ``region_size``, ``region_minimum``: pixels the square is resized to, and its smallest side.
+    ``region``: side of the square shown to the network, in longer sides of the box around what it
+    is shown of the previous mask; None shows the whole frame, as the paper does.
+    ``region_size``, ``region_minimum``: pixels the square is resized to, and its smallest side;
+    None is half of ``region_size``, so that nothing is enlarged more than twofold.
     ``flow_weight``: of the second of two streams in the average; the first has the rest. 0.5 is
     the paper's average (§3.3).
     ``connected``: drop the parts of a mask that do not touch the coarsened mask before it.
@@ -39,17 +41,22 @@ class PropagationParams:
     threshold: float = 0.5
     region: float | None = None
     region_size: int = 321
-    region_minimum: float = 160.0
+    region_minimum: float | None = None
     flow_weight: float = 0.5
     connected: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a weight that is no share with ``InputError``."""
-        if not 0 <= self.flow_weight <= 1:
-            raise InputError(
-                f"flow_weight: expected a share from 0 to 1, got {self.flow_weight}; 0.5 is the "
-                "paper's average"
-            )
+        """Refuse what has no meaning with ``InputError``."""
+        ranges.check_fields(
+            "propagation",
+            self,
+            dilation_radius=ranges.NOT_NEGATIVE,
+            threshold=ranges.BETWEEN_0_AND_1,
+            region=ranges.optional(ranges.POSITIVE),
+            region_size=SIDE,
+            region_minimum=ranges.optional(ranges.Range(1)),
+            flow_weight=ranges.SHARE,
+        )
 
 
 class FrameSequence(Protocol):
@@ -70,15 +77,15 @@ def propagate(
     annotations: Mapping[int, Mask],
     params: PropagationParams,
 ) -> Iterator[tuple[int, Prob]]:
-    """Yield ``(t, prob)`` of every frame once, starting from the annotated frames.
+    """Return ``(t, prob)`` of every frame once, starting from the annotated frames.
 
     Each frame is reached from the annotation nearest in time, forwards or backwards (paper
     §5.4); a frame in the middle is reached forwards. An annotated frame answers its annotation.
     ``streams`` are one, or two that are averaged (frames, flow magnitude), and the average guides
     the next frame; ``network`` is one for both of them, or two, one for each. Frames do not come in
-    order of time. Memory does not grow with the video.
+    order of time; each is computed when it is asked for. Memory does not grow with the video.
 
-    Raises ``InputError`` for no annotation, one outside the video, an empty one or one of
+    Raises at once ``InputError`` for no annotation, one outside the video, an empty one or one of
     another size than its frame, for more than two streams, and for another number of networks.
     """
     if not 1 <= len(streams) <= 2:
@@ -89,6 +96,17 @@ def propagate(
         raise InputError(
             f"network: expected one, or one for each of {len(streams)} streams, got {len(networks)}"
         )
+    for each in networks:  # half the time on a CPU
+        each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return _propagated(networks, streams, annotations, params)
+
+
+def _propagated(
+    networks: Sequence[MaskTrackNet],
+    streams: Sequence[FrameSequence],
+    annotations: Mapping[int, Mask],
+    params: PropagationParams,
+) -> Iterator[tuple[int, Prob]]:
     for start, order in nearest_spans(sorted(annotations), len(streams[0])):
         previous = annotations[start]
         for t, frames in _read_ahead(streams, order):
@@ -143,21 +161,24 @@ def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: Propaga
     kind = network.spec.prior
     # Paper: silent on dilating a box; a box is not coarsened (field reading, Table 1 "Boxes").
     coarse = dilate(previous, params.dilation_radius) if kind == "mask" else previous
-    prior = as_prior(coarse, kind)
-    size = Size(*previous.shape)
-    box = bounding_box(previous)
-    if params.region is None or box is None or kind == "none":
-        return _forward(network, frame, prior)
-    window = region_window(box, size, factor=params.region, minimum=params.region_minimum)
+    window = None
     side = params.region_size
-    prob = _forward(network, crop_frame(frame, window, side), crop_mask(prior, window, side))
-    return paste_prob(prob, window, size)
+    if params.region is not None and kind != "none":
+        window = prior_window(
+            coarse, size=side, factor=params.region, minimum=params.region_minimum
+        )
+    if window is None:
+        return _forward(network, frame, as_prior(coarse, kind))
+    prior = as_prior(crop_mask(coarse, window, side), kind)  # its box as in training: in the crop
+    prob = _forward(network, crop_frame(frame, window, side), prior)
+    return paste_prob(prob, window, Size(*previous.shape))
 
 
 @torch.inference_mode()
 def _forward(network: MaskTrackNet, frame: Frame, prior: Mask) -> Prob:
     device = next(network.parameters()).device
-    image = torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))[None].to(device)
+    # Channels stay last, as they are in a frame: `propagate` has the network's weights so too.
+    image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].to(device)
     channel = torch.from_numpy(np.ascontiguousarray(prior))[None, None].to(device)
     network.eval()
     prob: Prob = foreground(network(image, channel), Size(*prior.shape))[0].cpu().numpy()

@@ -13,6 +13,7 @@ from masktrack_core.arrays import Frame, Prob
 from masktrack_core.datasets.videos import Video
 from masktrack_core.files.archives import mean_prob
 from masktrack_core.tracking.crf import CrfParams, refine
+from masktrack_core.tracking.crf_kernels import KeptKernels
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -30,11 +31,14 @@ class TrackedObject:
         """Return the averaged foreground probability of frame ``t``."""
         return mean_prob(self.tracks, t)
 
-    def refined(self, t: int, params: CrfParams) -> Prob:
-        """Return that probability after dense-CRF refinement; an empty one is unchanged."""
+    def refined(self, t: int, params: CrfParams, *, kept: KeptKernels | None = None) -> Prob:
+        """Return that probability after dense-CRF refinement; an empty one is unchanged.
+
+        ``kept`` holds the kernels of this frame from one refinement to the next.
+        """
         # Paper: whether the refined mask guides the next frame is not stated; it is called
         # post-processing, so it is not fed back.
-        return refine(self.video[t], self.prob(t), params)
+        return refine(self.video[t], self.prob(t), params, kept=kept)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ from typing import Any, Self
 import pandas as pd
 
 from masktrack_core.arrays import Mask
-from masktrack_core.errors import InputError
 from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.deform import DeformationParams, as_prior
 from masktrack_core.masks.elementary import canonical
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.network import MaskTrackNet
+from masktrack_core.ranges import FRACTION, check_fields
 from masktrack_core.tracking.propagation import (
     FrameSequence,
     PropagationParams,
@@ -42,11 +42,7 @@ class FinetuningParams:
 
     def __post_init__(self) -> None:
         """Refuse a share that leaves nothing of what was learnt with ``InputError``."""
-        if not 0 <= self.offline_share < 1:
-            raise InputError(
-                f"offline_share: expected at least 0 and below 1, got {self.offline_share}; "
-                "0 is the paper's, 1 would be no fine-tuning"
-            )
+        check_fields("finetuning", self, offline_share=FRACTION)
 
     @classmethod
     def from_rows(
@@ -127,12 +123,18 @@ def segment_video(
     propagation: PropagationParams,
     seed: int = 0,
 ) -> Iterator[tuple[int, Mask]]:
-    """Yield ``(t, mask)`` of every frame of a video, from the masks of one or a few of them.
+    """Return ``(t, mask)`` of every frame of a video, from the masks of one or a few of them.
 
     ``finetuning`` None skips the online stage. The network given is changed by the online stage;
-    pass a copy to keep it. Not in order of time when an annotated frame is not the first.
+    pass a copy to keep it. Not in order of time when an annotated frame is not the first. Nothing
+    is computed before the first is asked for. Raises at once what `propagate` raises.
     """
-    if finetuning is not None:
-        finetune(network, frames, annotations, finetuning, seed=seed)
-    for t, prob in propagate(network, [frames], annotations, propagation):
-        yield t, prob > propagation.threshold
+    probs = propagate(network, [frames], annotations, propagation)
+
+    def masks() -> Iterator[tuple[int, Mask]]:
+        if finetuning is not None:
+            finetune(network, frames, annotations, finetuning, seed=seed)
+        for t, prob in probs:
+            yield t, prob > propagation.threshold
+
+    return masks()

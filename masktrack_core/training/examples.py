@@ -28,9 +28,10 @@ from masktrack_core.masks.deform import (
     as_prior,
     sample_deformation,
 )
-from masktrack_core.masks.elementary import VOID, bounding_box
+from masktrack_core.masks.elementary import VOID
 from masktrack_core.masks.regions import CropParams, sample_view, view_frame
 from masktrack_core.masks.warp import affine_map, warp_mask
+from masktrack_core.ranges import COUNT, check_fields
 from masktrack_core.seeds import numpy_rng
 
 
@@ -137,6 +138,10 @@ class FirstFrameParams:
     samples: int = 1000
     """Different samples of all annotated frames together (§4, "∼10³")."""
 
+    def __post_init__(self) -> None:
+        """Refuse a training set of nothing with ``InputError``."""
+        check_fields("first frame", self, samples=COUNT)
+
 
 class FirstFrameExamples:
     """Examples of online training (§3.2): the annotated frames, augmented and deformed."""
@@ -150,10 +155,9 @@ class FirstFrameExamples:
         seed: int,
     ) -> None:
         """Take annotated frames, of which at least one is expected; else ``InputError``."""
-        if not len(annotated) or params.samples < 1:
+        if not len(annotated):
             raise InputError(
-                f"annotated: expected at least one frame with its mask and at least one sample, "
-                f"got {len(annotated)} and {params.samples}; annotate a frame"
+                "annotated: expected at least one frame with its mask, got none; annotate a frame"
             )
         for place, (frame, mask) in enumerate(annotated):
             _check_shapes(f"annotated frame {place}", frame, mask, mask)
@@ -207,11 +211,7 @@ class _Cut:
     ) -> Example:
         augmentation = sample_augmentation(self._augmentation, rng=rng)
         size = Size(self._crop.size, self._crop.size)
-        # A region is around what is known at test, the previous mask; a crop shows the truth.
-        box = bounding_box(mask if self._crop.region is None else deformed)
-        view = sample_view(
-            box or bounding_box(mask), Size(*mask.shape), self._crop, augmentation, rng=rng
-        )
+        view = sample_view(mask, deformed, self._crop, augmentation, rng=rng)
         coordinates = affine_map(view, size)
         image = apply_colours(view_frame(frame, view, size), augmentation)
         prior = as_prior(warp_mask(deformed, coordinates), self.prior_kind)

@@ -99,9 +99,12 @@ class Witness:
                 x.register_hook(partial(setattr, seen, "passed"))
             return (x,)
 
-        def after(_: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> None:
-            seen = self._seen[name]
-            output.register_hook(partial(setattr, seen, "given"))  # type: ignore[no-untyped-call]
+        def after(_: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+            # A ReLU in place would take the hook from a view.
+            output = output.clone() if output._is_view() else output
+            note = partial(setattr, self._seen[name], "given")
+            output.register_hook(note)  # type: ignore[no-untyped-call]
+            return output
 
         return [layer.register_forward_pre_hook(before), layer.register_forward_hook(after)]
 

@@ -1,6 +1,5 @@
 """How weights move: the loss, DeepLabv2's learning rates, SGD or AdamW, the running mean."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +9,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from masktrack_core.arrays import Size
-from masktrack_core.errors import InputError
 from masktrack_core.masks.elementary import VOID
 from masktrack_core.networks.network import MaskTrackNet, grid_stride, parameter_groups, upsample
+from masktrack_core.ranges import (
+    BETWEEN_0_AND_1,
+    COUNT,
+    COUNT_FROM_0,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    check_fields,
+    optional,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +64,25 @@ class TrainParams:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning with ``InputError``."""
-        expected = {
-            "iterations": (self.iterations >= 1, "at least 1"),
-            "batch_size": (self.batch_size >= 1, "at least 1"),
-            "optimizer": (self.optimizer in ("sgd", "adamw"), "sgd or adamw"),
-            "learning_rate": (0 < self.learning_rate < math.inf, "above 0"),
-            "power": (self.power >= 0, "at least 0"),
-            "momentum": (0 <= self.momentum < 1, "from 0 to below 1"),
-            "weight_decay": (self.weight_decay >= 0, "at least 0"),
-            "warmup": (self.warmup >= 0, "at least 0"),
-            "clip_norm": (self.clip_norm is None or self.clip_norm > 0, "above 0 or none"),
-            "ema": (self.ema is None or 0 <= self.ema < 1, "from 0 to below 1 or none"),
-            "loss_at": (self.loss_at in ("scores", "pixels"), "scores or pixels"),
-            "precision": (self.precision in ("fp32", "bf16"), "fp32 or bf16"),
-        }
-        for name, (good, wanted) in expected.items():
-            if not good:
-                raise InputError(f"train.{name}: expected {wanted}, got {getattr(self, name)!r}")
+        check_fields(
+            "train",
+            self,
+            iterations=COUNT,
+            batch_size=COUNT,
+            optimizer=("sgd", "adamw"),
+            learning_rate=POSITIVE,
+            power=NOT_NEGATIVE,
+            momentum=FRACTION,
+            weight_decay=NOT_NEGATIVE,
+            bias_multiplier=POSITIVE,
+            head_multiplier=POSITIVE,
+            first_multiplier=POSITIVE,
+            warmup=COUNT_FROM_0,
+            clip_norm=optional(POSITIVE),
+            ema=optional(BETWEEN_0_AND_1),
+            loss_at=("scores", "pixels"),
+            precision=("fp32", "bf16"),
+        )
 
 
 def poly_lr(iteration: int, params: TrainParams) -> float:

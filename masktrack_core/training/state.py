@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from masktrack_core.errors import InputError
+from masktrack_core.files.durability import rename, sync_folder
 from masktrack_core.files.tensors import DAMAGE
 
 _LOG = logging.getLogger(__name__)
@@ -62,8 +63,8 @@ def write_state(path: Path, state: State) -> None:
         ) from error
     try:
         with suppress(FileNotFoundError):
-            path.replace(previous_state(path))
-        partial.replace(path)
+            rename(path, previous_state(path))
+        rename(partial, path)
     except FileNotFoundError:
         _LOG.warning("%s: another process ended this training and removed its states", path)
 
@@ -104,6 +105,8 @@ def remove_state(path: Path) -> None:
     """Delete the state and the one before it; for when the result is written."""
     for file in (path, previous_state(path), *path.parent.glob(f"{escape(path.name)}.partial*")):
         file.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        sync_folder(path.parent)
 
 
 def training_digest(network: nn.Module, facts: Mapping[str, object]) -> str:

@@ -5,10 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from masktrack_core.experiment.usage import USAGE, read_usage
+from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.included import included_network
 from masktrack_core.networks.weights import load_network
+from masktrack_core.tracking.propagation import PropagationParams
 
 ROOT = Path(__file__).parents[2]
 TRAINED = ROOT / "masktrack_core" / "networks" / "trained"
@@ -32,3 +35,28 @@ def test_an_included_network_is_the_one_on_the_card_and_says_how_it_is_used(name
 
 def test_a_network_that_is_shown_masks_is_included():
     assert "mask" in NAMES
+
+
+def scales(crop, propagation):
+    """Return how large each shows an object: pixels of the region by its factor, and at most."""
+    return [
+        (size / region, size / (size / 2 if smallest is None else smallest))
+        for size, region, smallest in (
+            (crop.size, crop.region, crop.region_minimum),
+            (propagation.region_size, propagation.region, propagation.region_minimum),
+        )
+    ]
+
+
+def test_the_included_network_is_shown_objects_as_large_in_fine_tuning_as_in_propagation():
+    usage = read_usage(load_network(included_network("mask"))[1])
+    learning, following = scales(usage.finetuning.examples.crop, usage.propagation)
+    assert learning == pytest.approx(following, rel=0.002)
+
+
+def test_the_example_for_davis_says_the_same_as_the_included_network():
+    rows = yaml.safe_load((ROOT / "examples" / "davis_on_disk.yaml").read_text())
+    crop = CropParams(**rows["crops"]["ours_online"])
+    propagation = PropagationParams(**rows["propagations"]["ours"])
+    usage = read_usage(load_network(included_network("mask"))[1])
+    assert (usage.finetuning.examples.crop, usage.propagation) == (crop, propagation)

@@ -16,6 +16,7 @@ MODULES = {
 ELSEWHERE = {
     "arrays": ("house/test_layers.py", "names of types, no behaviour"),
     "errors": ("house/test_layers.py", "one exception, raised in every other test"),
+    "ranges": ("house/test_schema.py", "ranges of parameters beside those of the schema"),
     "devices": ("unit/commands/test_segment.py", "through the command's --device"),
     "commands.check": ("unit/datasets/test_video_files.py", "with the files that it complains of"),
     "commands.cli": ("unit/commands/test_segment.py", "every command goes through it"),
@@ -60,6 +61,7 @@ ELSEWHERE = {
     "rendered.textures": ("unit/rendered/test_scenes.py", "skins are seen in their clip"),
     "rendered.zoo": ("unit/rendered/test_scenes.py", "actors are seen in their clip"),
     "tracking.segmentation": ("unit/tracking/test_propagation.py", "the façade over it"),
+    "tracking.crf_kernels": ("unit/tracking/test_crf.py", "kept kernels beside built ones"),
     "training.batches": ("unit/training/test_loop.py", "batches as the loop takes them"),
     "training.optimisers": ("unit/training/test_loop.py", "steps as the loop takes them"),
     "training.state": ("unit/training/test_loop.py", "what an interrupted loop goes on from"),

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
+from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRow
 from masktrack_core.experiment.figure_recipes import FigureRecipe
 from masktrack_core.experiment.recipes import (
@@ -25,6 +27,8 @@ from masktrack_core.networks.network import NetworkSpec
 from masktrack_core.tracking.crf import PUBLISHED, CrfParams
 from masktrack_core.tracking.crf_search import SearchParams
 from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.tracking.segmentation import FinetuningParams
+from masktrack_core.training.examples import FirstFrameParams
 from masktrack_core.training.loop import TrainParams
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +69,56 @@ def test_rows_have_the_fields_of_their_dataclass(table):
         if field.name != "name" and (table, field.name) not in ELSEWHERE
     }
     assert set(row_schema(table)["properties"]) == expected
+
+
+def numbers(table):
+    """Yield key and schema of each number of a row, references followed."""
+    for key, entry in row_schema(table)["properties"].items():
+        if "$ref" in entry:
+            entry = SCHEMA["$defs"][entry["$ref"].rpartition("/")[2]]
+        kinds = entry.get("type", ())
+        if {"number", "integer"} & set([kinds] if isinstance(kinds, str) else kinds):
+            yield key, entry
+
+
+def beside(entry):
+    """Return numbers at and around the ends of what a schema allows, and None."""
+    step = 1 if "integer" in entry["type"] else 1e-6
+    words = "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"
+    ends = [entry[word] for word in words if word in entry]
+    return [None, *(end + by * step for end in ends for by in (-1, 0, 1))]
+
+
+def accepts(make):
+    try:
+        make()
+    except InputError as error:
+        assert "expected" in str(error)
+        return False
+    return True
+
+
+PARAMETERS = {table: params for table, params in TABLES.items() if "Recipe" not in params.__name__}
+PARAMETERS["finetunings"] = FinetuningParams
+NUMBERS = [(table, *number) for table in PARAMETERS for number in numbers(table)]
+REQUIRED = {"crf_searches": {"start": CrfParams(), "grid": {}}}
+OF_EXAMPLES = {("finetunings", "samples"): FirstFrameParams}
+
+
+@pytest.mark.parametrize(("table", "key", "entry"), NUMBERS)
+def test_schema_and_dataclass_accept_the_same_numbers(table, key, entry):
+    params = OF_EXAMPLES.get((table, key), PARAMETERS[table])
+    for value in beside(entry):
+        valid = Draft202012Validator(entry).is_valid(value)
+        made = accepts(lambda value=value: params(**REQUIRED.get(table, {}), **{key: value}))
+        assert made == valid, (value, entry)
+    for value in (float("nan"), float("inf"), -float("inf"), True, "1"):
+        assert not accepts(lambda value=value: params(**REQUIRED.get(table, {}), **{key: value}))
+
+
+def test_the_numbers_of_every_parameter_table_are_compared():
+    assert {table for table, *_ in NUMBERS} == set(PARAMETERS)
+    assert len(NUMBERS) == 49
 
 
 def walk(schema, path=()):

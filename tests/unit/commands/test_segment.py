@@ -17,6 +17,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.usage import USAGE, read_usage, usage_record
 from masktrack_core.files import io
 from masktrack_core.masks.elementary import merge_objects
+from masktrack_core.masks.regions import CropParams
 from masktrack_core.motion.flow import FlowImageParams, FlowParams, flow_images
 from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.networks.weights import load_network, save_weights
@@ -382,6 +383,14 @@ def test_a_network_says_how_it_is_used():
     assert read_usage({USAGE: usage_record({}, None, {}, "x")}).finetuning is None
 
 
+@pytest.mark.parametrize("minimum", [{}, {"region_minimum": 40}])
+def test_a_network_taught_in_a_region_and_silent_on_its_use_is_run_in_the_same_region(minimum):
+    crop = {"size": 257, "region": 1.2, **minimum}
+    usage = read_usage({"rows": json.dumps({"crop": crop})})
+    assert usage.finetuning.examples.crop == CropParams(**crop)
+    assert usage.propagation == PropagationParams(region=1.2, region_size=257, **minimum)
+
+
 def test_a_network_that_says_nothing_is_used_as_in_the_paper():
     assert read_usage({}).finetuning == FinetuningParams()
     assert read_usage({}).propagation == PropagationParams()
@@ -389,5 +398,6 @@ def test_a_network_that_says_nothing_is_used_as_in_the_paper():
     inferred = read_usage({"rows": json.dumps(rows)}).finetuning
     assert (inferred.schedule.optimizer, inferred.schedule.iterations) == ("adamw", 200)
     assert inferred.examples.crop.size == 97
+    assert read_usage({"rows": json.dumps(rows)}).propagation == PropagationParams()
     with pytest.raises(InputError, match="record of use"):
         read_usage({USAGE: "{}"})

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.recipes import annotated_times, read_recipes
 
 
@@ -88,3 +89,29 @@ def test_two_crfs_and_the_crf_of_an_oracle_are_refused(config, variant, crf):
     config["variants"][variant]["crf"] = crf
     with pytest.raises(InputError, match=rf"variants\.{variant}: expected crf or crf_search"):
         read_recipes(config)
+
+
+def experiment_of(config):
+    recipes = read_recipes(config)
+    return Experiment(config=config, recipes=recipes, objects={}, ablations={})
+
+
+def test_a_variants_masks_are_cut_where_its_trackers_are_unless_it_says_otherwise(config):
+    for row in config["propagations"].values():
+        row["threshold"] = 0.4
+    assert experiment_of(config).threshold("masktrack") == 0.4
+    config["variants"]["masktrack"]["threshold"] = 0.7
+    assert experiment_of(config).threshold("masktrack") == 0.7
+
+
+def test_a_variant_of_trackers_with_unlike_thresholds_needs_one_of_its_own(config):
+    config["propagations"] = {"low": {"threshold": 0.3}, "high": {"threshold": 0.6}}
+    names = iter(("low", "high") * len(config["trackers"]))
+    config["annotations"] = {"first": {}}
+    config["tables"], config["figures"], config["ablations"] = {}, {}, {}
+    for row in config["trackers"].values():
+        row["propagation"] = next(names)
+    trackers = list(config["trackers"])[:2]
+    config["variants"] = {"both": {"trackers": trackers}}
+    with pytest.raises(InputError, match=r"^variants\.both\.threshold: expected .* \[0\.3, 0\.6\]"):
+        experiment_of(config).threshold("both")

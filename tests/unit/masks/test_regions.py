@@ -11,6 +11,7 @@ from masktrack_core.masks.regions import (
     crop_frame,
     crop_mask,
     paste_prob,
+    prior_window,
     random_window,
     region_window,
     sample_view,
@@ -34,6 +35,23 @@ def test_region_is_a_multiple_of_the_longer_side_around_the_box():
 
 def test_small_object_gets_the_smallest_region():
     assert region_window(Box(80, 50, 2, 2), FRAME, factor=2, minimum=40) == (61, 31, 40)
+
+
+@pytest.mark.parametrize("side", [2, 30])
+@pytest.mark.parametrize("scale", [0.5, 1, 2])
+def test_an_object_is_as_large_in_a_small_region_as_in_a_large_one(side, scale):
+    """Where factor / size is the same, that is; the smallest region is half of what it becomes."""
+    prior = mask_of(Box(60, 40, side, side))
+    windows = [
+        (prior_window(prior, size=size, factor=size / 20, minimum=None, scale=scale), size)
+        for size in (32, 48, 64)
+    ]
+    pitches = [window.side / size for window, size in windows]
+    assert pitches == [pytest.approx(max(0.5, side / 20) / scale)] * 3
+
+
+def test_an_empty_mask_has_no_region():
+    assert prior_window(np.zeros(FRAME, bool), size=32, factor=1.5, minimum=8) is None
 
 
 def test_region_is_moved_into_the_frame():
@@ -123,8 +141,9 @@ def test_a_turned_and_scaled_crop_still_shows_the_whole_object(crop):
         )
         if crop.region:
             crop = CropParams(size=65, region=2.5, region_minimum=20)
-        view = sample_view(box, FRAME, crop, augmentation, rng=rng)
-        seen = warp_mask(mask_of(box), affine_map(view, Size(65, 65)))
+        mask = mask_of(box)
+        view = sample_view(mask, mask, crop, augmentation, rng=rng)
+        seen = warp_mask(mask, affine_map(view, Size(65, 65)))
         area = seen.sum() * abs(np.linalg.det(view[:, :2]))
         assert abs(area / (24 * 16) - 1) < 0.1
 
@@ -144,8 +163,9 @@ def test_single_pixel_moves_alike_in_frame_and_mask(augmentation, where):
     mask = np.zeros(size, bool)
     mask[20, 40] = True
     frame = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
-    whole, about_the_middle = CropParams(size=61), Box(30, 30, 1, 1)
-    view = sample_view(about_the_middle, size, whole, augmentation, rng=numpy_rng(1))
+    middle = np.zeros(size, bool)
+    middle[30, 30] = True
+    view = sample_view(middle, middle, CropParams(size=61), augmentation, rng=numpy_rng(1))
     expected = np.zeros(size, bool)
     expected[where[1], where[0]] = True
     assert np.array_equal(warp_mask(mask, affine_map(view, size)), expected)
@@ -155,8 +175,10 @@ def test_single_pixel_moves_alike_in_frame_and_mask(augmentation, where):
 
 def test_without_an_object_the_crop_falls_anywhere():
     for item in range(10):
-        view = sample_view(None, FRAME, CropParams(size=33), Augmentation(), rng=numpy_rng(0, item))
-        assert np.isfinite(view).all()
+        none = np.zeros(FRAME, bool)
+        for crop in (CropParams(size=33), CropParams(size=33, region=1.5)):
+            view = sample_view(none, none, crop, Augmentation(), rng=numpy_rng(0, item))
+            assert np.isfinite(view).all()
 
 
 def test_a_mirrored_crop_is_the_mirror_of_the_crop():
@@ -164,7 +186,7 @@ def test_a_mirrored_crop_is_the_mirror_of_the_crop():
     mask = mask_of(box)
     mask[35:40, 60:70] = False
     views = [
-        sample_view(box, FRAME, CropParams(size=65), Augmentation(flip=flip), rng=numpy_rng(3))
+        sample_view(mask, mask, CropParams(size=65), Augmentation(flip=flip), rng=numpy_rng(3))
         for flip in (False, True)
     ]
     plain, mirrored = (warp_mask(mask, affine_map(view, Size(65, 65))) for view in views)

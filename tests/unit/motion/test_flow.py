@@ -124,8 +124,12 @@ def test_learned_flow_is_asked_with_its_iterations():
 @pytest.mark.parametrize(
     ("frames", "params", "message"),
     [
-        ((texture(), texture()), {"method": "flownet"}, "method: expected one of .*'raft_small'"),
-        ((texture(), texture()), {"preset": "slow"}, "preset: expected one of"),
+        (
+            (texture(), texture()),
+            {"method": "flownet"},
+            r"flow\.method: .*, raft_small, got",
+        ),
+        ((texture(), texture()), {"preset": "slow"}, r"flow\.preset: expected one of"),
         ((texture(), texture()), {"method": "raft_small"}, "model: 'raft_small' needs"),
         ((texture(), texture(48, 64)), {}, r"next_frame: expected shape \(96, 128, 3\)"),
         ((texture(), texture() / 255), {}, "next_frame: expected RGB uint8"),
@@ -206,10 +210,10 @@ def test_flow_image_refuses_what_is_not_a_flow():
         flow_image(constant(0, 0), constant(0, 0, (2, 2)), FlowImageParams())
     with pytest.raises(InputError, match="not finite"):
         flow_image(constant(np.nan, 0), None, FlowImageParams())
-    with pytest.raises(InputError, match="scale: expected"):
+    with pytest.raises(InputError, match=r"flow image\.scale: expected"):
         flow_image(constant(1, 0), None, FlowImageParams(scale="per_video"))
     for wrong in ({"percentile": 101}, {"full_scale": 0}, {"smallest_scale": 0}):
-        with pytest.raises(InputError, match="expected positive scales"):
+        with pytest.raises(InputError, match=f"flow image.{next(iter(wrong))}: expected above 0"):
             FlowImageParams(**wrong)
 
 

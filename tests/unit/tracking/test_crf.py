@@ -14,7 +14,12 @@ import pytest
 from real_data import real_data
 
 from masktrack_core.errors import InputError
+from masktrack_core.files.archives import frame_key
+from masktrack_core.measures.metrics import region_similarity
 from masktrack_core.tracking.crf import PUBLISHED, CrfParams, refine
+from masktrack_core.tracking.crf_kernels import KeptKernels
+from masktrack_core.tracking.crf_search import SearchParams, search_crf
+from masktrack_core.tracking.refinement import TrackedObject
 
 REAL = real_data()
 SIZE = (12, 17)
@@ -257,7 +262,7 @@ def test_wrong_arrays_are_named(noise):
 
 @pytest.mark.parametrize("wrong", [{"bilateral_sxy": 0}, {"iterations": -1}, {"region_margin": -2}])
 def test_parameter_out_of_range_is_named(wrong):
-    with pytest.raises(InputError, match=f"crf: {next(iter(wrong))}: expected"):
+    with pytest.raises(InputError, match=rf"crf\.{next(iter(wrong))}: expected"):
         CrfParams(**wrong)
 
 
@@ -298,3 +303,104 @@ def test_region_of_two_widths_flips_a_few_pixels_of_a_real_frame():
     whole = refine(frame, prob, params) > 0.5
     region = refine(frame, prob, replace(params, region_margin=45)) > 0.5
     assert (whole != region).mean() < 1e-4
+
+
+def test_without_iterations_no_lattice_is_built_and_the_bytes_are_those_with_them(
+    noise, monkeypatch
+):
+    """The binding's answer after no steps, with both kernels added: what was returned before."""
+    densecrf = pytest.importorskip("pydensecrf.densecrf")
+    frame, prob = noise
+    clipped = np.clip(prob, 1e-5, 1 - 1e-5)
+    unary = -np.log(np.stack([1 - clipped, clipped])).reshape(2, -1)
+    model = densecrf.DenseCRF(prob.size, 2)
+    model.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].reshape(2, -1).astype(np.float32)
+    model.addPairwiseEnergy(np.stack([x, y]), compat=3.0)
+    expected = np.array(model.inference(0), np.float32)[1].reshape(prob.shape)
+
+    class NoKernels:
+        """The binding's class, which cannot be derived from, without the kernels."""
+
+        def __init__(self, *given):
+            self.model = whole(*given)
+            self.setUnaryEnergy, self.inference = self.model.setUnaryEnergy, self.model.inference
+
+        def addPairwiseEnergy(self, *_given, **_named):  # noqa: N802 - the binding's name
+            raise RuntimeError("a lattice was built")
+
+    whole = densecrf.DenseCRF
+    monkeypatch.setattr(densecrf, "DenseCRF", NoKernels)
+    assert np.array_equal(refine(frame, prob, CrfParams(iterations=0)), expected)
+    with pytest.raises(RuntimeError, match="a lattice was built"):
+        refine(frame, prob, CrfParams(iterations=1))
+
+
+def test_kept_kernels_give_the_same_bytes_whatever_was_refined_before(noise):
+    frame, prob = noise
+    kept = KeptKernels()
+    base = CrfParams(bilateral_sxy=5, bilateral_srgb=40, iterations=3)
+    changes = [
+        {},
+        {"bilateral_weight": 1.3, "gaussian_weight": 0.7},
+        {"iterations": 7},
+        {"bilateral_srgb": 13.0},
+        {"gaussian_sxy": 1.1},
+        {"gaussian_weight": 0},
+        {"bilateral_weight": 0},
+        {"iterations": 0},
+        {"region_margin": 2, "region_prob": 0.94},
+        {},
+    ]
+    for change in changes:
+        params = replace(base, **change)
+        for given in (prob, np.ascontiguousarray(prob[::-1])):
+            assert np.array_equal(
+                refine(frame, given, params, kept=kept), refine(frame, given, params)
+            )
+
+
+def test_a_search_builds_a_lattice_for_each_pair_of_widths(noise, monkeypatch):
+    """Not for each trial: two widths of the bilateral kernel, one of the other, six weights."""
+    densecrf = pytest.importorskip("pydensecrf.densecrf")
+    whole, built = densecrf.DenseCRF, []
+
+    class Counting:
+        """The binding's class, which cannot be derived from."""
+
+        def __init__(self, *given):
+            self.model = whole(*given)
+
+        def __getattr__(self, name):
+            return getattr(self.model, name)
+
+        def addPairwiseEnergy(self, features, **named):  # noqa: N802 - the binding's name
+            built.append(len(features))
+            self.model.addPairwiseEnergy(features, **named)
+
+    frame, prob = noise
+
+    class OneFrame:
+        def __getitem__(self, t):
+            return frame
+
+        def __len__(self):
+            return 2
+
+        def has_truth(self, t):
+            return t == 1
+
+        def truth(self, t):
+            return prob > 0.4
+
+    grid = {"bilateral_weight": [1, 2, 4], "bilateral_sxy": [3, 9], "gaussian_weight": [1, 3]}
+    search = SearchParams(start=CrfParams(iterations=2), grid=grid)
+    tracked = TrackedObject(video=OneFrame(), tracks=[{frame_key(1): prob}])
+    expected = [
+        100 * region_similarity((refine(frame, prob, p) > 0.5)[None], (prob > 0.4)[None])[0]
+        for p in search.candidates()
+    ]
+    monkeypatch.setattr(densecrf, "DenseCRF", Counting)
+    trials = search_crf({"a/1": tracked}, search)
+    assert trials["a/1"][1:].tolist() == expected
+    assert sorted(built) == [2, 5, 5]

@@ -11,6 +11,8 @@ from PIL import Image
 from torch import nn
 
 from masktrack_core.errors import InputError
+from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.deform import DeformationParams
 from masktrack_core.masks.elementary import dilate
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.measures.metrics import contour_accuracy, region_similarity
@@ -22,7 +24,7 @@ from masktrack_core.tracking.segmentation import (
     segment_boxes,
     segment_video,
 )
-from masktrack_core.training.examples import FirstFrameParams
+from masktrack_core.training.examples import FirstFrameExamples, FirstFrameParams
 from masktrack_core.training.loop import TrainParams
 
 
@@ -173,7 +175,7 @@ def test_streams_are_averaged_the_second_with_the_weight_of_the_flow(chosen, wei
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
 def test_a_weight_of_the_flow_that_is_no_share_is_refused(weight):
-    with pytest.raises(InputError, match="flow_weight: expected a share from 0 to 1, got"):
+    with pytest.raises(InputError, match=r"propagation\.flow_weight: expected from 0 to 1, got"):
         PropagationParams(flow_weight=weight)
 
 
@@ -181,7 +183,7 @@ def test_more_than_two_streams_are_refused():
     frames, masks = moving_square()
     for streams in ([], [frames] * 3):
         with pytest.raises(InputError, match="one or two, frames and flow, got"):
-            list(propagate(Follower(), streams, {0: masks[0]}, PropagationParams()))
+            propagate(Follower(), streams, {0: masks[0]}, PropagationParams())
 
 
 def test_each_stream_may_have_a_network_of_its_own():
@@ -195,7 +197,7 @@ def test_each_stream_may_have_a_network_of_its_own():
         + 0.5 * predict(networks[1], frames[1], masks[0], params),
     )
     with pytest.raises(InputError, match="one for each of 1 streams, got 2"):
-        list(propagate(networks, [frames], {0: masks[0]}, params))
+        propagate(networks, [frames], {0: masks[0]}, params)
 
 
 def test_a_network_without_a_prior_sees_the_whole_frame_whatever_the_region():
@@ -212,6 +214,43 @@ def test_a_region_of_interest_gives_the_same_mask_at_its_own_scale():
     prob = predict(Follower(), frames[1], masks[0], params)
     assert ((prob > 0.5) ^ masks[1]).sum() <= 8
     assert prob[:, 60:].max() == 0
+
+
+@pytest.mark.parametrize("minimum", [None, 8, 90])
+@pytest.mark.parametrize("kind", ["mask", "box"])
+def test_training_and_propagation_show_a_network_the_same_region(minimum, kind):
+    """The same frame and the same mask before it: the same picture and the same prior, bit by bit.
+
+    A box is not coarsened in propagation.
+    """
+    radius = 4 if kind == "mask" else 0
+    frame = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+    mask = np.zeros((80, 120), bool)
+    mask[20:45, 60:80], mask[30, 50:70] = True, True
+    crop = CropParams(size=64, region=1.5, region_minimum=minimum)
+    deformation = {"scale": 0, "shift": 0, "control_points": 0, "dilation_radius": radius}
+    learning = FirstFrameParams(
+        crop=crop,
+        augmentation=AugmentationParams(flip=False, rotation_deg=0),
+        deformation=DeformationParams(**deformation),
+        samples=1,
+    )
+    image, prior, _ = FirstFrameExamples([(frame, mask)], learning, prior_kind=kind, seed=0)[0]
+    shown = []
+
+    class Seeing(Follower):
+        def forward(self, image, prior):
+            shown.append(image[0].numpy().copy())
+            return super().forward(image, prior)
+
+    network = Seeing(kind)
+    params = PropagationParams(
+        dilation_radius=4, region=1.5, region_size=64, region_minimum=minimum
+    )
+    predict(network, frame, mask, params)
+    assert np.array_equal(shown[0], image)
+    assert np.array_equal(network.priors[0], prior[0])
+    assert prior.any()
 
 
 def test_the_next_frame_is_read_while_one_is_computed():
@@ -233,6 +272,33 @@ def test_the_next_frame_is_read_while_one_is_computed():
             return super().forward(image, prior)
 
     assert len(run(Watched(), {0: masks[0]}, Waiting())) == 4
+
+
+@pytest.mark.parametrize("region", [None, 1.5])
+@pytest.mark.parametrize("backbone", ["slim", "mobilenet_v2"])
+def test_channels_come_last_in_every_convolution_and_change_nothing_but_the_last_digits(
+    backbone, region
+):
+    spec = NetworkSpec(backbone=backbone, head="decoder")
+    network = build_network(spec, generator=torch.Generator().manual_seed(0))
+    frames, masks = moving_square(length=2)
+    frames = frames // 2 + np.random.default_rng(0).integers(0, 99, frames.shape, dtype=np.uint8)
+    params = PropagationParams(region=region, region_size=65)
+    before = predict(copy.deepcopy(network), frames[1], masks[0], params)
+    seen = []
+
+    def look(layer, given, _answer):
+        last = torch.channels_last
+        seen.append((given[0].is_contiguous(memory_format=last), layer.weight))
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(look)
+    after = dict(propagate(network, [frames], {0: masks[0]}, params))[1]
+    assert len(seen) > 10
+    for given, weight in seen[1:]:  # the first sees frame and mask, put together
+        assert given and weight.is_contiguous(memory_format=torch.channels_last)
+    assert after.std() > 0 and np.abs(after - before).max() <= 2e-6
 
 
 @pytest.mark.parametrize(
@@ -259,10 +325,30 @@ def test_each_frame_is_reached_once_from_the_nearest_annotation(annotated, lengt
         ({0: np.zeros((40, 64), bool)}, "got an empty one"),
     ],
 )
-def test_annotations_that_cannot_start_are_refused(annotations, message):
+def test_annotations_that_cannot_start_are_refused_when_asked_not_at_the_first_frame(
+    annotations, message
+):
     frames, _ = moving_square()
+    params = PropagationParams()
     with pytest.raises(InputError, match=message):
-        run(frames, annotations)
+        propagate(Follower(), [frames], annotations, params)
+    with pytest.raises(InputError, match=message):
+        segment_video(Follower(), frames, annotations, finetuning=None, propagation=params)
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "message"),
+    [
+        ({"region": 0}, "region: expected above 0, or none, got 0"),
+        ({"dilation_radius": -3}, "dilation_radius: expected at least 0, got -3"),
+        ({"threshold": 7}, "threshold: expected above 0 to below 1, got 7"),
+        ({"region_size": 32}, "region_size: expected a whole number, at least 33, got 32"),
+        ({"region_minimum": float("nan")}, "region_minimum: expected at least 1, or none, got nan"),
+    ],
+)
+def test_nonsense_is_refused_by_the_name_of_its_key(nonsense, message):
+    with pytest.raises(InputError, match=f"^propagation.{message}$"):
+        PropagationParams(**nonsense)
 
 
 def test_a_share_of_the_offline_weights_is_kept_in_the_fine_tuned_ones():
@@ -285,7 +371,7 @@ def test_a_share_of_the_offline_weights_is_kept_in_the_fine_tuned_ones():
 
 
 def test_a_share_of_all_is_no_fine_tuning():
-    with pytest.raises(InputError, match="offline_share: expected at least 0 and below 1, got 1"):
+    with pytest.raises(InputError, match=r"offline_share: expected from 0 to below 1, got 1"):
         FinetuningParams(offline_share=1)
 
 

@@ -455,7 +455,19 @@ def test_a_state_is_never_half_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"iterations": 0}, {"optimizer": "adam"}, {"ema": 1.0}, {"learning_rate": float("nan")}]
+    "bad",
+    [
+        {"iterations": 0},
+        {"optimizer": "adam"},
+        {"ema": 1.0},
+        {"learning_rate": float("nan")},
+        {"head_multiplier": -1},
+        {"bias_multiplier": 0},
+        {"first_multiplier": float("inf")},
+        {"weight_decay": float("nan")},
+        {"clip_norm": 0},
+        {"batch_size": 2.5},
+    ],
 )
 def test_impossible_parameters_are_refused(bad):
     with pytest.raises(InputError, match=f"train.{next(iter(bad))}"):
