@@ -24,6 +24,7 @@ from masktrack_core.masks import box_mask, merge_objects
 from masktrack_core.object_masks import read_objects
 from masktrack_core.own_tracks import ObjectRun, Request, motion_frames
 from masktrack_core.propagation import PropagationParams, checked_annotations
+from masktrack_core.provenance import core_digest
 from masktrack_core.segmentation import segment_boxes
 from masktrack_core.usage import read_usage
 from masktrack_core.video_files import Clip
@@ -151,12 +152,15 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
             digest.update(f"{label} {t} {mask.shape} ".encode() + mask.tobytes())
     settings = {"usage": request.usage, "flow": request.motion, "crf": request.crf}
     described = {key: asdict(value) for key, value in settings.items() if value is not None}
+    learned = None if request.motion is None else request.motion.weights
     plain: dict[str, object] = json.loads(json.dumps(described, default=str))
     return plain | {
         "frames": [clip.path.name, len(clip), folder_fingerprint([clip.path])],
         "weights": [request.weights.name, file_digest(request.weights)],
+        "flow_weights": "" if learned is None else file_digest(learned),
         "annotations": digest.hexdigest(),
         "seed": request.seed,
+        "code": core_digest(__file__),
     }
 
 

@@ -32,9 +32,8 @@ def core_digest(script: str | Path) -> str:
     Twelve hexadecimal digits.
     """
     script = Path(script)
-    modules = sorted(_reachable(imported_modules(script)))
     digest = hashlib.sha256(_meaning(script).encode())
-    for module in modules:
+    for module in sorted(reached_modules(script)):
         digest.update(f"\n# {module}\n{_meaning(_module_path(module))}".encode())
     return digest.hexdigest()[:12]
 
@@ -58,9 +57,10 @@ def _module_path(module: str) -> Path:
     return Path(__file__).parent / f"{module}.py"
 
 
-def _reachable(modules: frozenset[str]) -> set[str]:
+def reached_modules(script: Path) -> set[str]:
+    """Return the names of the core modules that a script imports, directly or through others."""
     seen: set[str] = set()
-    waiting = set(modules)
+    waiting = set(imported_modules(script))
     while waiting:
         module = waiting.pop()
         seen.add(module)
@@ -145,7 +145,7 @@ def run_record(values: Mapping[str, Any]) -> dict[str, str]:
         "machine": platform.machine(),
         # Snakemake runs a copy of the script under a name drawn anew for each job.
         "command": re.sub(r"^tmp\w{8}\.", "", Path(sys.argv[0]).name),
-        "commit": _commit(),
+        "commit": commit(),
     }
     texts = {
         key: value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
@@ -163,8 +163,8 @@ def content_digests(paths: Iterable[Path]) -> dict[str, str]:
     return digests
 
 
-def _commit() -> str:
-    """Return the commit of the checkout, or "unknown" outside one."""
+def commit() -> str:
+    """Return the commit of the checkout, with ``-dirty`` where files differ, or ``unknown``."""
     try:
         finished = subprocess.run(
             ["git", "describe", "--always", "--dirty"],

@@ -10,6 +10,7 @@ import pandas as pd
 
 from masktrack_core.archives import Archives, MaskArchive
 from masktrack_core.arrays import Frame, Mask
+from masktrack_core.contents import contents_digest
 from masktrack_core.errors import InputError
 from masktrack_core.examples import Stills
 from masktrack_core.io import read_frame, read_mask, read_table
@@ -37,7 +38,8 @@ def index_stills(root: Path, layout: StillLayout | Mapping[str, Any] | str) -> p
             f"{len(images)} pictures, {len(masks)} masks and {len(alone)} names without the other "
             f"{alone[:3]}; correct the root or complete the set"
         )
-    rows = [(name, str(images[name]), str(masks[name])) for name in sorted(images, key=natural_key)]
+    names = sorted(images, key=natural_key)
+    rows = [(name, str(images[name]), str(masks[name]), "") for name in names]
     return check_columns(pd.DataFrame(rows, columns=list(STILLS.names)), STILLS, where=str(root))
 
 
@@ -82,13 +84,16 @@ def open_stills(
 
     ``indexes`` are the tables of the ``sets``, ``deformed`` the archives of their deformed masks;
     a still is ``set/name`` here and there. ``limit`` keeps so many, drawn at random with ``seed``
-    (Table 1, "Reduced offline training"). Raises `InputError` for a limit above what is there.
+    (Table 1, "Reduced offline training"). Raises `InputError` for a limit above what is there, and
+    for deformed masks that were made of other stills than these.
     """
+    tables = [read_table(index, STILLS) for index in indexes]
     rows = {
         f"{name}/{row['name']}": row
-        for name, index in zip(sets, indexes, strict=True)
-        for _, row in read_table(index, STILLS).iterrows()
+        for name, table in zip(sets, tables, strict=True)
+        for _, row in table.iterrows()
     }
+    archives = [_deformed(*pair) for pair in zip(deformed, tables, strict=True)]
     names = list(rows)
     counts = Counter(name.partition("/")[0] for name in names)
     # Paper: 11 282 stills; the four sets as published hold 12 150. What is there is used.
@@ -103,6 +108,18 @@ def open_stills(
     return Stills(
         names=names,
         read=lambda name: read_still(rows[name]),
-        deformed=Archives([MaskArchive(path) for path in deformed]),
+        deformed=Archives(archives),
         masks_per_image=masks_per_image,
     )
+
+
+def _deformed(path: Path, index: pd.DataFrame) -> MaskArchive:
+    """Return the deformed masks of some stills; raise where they were made of others."""
+    archive, expected = MaskArchive(path), contents_digest(index)
+    if archive.made_of != expected:
+        raise InputError(
+            f"{path}: expected masks deformed from the stills of this training (contents "
+            f"{expected}), got some of {archive.made_of or 'unknown ones'}; delete the file and "
+            "run again, it is then made anew"
+        )
+    return archive

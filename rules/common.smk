@@ -6,9 +6,10 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
+from masktrack_core.datasets import facts_file
 from masktrack_core.errors import InputError
 from masktrack_core.experiment import Experiment
-from masktrack_core.provenance import core_digest
+from masktrack_core.provenance import commit, content_digests, core_digest
 from masktrack_core.published import weights_file
 from masktrack_core.recipes import FINETUNING_KEYS
 from masktrack_core.run_locks import announce_run
@@ -40,6 +41,11 @@ wildcard_constraints:
 def code(script):
     """Return the digest of a script and the core modules it imports: a rule's `params.code`."""
     return core_digest(SCRIPTS / f"{script}.py")
+
+
+def facts(*names):
+    """Return the digest of tables of facts that a script reads: a rule's `params.facts`."""
+    return content_digests(map(facts_file, names))
 
 
 def needs(rule):

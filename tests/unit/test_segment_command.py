@@ -3,13 +3,14 @@ import json
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 import torch
 
-from masktrack_core import cli_segment, io, own_tracks, training
+from masktrack_core import cli_segment, io, own_tracks, own_videos, training
 from masktrack_core.cli import main
 from masktrack_core.crf import PUBLISHED, refine
 from masktrack_core.errors import InputError
@@ -17,6 +18,7 @@ from masktrack_core.flow import FlowImageParams, FlowParams, flow_images
 from masktrack_core.masks import merge_objects
 from masktrack_core.network import NetworkSpec, build_network
 from masktrack_core.propagation import PropagationParams, propagate
+from masktrack_core.provenance import reached_modules
 from masktrack_core.segmentation import FinetuningParams
 from masktrack_core.usage import USAGE, read_usage, usage_record
 from masktrack_core.video_files import Clip, VideoFile, write_video
@@ -302,6 +304,25 @@ def test_masks_of_another_run_are_neither_mixed_nor_replaced(
     io.write_mask(tmp_path / "mine" / "7.png", io.read_mask(first))
     assert segment(frames, "--first", first, out="mine") == 2
     assert "masks that this command did not write" in capsys.readouterr().err
+
+
+def test_stages_that_another_version_of_the_code_made_are_not_gone_on_with(
+    segment, frames, first, tmp_path, monkeypatch, capsys
+):
+    stop_at(monkeypatch, "propagate", 1)
+    assert segment(frames, "--first", first) == 130
+    learnt = (tmp_path / "out" / ".masktrack" / "1.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(own_videos, "core_digest", lambda script: "another version")
+        assert segment(frames, "--first", first) == 2
+        assert "made with other code; give --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "out" / ".masktrack" / "1.safetensors").read_bytes() == learnt
+    assert segment(frames, "--first", first) == 0
+
+
+def test_the_code_of_a_run_is_that_of_every_stage():
+    stages = {"own_tracks", "segmentation", "training", "propagation", "flow", "raft", "crf"}
+    assert stages <= reached_modules(Path(own_videos.__file__))
 
 
 def test_an_overlay_shows_every_frame(segment, frames, labels, tmp_path):
