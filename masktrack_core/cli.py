@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from masktrack_core import cli_check, cli_overlay, cli_plan, cli_score, cli_segment
+from masktrack_core import cli_check, cli_flat, cli_overlay, cli_plan, cli_score, cli_segment
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="masktrack", description="MaskTrack: video object segmentation (CVPR 2017)."
     )
     commands: Commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (cli_segment, cli_overlay, cli_score, cli_check, cli_plan):
+    for command in (cli_segment, cli_overlay, cli_score, cli_check, cli_plan, cli_flat):
         command.add(commands)
     return parser
 

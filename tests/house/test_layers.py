@@ -31,8 +31,8 @@ LAYERS = {
         "video_stills", "ablation_figures", "mask_folders", "external", "scoring", "score_tables",
         "effort", "attributes", "overlays", "sheets", "plots", "figures", "page_parts", "page",
         "provenance", "published", "video_files", "object_masks", "checks", "own_tracks",
-        "own_videos", "included", "run_locks", "timings", "planning", "cli", "cli_score", "cli_segment",
-        "cli_overlay", "cli_check", "cli_plan",
+        "own_videos", "included", "run_locks", "timings", "planning", "cli", "cli_score",
+        "cli_segment", "cli_overlay", "cli_check", "cli_plan", "cli_flat", "flat_config",
     ),
 }  # fmt: skip
 #: Saving a network is an edge that lives beside the network.
