@@ -15,14 +15,28 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from masktrack_core.errors import InputError
+from masktrack_core.io import write_text
 
 PACKAGE = "masktrack_core"
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Code:
+    """What a file of code says: a digest of its syntax tree, and the core modules it names."""
+
+    meaning: str
+    imports: tuple[str, ...]
+
+
+#: Digest of a file's bytes → what they say, of every file of code that was looked at.
+_KNOWN: dict[str, _Code] = {}
 
 
 def core_digest(script: str | Path) -> str:
@@ -32,29 +46,15 @@ def core_digest(script: str | Path) -> str:
     Twelve hexadecimal digits.
     """
     script = Path(script)
-    digest = hashlib.sha256(_meaning(script).encode())
+    digest = hashlib.sha256(_code(script).meaning.encode())
     for module in sorted(reached_modules(script)):
-        digest.update(f"\n# {module}\n{_meaning(_module_path(module))}".encode())
+        digest.update(f"\n# {module}\n{_code(_module_path(module)).meaning}".encode())
     return digest.hexdigest()[:12]
 
 
-@cache
 def imported_modules(path: Path) -> frozenset[str]:
     """Return the names of the core modules that a file imports anywhere, without the package."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-            found.add(str(node.module).split(".")[1])
-        elif isinstance(node, ast.Import):
-            names = (alias.name.split(".") for alias in node.names)
-            found.update(parts[1] for parts in names if parts[0] == PACKAGE and len(parts) > 1)
-    return frozenset(name for name in found if _module_path(name).exists())
-
-
-def _module_path(module: str) -> Path:
-    return Path(__file__).parent / f"{module}.py"
+    return frozenset(name for name in _code(path).imports if _module_path(name).exists())
 
 
 def reached_modules(script: Path) -> set[str]:
@@ -68,10 +68,72 @@ def reached_modules(script: Path) -> set[str]:
     return seen
 
 
+def recall_code(path: Path) -> None:
+    """Take in what `keep_code` wrote; without it, or where it is damaged, all code is read anew.
+
+    What is kept goes by the bytes of a file, and is of this version of Python and of this module.
+    """
+    try:
+        seal, _, text = path.read_text(encoding="utf-8").partition("\n")
+        if seal == _seal(text):
+            known = {key: _Code(entry[0], tuple(entry[1])) for key, entry in json.loads(text)}
+            _KNOWN.update(known)
+    except (OSError, UnicodeDecodeError):
+        return
+
+
+def keep_code(path: Path) -> None:
+    """Write down what the code that was looked at says, for the next start: parsing takes longest.
+
+    Whole or not at all; nothing where the file is up to date or cannot be written.
+    """
+    text = json.dumps([(key, [code.meaning, code.imports]) for key, code in _KNOWN.items()])
+    sealed = f"{_seal(text)}\n{text}"
+    try:
+        if not path.exists() or path.read_bytes() != sealed.encode():
+            write_text(path, sealed)
+    except OSError as error:
+        _log.info("%s: not written (%s); the next start reads all code again", path, error)
+
+
+def _seal(text: str) -> str:
+    """Return a digest of what is kept, and of what it depends on beside the bytes of the code."""
+    maker = Path(__file__).read_text(encoding="utf-8")
+    return hashlib.sha256(f"{platform.python_version()}\n{maker}\n{text}".encode()).hexdigest()
+
+
+def _module_path(module: str) -> Path:
+    return Path(__file__).parent / f"{module}.py"
+
+
 @cache
-def _meaning(path: Path) -> str:
-    """Return the code of a file as one string without comments, docstrings and positions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _code(path: Path) -> _Code:
+    """Return what a file of code says."""
+    source = path.read_bytes()
+    key = hashlib.sha256(source).hexdigest()
+    if key not in _KNOWN:
+        tree = ast.parse(source)
+        imports = tuple(sorted(_imports(tree)))
+        _KNOWN[key] = _Code(hashlib.sha256(_meaning(tree).encode()).hexdigest(), imports)
+    return _KNOWN[key]
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    """Return the names after the package's in every import."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
+            found.add(str(node.module).split(".")[1])
+        elif isinstance(node, ast.Import):
+            names = (alias.name.split(".") for alias in node.names)
+            found.update(parts[1] for parts in names if parts[0] == PACKAGE and len(parts) > 1)
+    return found
+
+
+def _meaning(tree: ast.Module) -> str:
+    """Return a tree as one string without comments, docstrings and positions."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):

@@ -26,6 +26,7 @@ ELSEWHERE = {
     ("unpacking.py", "_copy"): "below a temporary folder, renamed when all is there",
     ("unpacking.py", "_members"): "opens to read",
     ("training_state.py", "_read_one"): "opens to read",
+    ("gpus.py", "take_gpu"): "a kernel lock on an empty file",
     ("run_locks.py", "announce_run"): "a kernel lock; the name of a machine in it, read only here",
     ("rendered_layouts.py", "_save"): "below the temporary folder of write_video_set, write_stills",
     ("rendered_layouts.py", "_write_segtrack_v2"): "below that folder",

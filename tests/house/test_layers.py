@@ -12,7 +12,7 @@ from masktrack_core.provenance import imported_modules
 CORE = Path(__file__).parents[2] / "masktrack_core"
 
 LAYERS = {
-    "ground": ("arrays", "errors", "seeds", "tables"),
+    "ground": ("arrays", "errors", "gpus", "seeds", "tables"),
     "arrays": (
         "masks", "contours", "temporal", "metrics", "warp", "regions", "deform", "augment", "flow",
         "crf", "oracles", "references", "recipes", "figure_recipes", "network_spec",
