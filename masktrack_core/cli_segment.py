@@ -41,7 +41,8 @@ examples:
 A stopped run goes on with the same command and the same version of the code; what another version
 made is refused. Kept are, object by object, the network that learnt it (a training that is killed
 loses a minute at most), its masks, and those after --crf; the pictures of --flow; all below
-DIR/.masktrack until everything is done. What was under way otherwise begins anew. The same files, seed, device and number of threads give the same masks, byte by byte.
+DIR/.masktrack until everything is done. What was under way otherwise begins anew. The same
+files, seed, device and number of threads give the same masks, byte by byte.
 
 exit status: 0 done; 2 the input cannot be used (one line says why); 130 stopped.
 """
