@@ -1,7 +1,4 @@
-"""Video data sets on disk → one tidy index a sequence; and the facts known without them.
-
-`masktrack_core.videos` opens an index, `masktrack_core.stills` does the same for still pictures.
-"""
+"""Video data sets on disk → one tidy index a sequence (opened by `videos`); facts known without."""
 
 import hashlib
 import logging
