@@ -30,6 +30,9 @@ networks: $(READY)  ## the networks that come with the package, trained anew; CO
 	cp results/davis/export/ours_box.safetensors masktrack_core/networks/trained/box.safetensors
 	sha256sum masktrack_core/networks/trained/*.safetensors  # into the table of trained/README.md
 
+docs/paper_flat.yaml: config.yaml paper.yaml $(READY)  # paper.yaml in one piece
+	$(BIN)/masktrack flat paper.yaml > $@
+
 test: $(READY)  ## every test, one complete run of the embedded benchmark among them
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 

@@ -38,6 +38,9 @@ include: "rules/figures.smk"
 include: "rules/record.smk"
 
 
+keep_code(CODE)
+
+
 # Compute nodes often see no internet.
 localrules:
     fetch,

@@ -5,18 +5,22 @@ import os
 import torch
 
 from masktrack_core.errors import InputError
+from masktrack_core.gpus import take_gpu
 
 
 def use_device(name: str, threads: int) -> torch.device:
     """Return the device named ``auto``, ``cpu`` or ``cuda:N``, and fix the number of CPU threads.
 
-    ``auto`` is the first GPU where there is one. The number of threads is set, not left to the
-    machine: the order of floating-point sums, hence the last digits, depends on it.
+    ``auto`` is a GPU where there is one, of several the first that no other job has. The number of
+    threads is set, not left to the machine: the order of floating-point sums, hence the last
+    digits, depends on it.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+        if torch.cuda.device_count() > 1:
+            name = f"cuda:{take_gpu(torch.cuda.device_count())}"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(
             f"device: expected a machine with a GPU for '{name}', torch sees none; "

@@ -64,6 +64,7 @@ INDEX = Schema(
         Column("frame_path", "text", "", "file of the frame"),
         Column("truth_path", "text", "", "file of the truth; empty where there is none"),
         Column("encoding", "text", "", "how the truth file is read: binary, labels, resized, coco"),
+        Column("digest", "text", "", "of what the files hold; empty where they were not read"),
     ),
     key=("t", "object"),
 )
@@ -74,6 +75,7 @@ STILLS = Schema(
         Column("name", "text", "", "name of the picture, the stem of its file"),
         Column("image_path", "text", "", "file of the picture"),
         Column("mask_path", "text", "", "file of its saliency mask"),
+        Column("digest", "text", "", "of what the files hold; empty where they were not read"),
     ),
     key=("name",),
 )

@@ -21,6 +21,7 @@ rule ablation:
         "../envs/masktrack.yaml"
     params:
         code=code("ablation"),
+        facts=facts("published_table1"),
         ablation=row("ablations", "ablation"),
     script:
         "../workflow_scripts/ablation.py"

@@ -6,9 +6,17 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
+from masktrack_core.datasets.index import facts_file
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment
-from masktrack_core.experiment.provenance import core_digest
+from masktrack_core.gpus import gpus_at_hand
+from masktrack_core.experiment.provenance import (
+    commit,
+    content_digests,
+    core_digest,
+    keep_code,
+    recall_code,
+)
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.recipes import FINETUNING_KEYS
 from masktrack_core.experiment.run_locks import announce_run
@@ -22,6 +30,10 @@ except InputError as error:
 if workflow.is_main_process and not workflow.dryrun:
     RUN = announce_run(Path(".snakemake"))
 
+# What the code says, by its bytes: parsing it is a quarter of a start.
+CODE = Path(".snakemake/masktrack-code")
+recall_code(CODE)
+
 RESULTS = config["results"]
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 GPU = 0 if config["device"] == "cpu" else 1
@@ -29,6 +41,19 @@ GPU = 0 if config["device"] == "cpu" else 1
 REFINED = "|".join(
     experiment.names("variants", **{key: True}) for key in ("crf", "crf_search")
 )
+
+
+# Snakemake limits no resource by itself. Where jobs run on this machine's GPU, one does at a time
+# unless `--resources gpu=N` says that there are more; without one, on the CPU, as many as there
+# are cores. A cluster, for which `--jobs` is given, hands out its GPUs itself.
+if (
+    GPU
+    and (config["device"] != "auto" or gpus_at_hand())
+    and workflow.is_main_process
+    and workflow.resource_settings.nodes is None
+    and "gpu" not in workflow.global_resources
+):
+    workflow.register_resource("gpu", 1)
 
 
 wildcard_constraints:
@@ -40,6 +65,11 @@ wildcard_constraints:
 def code(script):
     """Return the digest of a script and the core modules it imports: a rule's `params.code`."""
     return core_digest(SCRIPTS / f"{script}.py")
+
+
+def facts(*names):
+    """Return the digest of tables of facts that a script reads: a rule's `params.facts`."""
+    return content_digests(map(facts_file, names))
 
 
 def needs(rule):

@@ -88,6 +88,7 @@ rule index_stills:
         code=code("index_stills"),
         layout=lambda wildcards: config["stills"][wildcards.stills]["layout"],
         root=lambda wildcards: experiment.root("stills", wildcards.stills),
+        files=lambda wildcards: experiment.fingerprint_of_stills(wildcards.stills),
     script:
         "../workflow_scripts/index_stills.py"
 

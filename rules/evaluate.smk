@@ -46,6 +46,7 @@ rule table:
         "../envs/masktrack.yaml"
     params:
         code=code("table"),
+        facts=facts("published_table2"),
         table=row("tables", "table"),
         published=lambda wildcards: {
             dataset: experiment.published(dataset)

@@ -50,6 +50,16 @@ def attribute_files(wildcards):
     return [source for source in sources if source.endswith(".csv")]
 
 
+def attribute_facts(figure):
+    """Return the tables of facts that a figure by attribute reads: attributes, others' results."""
+    rows = [config["datasets"][name] for name in figure.datasets]
+    sources = map(attribute_source, figure.datasets)
+    names = {source for source in sources if not source.endswith(".csv")}
+    if figure.published:
+        names |= {f"{row['published']}_published_J" for row in rows if row["published"]}
+    return sorted(names)
+
+
 def sheet_sequences(figure):
     """Yield data set, sequence, and where frames and masks of each method are."""
     for dataset in figure.datasets:

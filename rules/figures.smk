@@ -37,6 +37,7 @@ rule attributes:
         "../envs/masktrack.yaml"
     params:
         code=code("attributes"),
+        facts=lambda wildcards: facts(*attribute_facts(FIGURES[wildcards.figure])),
         figure=row("figures", "figure"),
         attributes=lambda wildcards: {
             dataset: attribute_source(dataset)
@@ -188,6 +189,7 @@ rule page:
         "../envs/masktrack.yaml"
     params:
         code=code("page"),
+        commit=lambda wildcards: commit(),
         titles={name: row["title"] for name, row in config["datasets"].items()},
         rows=list(page_rows()),
         frames=config["page"]["frames"],

@@ -17,6 +17,7 @@ rule record:
         "../envs/masktrack.yaml"
     params:
         code=code("record"),
+        commit=lambda wildcards: commit(),
         config=config,
     script:
         "../workflow_scripts/record.py"

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from tqdm import tqdm
 
 from masktrack_core.arrays import Mask
+from masktrack_core.datasets.contents import contents_digest
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.archives import write_mask_archive
 from masktrack_core.files.io import read_mask, read_table
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
 
 
-def deformed_masks(job: "Snakemake") -> Iterator[tuple[str, Mask]]:
+def deformed_masks(job: "Snakemake", stills: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
     """Yield ``set/name/k`` and the k-th deformed mask of every still."""
     params = DeformationParams(**job.params.deformation)
-    stills = read_table(Path(job.input[0]), STILLS).to_dict("records")
-    for still in tqdm(stills, f"deform {job.wildcards.stills}", mininterval=2):
+    rows = stills.to_dict("records")
+    for still in tqdm(rows, f"deform {job.wildcards.stills}", mininterval=2):
         mask = read_mask(Path(still["mask_path"]))
         for k in range(job.params.masks_per_still):
             name = f"{job.wildcards.stills}/{still['name']}/{k}"
@@ -33,7 +35,9 @@ def deformed_masks(job: "Snakemake") -> Iterator[tuple[str, Mask]]:
 def main(job: "Snakemake") -> None:
     """Write all deformed masks into one archive of PNGs."""
     with job_log(job.log[0], __file__):
-        write_mask_archive(Path(job.output[0]), deformed_masks(job))
+        stills = read_table(Path(job.input[0]), STILLS)
+        masks = deformed_masks(job, stills)
+        write_mask_archive(Path(job.output[0]), masks, made_of=contents_digest(stills))
 
 
 main(snakemake)

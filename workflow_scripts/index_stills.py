@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.datasets.contents import with_contents
 from masktrack_core.datasets.stills import drop_empty, index_stills
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.io import write_table
@@ -16,7 +17,7 @@ def main(job: "Snakemake") -> None:
     """Write the index of the stills whose mask is not empty."""
     with job_log(job.log[0], __file__):
         index = index_stills(Path(job.params.root), job.params.layout)
-        write_table(Path(job.output[0]), drop_empty(index), STILLS)
+        write_table(Path(job.output[0]), with_contents(drop_empty(index)), STILLS)
 
 
 main(snakemake)

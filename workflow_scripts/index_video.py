@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.datasets.contents import with_contents
 from masktrack_core.datasets.index import index_video
 from masktrack_core.datasets.videos import check_video
 from masktrack_core.errors import InputError
@@ -22,7 +23,7 @@ def main(job: "Snakemake") -> None:
         problems = check_video(index)
         if problems:
             raise InputError("\n".join(problems))
-        write_table(Path(job.output[0]), index, INDEX)
+        write_table(Path(job.output[0]), with_contents(index), INDEX)
 
 
 main(snakemake)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.datasets.contents import with_contents
 from masktrack_core.datasets.video_stills import stills_of_videos
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.io import read_table, write_table
@@ -19,7 +20,7 @@ def main(job: "Snakemake") -> None:
         indexes = [read_table(Path(path), INDEX) for path in job.input.indexes]
         named = dict(zip(places, indexes, strict=True))
         stills = stills_of_videos(named, Path(job.output.masks))
-        write_table(Path(job.output.index), stills, STILLS)
+        write_table(Path(job.output.index), with_contents(stills), STILLS)
 
 
 main(snakemake)

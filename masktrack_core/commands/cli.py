@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from masktrack_core.commands import check as cli_check
+from masktrack_core.commands import flat as cli_flat
 from masktrack_core.commands import overlay as cli_overlay
 from masktrack_core.commands import plan as cli_plan
 from masktrack_core.commands import score as cli_score
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="masktrack", description="MaskTrack: video object segmentation (CVPR 2017)."
     )
     commands: Commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (cli_segment, cli_overlay, cli_score, cli_check, cli_plan):
+    for command in (cli_segment, cli_overlay, cli_score, cli_check, cli_plan, cli_flat):
         command.add(commands)
     return parser
 

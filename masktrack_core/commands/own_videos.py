@@ -20,6 +20,7 @@ from masktrack_core.datasets.index import folder_fingerprint
 from masktrack_core.datasets.object_masks import read_objects
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.provenance import core_digest
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.files.archives import ProbArchive, frame_key
 from masktrack_core.files.download import file_digest
@@ -151,12 +152,15 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
             digest.update(f"{label} {t} {mask.shape} ".encode() + mask.tobytes())
     settings = {"usage": request.usage, "flow": request.motion, "crf": request.crf}
     described = {key: asdict(value) for key, value in settings.items() if value is not None}
+    learned = None if request.motion is None else request.motion.weights
     plain: dict[str, object] = json.loads(json.dumps(described, default=str))
     return plain | {
         "frames": [clip.path.name, len(clip), folder_fingerprint([clip.path])],
         "weights": [request.weights.name, file_digest(request.weights)],
+        "flow_weights": "" if learned is None else file_digest(learned),
         "annotations": digest.hexdigest(),
         "seed": request.seed,
+        "code": core_digest(__file__),
     }
 
 

@@ -38,11 +38,11 @@ examples:
   masktrack segment frames/ --annotations 0=m0.png,40=m40.png --weights my.safetensors --out masks
   masktrack segment clip.mp4 --box 120,40,200,160 --no-finetune --out masks
 
-A stopped run goes on with the same command. Kept are, object by object, the network that learnt it
-(a training that Ctrl-C stops loses nothing, a killed one a minute at most), its masks, and those
-after --crf; the pictures of --flow; all below DIR/.masktrack until everything is done. What was
-under way otherwise begins anew. The same files, seed, device and number of threads give the same
-masks, byte by byte.
+A stopped run goes on with the same command and the same version of the code; what another version
+made is refused. Kept are, object by object, the network that learnt it (a training that Ctrl-C
+stops loses nothing, a killed one a minute at most), its masks, and those after --crf; the pictures
+of --flow; all below DIR/.masktrack until everything is done. What was under way otherwise begins
+anew. The same files, seed, device and number of threads give the same masks, byte by byte.
 
 exit status: 0 done; 2 the input cannot be used (one line says why); 130 stopped.
 """

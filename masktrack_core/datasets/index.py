@@ -64,7 +64,7 @@ def index_video(
             _check_complete(where, "truth", truths, frames)
         for t, (key, (name, path)) in enumerate(frames.items()):
             truth = str(truths.get(key, ""))
-            rows.append((t, name, object_id, str(path), truth, layout.encoding))
+            rows.append((t, name, object_id, str(path), truth, layout.encoding, ""))
     return check_columns(pd.DataFrame(rows, columns=list(INDEX.names)), INDEX, where=sequence)
 
 
@@ -106,7 +106,7 @@ def folder_fingerprint(paths: Iterable[Path]) -> str:
             raise InputError(f"{path}: expected a file or folder, got nothing; check the path")
         for file in _files_below(Path(path)):
             state = file.stat()
-            name = file.relative_to(path).as_posix()
+            name = file.relative_to(path).as_posix() if file != Path(path) else file.name
             digest.update(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
         digest.update(b"\n")
     return digest.hexdigest()
@@ -118,15 +118,19 @@ def read_facts(name: str) -> pd.DataFrame:
     Names stay text, everything else is a number, NaN where nothing is published. The source of
     each is in ``facts/README.md``. Raises `InputError` for an unknown name.
     """
-    folder = resources.files("masktrack_core") / "facts"
-    known = sorted(f.name.removesuffix(".csv") for f in folder.iterdir() if f.name.endswith(".csv"))
-    if name not in known:
-        raise InputError(f"facts: unknown name {name!r}; known are {known}")
-    with (folder / f"{name}.csv").open(encoding="utf-8") as file:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table = pd.read_csv(facts_file(name), dtype=str, keep_default_na=False, encoding="utf-8")
     for column in table.columns.difference(list(_TEXT_FACTS)):
         table[column] = pd.to_numeric(table[column])
     return table
+
+
+def facts_file(name: str) -> Path:
+    """Return the file of a table of facts; raise `InputError` for an unknown name."""
+    folder = Path(str(resources.files("masktrack_core") / "facts"))
+    known = sorted(path.stem for path in folder.glob("*.csv"))
+    if name not in known:
+        raise InputError(f"facts: unknown name {name!r}; known are {known}")
+    return folder / f"{name}.csv"
 
 
 def _find_frames(root: Path, layout: VideoLayout, sequence: str) -> dict[_Key, tuple[str, Path]]:

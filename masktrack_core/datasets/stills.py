@@ -33,7 +33,8 @@ def index_stills(root: Path, layout: StillLayout | Mapping[str, Any] | str) -> p
             f"{len(images)} pictures, {len(masks)} masks and {len(alone)} names without the other "
             f"{alone[:3]}; correct the root or complete the set"
         )
-    rows = [(name, str(images[name]), str(masks[name])) for name in sorted(images, key=natural_key)]
+    names = sorted(images, key=natural_key)
+    rows = [(name, str(images[name]), str(masks[name]), "") for name in names]
     return check_columns(pd.DataFrame(rows, columns=list(STILLS.names)), STILLS, where=str(root))
 
 

@@ -29,7 +29,7 @@ def stills_of_videos(indexes: Mapping[str, pd.DataFrame], folder: Path) -> pd.Da
     return check_columns(pd.DataFrame(rows, columns=list(STILLS.names)), STILLS, where=str(folder))
 
 
-def _stills(video: Video, prefix: str, folder: Path) -> Iterator[tuple[str, str, str]]:
+def _stills(video: Video, prefix: str, folder: Path) -> Iterator[tuple[str, str, str, str]]:
     """Write the masks of one object; yield name, picture and mask of each annotated frame."""
     for t, frame_name in enumerate(video.frame_names):
         truth = video.truth(t)
@@ -38,4 +38,4 @@ def _stills(video: Video, prefix: str, folder: Path) -> Iterator[tuple[str, str,
         name = f"{prefix}-{frame_name}"
         path = folder / f"{name}.png"
         write_mask(path, truth)
-        yield name, str(video.frame_paths[t]), str(path)
+        yield name, str(video.frame_paths[t]), str(path), ""

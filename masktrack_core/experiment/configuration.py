@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from masktrack_core.datasets.external import check_source, masks_archive
 from masktrack_core.datasets.index import folder_fingerprint, index_video, read_facts
+from masktrack_core.datasets.layouts import still_layout
+from masktrack_core.datasets.patterns import find_files
 from masktrack_core.datasets.sources import (
     SequenceObject,
     check_sources,
@@ -167,6 +169,19 @@ class Experiment:
         index = index_video(Path(row["root"]), row["layout"], sequence, objects)
         files = [*index.frame_path, *(path for path in index.truth_path if path)]
         return folder_fingerprint(dict.fromkeys(Path(file) for file in files))
+
+    def fingerprint_of_stills(self, stills: str) -> str:
+        """Return a digest of a set's pictures and masks on disk: it changes when they do; else "".
+
+        What is not complete is said by the job that indexes the set.
+        """
+        row = self.config["stills"][stills]
+        if source(f"stills.{stills}", row) != "root":
+            return ""
+        layout = still_layout(row["layout"])
+        patterns = (layout.images, layout.masks)
+        found = [find_files(Path(row["root"]), pattern, {}) for pattern in patterns]
+        return folder_fingerprint(sorted({path for files in found for path, _ in files}))
 
 
 _NAMED = (

@@ -15,15 +15,29 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from masktrack_core.errors import InputError
+from masktrack_core.files.io import write_text
 
 PACKAGE = "masktrack_core"
 _CORE = Path(__file__).parents[1]
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Code:
+    """What a file of code says: a digest of its syntax tree, and the core modules it names."""
+
+    meaning: str
+    imports: tuple[str, ...]
+
+
+#: Digest of a file's bytes → what they say, of every file of code that was looked at.
+_KNOWN: dict[str, _Code] = {}
 
 
 def core_digest(script: str | Path) -> str:
@@ -33,34 +47,21 @@ def core_digest(script: str | Path) -> str:
     Twelve hexadecimal digits.
     """
     script = Path(script)
-    modules = sorted(_reachable(imported_modules(script)))
-    digest = hashlib.sha256(_meaning(script).encode())
-    for module in modules:
-        digest.update(f"\n# {module}\n{_meaning(_module_path(module))}".encode())
+    digest = hashlib.sha256(_code(script).meaning.encode())
+    for module in sorted(reached_modules(script)):
+        digest.update(f"\n# {module}\n{_code(_module_path(module)).meaning}".encode())
     return digest.hexdigest()[:12]
 
 
-@cache
 def imported_modules(path: Path) -> frozenset[str]:
     """Return the core modules that a file imports anywhere, such as ``masks.deform``."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-    inside = (name.removeprefix(f"{PACKAGE}.") for name in found if name.startswith(f"{PACKAGE}."))
-    return frozenset(name for name in inside if _module_path(name).exists())
+    return frozenset(name for name in _code(path).imports if _module_path(name).exists())
 
 
-def _module_path(module: str) -> Path:
-    return _CORE.joinpath(*module.split(".")).with_suffix(".py")
-
-
-def _reachable(modules: frozenset[str]) -> set[str]:
+def reached_modules(script: Path) -> set[str]:
+    """Return the core modules that a script imports, directly or through others."""
     seen: set[str] = set()
-    waiting = set(modules)
+    waiting = set(imported_modules(script))
     while waiting:
         module = waiting.pop()
         seen.add(module)
@@ -68,10 +69,70 @@ def _reachable(modules: frozenset[str]) -> set[str]:
     return seen
 
 
+def recall_code(path: Path) -> None:
+    """Take in what `keep_code` wrote; without it, or where it is damaged, all code is read anew.
+
+    What is kept goes by the bytes of a file, and is of this version of Python and of this module.
+    """
+    try:
+        seal, _, text = path.read_text(encoding="utf-8").partition("\n")
+        if seal == _seal(text):
+            known = {key: _Code(entry[0], tuple(entry[1])) for key, entry in json.loads(text)}
+            _KNOWN.update(known)
+    except (OSError, UnicodeDecodeError):
+        return
+
+
+def keep_code(path: Path) -> None:
+    """Write down what the code that was looked at says, for the next start: parsing takes longest.
+
+    Whole or not at all; nothing where the file is up to date or cannot be written.
+    """
+    text = json.dumps([(key, [code.meaning, code.imports]) for key, code in _KNOWN.items()])
+    sealed = f"{_seal(text)}\n{text}"
+    try:
+        if not path.exists() or path.read_bytes() != sealed.encode():
+            write_text(path, sealed)
+    except OSError as error:
+        _log.info("%s: not written (%s); the next start reads all code again", path, error)
+
+
+def _seal(text: str) -> str:
+    """Return a digest of what is kept, and of what it depends on beside the bytes of the code."""
+    maker = Path(__file__).read_text(encoding="utf-8")
+    return hashlib.sha256(f"{platform.python_version()}\n{maker}\n{text}".encode()).hexdigest()
+
+
+def _module_path(module: str) -> Path:
+    return _CORE.joinpath(*module.split(".")).with_suffix(".py")
+
+
 @cache
-def _meaning(path: Path) -> str:
-    """Return the code of a file as one string without comments, docstrings and positions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _code(path: Path) -> _Code:
+    """Return what a file of code says."""
+    source = path.read_bytes()
+    key = hashlib.sha256(source).hexdigest()
+    if key not in _KNOWN:
+        tree = ast.parse(source)
+        imports = tuple(sorted(_imports(tree)))
+        _KNOWN[key] = _Code(hashlib.sha256(_meaning(tree).encode()).hexdigest(), imports)
+    return _KNOWN[key]
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    """Return what every import may mean, by its name inside the package."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    return {name.removeprefix(f"{PACKAGE}.") for name in found if name.startswith(f"{PACKAGE}.")}
+
+
+def _meaning(tree: ast.Module) -> str:
+    """Return a tree as one string without comments, docstrings and positions."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
@@ -145,7 +206,7 @@ def run_record(values: Mapping[str, Any]) -> dict[str, str]:
         "machine": platform.machine(),
         # Snakemake runs a copy of the script under a name drawn anew for each job.
         "command": re.sub(r"^tmp\w{8}\.", "", Path(sys.argv[0]).name),
-        "commit": _commit(),
+        "commit": commit(),
     }
     texts = {
         key: value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
@@ -163,8 +224,8 @@ def content_digests(paths: Iterable[Path]) -> dict[str, str]:
     return digests
 
 
-def _commit() -> str:
-    """Return the commit of the checkout, or "unknown" outside one."""
+def commit() -> str:
+    """Return the commit of the checkout, with ``-dirty`` where files differ, or ``unknown``."""
     try:
         finished = subprocess.run(
             ["git", "describe", "--always", "--dirty"],

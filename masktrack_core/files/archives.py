@@ -28,15 +28,16 @@ def frame_key(t: int) -> str:
     return f"{t:05d}"
 
 
-def write_mask_archive(path: Path, masks: Iterable[tuple[str, Mask]]) -> None:
+def write_mask_archive(path: Path, masks: Iterable[tuple[str, Mask]], *, made_of: str = "") -> None:
     """Write named masks into one file, in the order given, as 1-bit PNGs.
 
     A name may have folders (``ecssd/0001-a``). Equal masks give equal bytes. The masks are taken
     one at a time and may come from a generator, which makes the next ones while a thread writes;
-    it must not change a mask it has given. If it raises, no file is left. Raises `InputError` for a
+    it must not change a mask it has given. If it raises, no file is left. ``made_of`` is a word by
+    which a reader knows from what the masks come (`PictureZip.made_of`). Raises `InputError` for a
     doubled or unsafe name and for what is not a bool ``(H, W)`` array.
     """
-    write_pictures(path, masks, np.bool_, lambda mask: mask)
+    write_pictures(path, masks, np.bool_, lambda mask: mask, made_of=made_of)
 
 
 def write_prob_archive(path: Path, probs: Iterable[tuple[str, Prob]]) -> None:

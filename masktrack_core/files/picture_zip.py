@@ -37,6 +37,9 @@ _DAMAGE = (
 #: Pictures that wait to be written while the next is computed.
 _WAITING = 2
 
+#: In the comment of an archive, before what its pictures were made of.
+_MADE_OF = b", made of "
+
 Picture = TypeVar("Picture", bound=NDArray[Any])
 
 
@@ -85,6 +88,11 @@ class PictureZip(Mapping[str, Picture], Generic[Picture]):
                 "make the archive again"
             ) from error
 
+    @property
+    def made_of(self) -> str:
+        """Return the word of what the pictures were made of; empty where the writer gave none."""
+        return self._opened().comment.partition(_MADE_OF)[2].decode()
+
     def __getstate__(self) -> dict[str, Path]:
         """Return the path alone: a handle does not travel between processes."""
         return {"path": self.path}
@@ -100,7 +108,7 @@ class PictureZip(Mapping[str, Picture], Generic[Picture]):
             try:
                 archive = zipfile.ZipFile(self.path)
                 self._handle = os.getpid(), archive
-                if archive.comment != _contents(archive):
+                if archive.comment.partition(_MADE_OF)[0] != _contents(archive):
                     raise zipfile.BadZipFile("a list of pictures that is not the written one")
             except _DAMAGE as error:
                 raise InputError(
@@ -115,10 +123,13 @@ def write_pictures(
     pictures: Iterable[tuple[str, Picture]],
     dtype: type[np.generic],
     encode: Callable[[Picture], NDArray[Any]],
+    *,
+    made_of: str = "",
 ) -> None:
     """Write named pictures as PNGs, each while the next is taken from the iterable.
 
-    ``encode`` turns a picture of ``dtype`` into what the PNG holds. Raises `InputError` for a
+    ``encode`` turns a picture of ``dtype`` into what the PNG holds. ``made_of`` is kept beside
+    them. Raises `InputError` for a
     doubled or unsafe name and another dtype; then, and if the iterable raises, no file is left.
     """
     seen: set[str] = set()
@@ -141,7 +152,7 @@ def write_pictures(
                 waiting.popleft().result()
         for written in waiting:
             written.result()
-        archive.comment = _contents(archive)
+        archive.comment = _contents(archive) + (_MADE_OF + made_of.encode() if made_of else b"")
 
 
 def _contents(archive: zipfile.ZipFile) -> bytes:

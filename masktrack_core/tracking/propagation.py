@@ -133,6 +133,8 @@ def _estimate(
     probs = [predict(network, frame, previous, params) for network, frame in pairs]
     prob = probs[0]
     if len(probs) == 2:
+        # Paper: "averaging the output scores"; here the probabilities are averaged, so that a
+        # stream that is sure outweighs an unsure one less.
         weight = np.float32(params.flow_weight)
         prob = np.asarray((1 - weight) * probs[0] + weight * probs[1])
     return _touching(prob, previous, params) if params.connected else prob

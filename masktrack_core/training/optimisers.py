@@ -134,6 +134,8 @@ def build_optimiser(network: MaskTrackNet, params: TrainParams) -> torch.optim.O
     groups = [group for group in groups if group["params"]]
     if params.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=params.learning_rate, fused=True)
+    # Paper: Caffe's solver, whose buffer of momentum holds rate × gradient; PyTorch's holds the
+    # gradient, so that a falling rate slows what is left of earlier steps too.
     return torch.optim.SGD(groups, lr=params.learning_rate, momentum=params.momentum, fused=True)
 
 

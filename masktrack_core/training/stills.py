@@ -3,10 +3,12 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from masktrack_core.datasets.contents import contents_digest
 from masktrack_core.datasets.stills import read_still
 from masktrack_core.errors import InputError
 from masktrack_core.files.archives import Archives, MaskArchive
@@ -14,9 +16,6 @@ from masktrack_core.files.io import read_table
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.tables import STILLS
 from masktrack_core.training.examples import Stills
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +33,16 @@ def open_stills(
 
     ``indexes`` are the tables of the ``sets``, ``deformed`` the archives of their deformed masks;
     a still is ``set/name`` here and there. ``limit`` keeps so many, drawn at random with ``seed``
-    (Table 1, "Reduced offline training"). Raises `InputError` for a limit above what is there.
+    (Table 1, "Reduced offline training"). Raises `InputError` for a limit above what is there, and
+    for deformed masks that were made of other stills than these.
     """
+    tables = [read_table(index, STILLS) for index in indexes]
     rows = {
         f"{name}/{row['name']}": row
-        for name, index in zip(sets, indexes, strict=True)
-        for _, row in read_table(index, STILLS).iterrows()
+        for name, table in zip(sets, tables, strict=True)
+        for _, row in table.iterrows()
     }
+    archives = [_deformed(*pair) for pair in zip(deformed, tables, strict=True)]
     names = list(rows)
     counts = Counter(name.partition("/")[0] for name in names)
     # Paper: 11 282 stills; the four sets as published hold 12 150. What is there is used.
@@ -55,17 +57,28 @@ def open_stills(
     return Stills(
         names=names,
         read=lambda name: read_still(rows[name]),
-        deformed=Archives([MaskArchive(path) for path in deformed]),
-        digest=lambda: _content_digest([rows[name] for name in names], deformed),
+        deformed=Archives(archives),
+        digest=lambda: _digest(pd.DataFrame([rows[name] for name in names]), deformed),
         masks_per_image=masks_per_image,
     )
 
 
-def _content_digest(rows: Iterable["pd.Series[Any]"], deformed: Iterable[Path]) -> str:
-    """Return a digest of the bytes of pictures, masks and archives of deformed masks, in order."""
-    digest = hashlib.sha256()
-    pictures = (Path(row[column]) for row in rows for column in ("image_path", "mask_path"))
-    for path in (*pictures, *deformed):
+def _deformed(path: Path, index: pd.DataFrame) -> MaskArchive:
+    """Return the deformed masks of some stills; raise where they were made of others."""
+    archive, expected = MaskArchive(path), contents_digest(index)
+    if archive.made_of != expected:
+        raise InputError(
+            f"{path}: expected masks deformed from the stills of this training (contents "
+            f"{expected}), got some of {archive.made_of or 'unknown ones'}; delete the file and "
+            "run again, it is then made anew"
+        )
+    return archive
+
+
+def _digest(index: pd.DataFrame, deformed: Sequence[Path]) -> str:
+    """Return a digest of what pictures and masks hold, by their index, and deformed masks."""
+    digest = hashlib.sha256(contents_digest(index).encode())
+    for path in deformed:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

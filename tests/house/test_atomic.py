@@ -31,6 +31,7 @@ ELSEWHERE = {
     ("files/unpacking.py", "_copy"): "below a temporary folder, renamed when all is there",
     ("files/unpacking.py", "_members"): "opens to read",
     ("training/state.py", "_read_one"): "opens to read",
+    ("masktrack_core/gpus.py", "take_gpu"): "a kernel lock on an empty file",
     (
         "experiment/run_locks.py",
         "announce_run",

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from masktrack_core.experiment.flat_config import laid_over
 from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.deform import DeformationParams
 from masktrack_core.masks.regions import CropParams
@@ -65,14 +66,6 @@ PUBLISHED = {
     },
     ("trackers", "rgb"): {"propagation": {"dilation_radius": 5, "region": None}},
 }
-
-
-def laid_over(base, overlay):
-    """What Snakemake makes of two configurations: tables are merged, everything else replaced."""
-    if not isinstance(base, dict) or not isinstance(overlay, dict):
-        return overlay
-    both = {key: laid_over(base[key], overlay[key]) for key in base.keys() & overlay.keys()}
-    return base | overlay | both
 
 
 CONFIG = laid_over(yaml.safe_load((ROOT / "config.yaml").read_text()), PAPER)

@@ -1,5 +1,6 @@
 """Tests stand where their code stands: ``tests/unit/<package>/test_<module>.py``, or as listed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ MODULES = {
 ELSEWHERE = {
     "arrays": ("house/test_layers.py", "names of types, no behaviour"),
     "errors": ("house/test_layers.py", "one exception, raised in every other test"),
+    "gpus": ("workflow/test_gpus.py", "jobs that share a machine"),
+    "commands.flat": ("house/test_pixels.py", "the file that it makes is compared"),
+    "experiment.flat_config": ("house/test_pixels.py", "the file that it makes is compared"),
     "ranges": ("house/test_schema.py", "ranges of parameters beside those of the schema"),
     "devices": ("unit/commands/test_segment.py", "through the command's --device"),
     "commands.check": ("unit/datasets/test_video_files.py", "with the files that it complains of"),
@@ -83,6 +87,18 @@ def test_a_module_has_its_file_of_tests_or_is_listed(module):
 def test_a_listed_module_is_there_and_so_are_its_tests(module):
     where, reason = ELSEWHERE[module]
     assert module in MODULES and (ROOT / "tests" / where).exists() and reason
+
+
+def test_files_that_the_documentation_names_are_there():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
+    named = re.compile(r"\b(?:tests|benchmarks|rules|workflow_scripts|masktrack_core)/[\w/.-]+\w")
+    missing = [
+        (page.name, name)
+        for page in pages
+        for name in named.findall(page.read_text())
+        if not (ROOT / name).exists()
+    ]
+    assert not missing
 
 
 def test_every_folder_of_unit_tests_is_a_room():

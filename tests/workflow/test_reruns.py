@@ -3,9 +3,16 @@
 import copy
 import os
 import shutil
+import subprocess
 
+import numpy as np
 import pytest
 import yaml
+
+from masktrack_core.arrays import Size
+from masktrack_core.experiment.provenance import commit
+from masktrack_core.files.io import read_mask, write_frame, write_mask
+from masktrack_core.rendered.layouts import write_stills
 
 from .conftest import ROOT, SHORT, Workflow, edited_copy
 
@@ -192,3 +199,74 @@ def test_finetuned_networks_that_are_not_kept_are_made_again_for_a_propagation(f
     overlay["annotations"] = {"first_box": {"propagation": "old"}}
     jobs = Workflow(folder, overlay)("-n", "results/table2.csv").jobs
     assert jobs["finetune"] == 6 and jobs["track"] == 9 and "train" not in jobs
+
+
+# --- what decides and is no parameter: stills on disk, published tables, the commit
+
+
+def test_a_redrawn_mask_and_a_still_more_rerun_index_synthesis_training_and_after(tmp_path):
+    root, overlay = tmp_path / "my stills", copy.deepcopy(SHORT)
+    write_stills(root, 3, size=Size(40, 60), seed=1)
+    overlay["stills"] = {"mine": {"layout": "ecssd", "root": str(root)}}
+    overlay["networks"] = {"segment": {"stills": ["mine"]}}
+    overlay["schedules"]["offline"]["iterations"] = 1
+    workflow = Workflow(tmp_path, overlay)
+    target = "results/networks/segment.safetensors"
+    run = workflow("--cores", "2", target)
+    assert run.status == 0, run.output[-3000:]
+    mask = next(iter(sorted((root / "ground_truth_mask").iterdir())))
+    write_mask(mask, ~read_mask(mask))
+    for kind in ("images", "ground_truth_mask"):
+        old = next(iter(sorted((root / kind).iterdir())))
+        shutil.copy(old, old.with_name(f"one_more{old.suffix}"))
+    after = {"index_stills": 1, "deform": 1, "train": 1}
+    assert workflow("-n", target).jobs == after
+    # An index that was made again alone, as before an interruption, hides nothing.
+    mask_alone = {"deform": 1, "train": 1}
+    assert workflow("--cores", "1", "results/stills/mine.csv").status == 0
+    assert workflow("-n", target).jobs == mask_alone
+    deformed = tmp_path / "results" / "deformed" / "paper" / "mine.zip"
+    assert workflow("--cores", "1", "--touch", str(deformed.relative_to(tmp_path))).status == 0
+    refused = workflow("--cores", "1", target)
+    assert refused.status != 0 and "expected masks deformed from the stills" in refused.output
+
+
+def test_a_redrawn_truth_reruns_what_follows_though_its_index_was_made_alone(tmp_path):
+    root, overlay = tmp_path / "set", copy.deepcopy(SHORT)
+    for t in range(3):
+        write_frame(root / f"frames/walk/{t}.png", np.full((40, 60, 3), 9 * t, np.uint8))
+        write_mask(root / f"truth/walk/{t}.png", np.eye(40, 60, dtype=np.bool_))
+    layout = {"frames": "frames/{sequence}/*.png", "truth": "truth/{sequence}/{frame}.png"}
+    rows = [{"method": "Box oracle", "variant": "box_oracle"}]
+    overlay["datasets"]["mine"] = {"title": "M", "layout": layout, "root": str(root)}
+    overlay["tables"] = {"mine": {"datasets": ["mine"], "rows": rows}}
+    workflow = Workflow(tmp_path, overlay)
+    assert workflow("--cores", "1", "results/mine.csv").status == 0
+    write_mask(root / "truth/walk/1.png", np.eye(40, 60, 5, dtype=np.bool_))
+    after = {"annotate": 1, "oracle": 1, "score": 1, "table": 1}
+    assert workflow("-n", "results/mine.csv").jobs == {"index_video": 1} | after
+    assert workflow("--cores", "1", "results/index/mine/walk.csv").status == 0
+    assert workflow("-n", "results/mine.csv").jobs == after
+
+
+def test_a_published_number_that_changed_makes_its_table_again(finished, tmp_path):
+    snakefile = edited_copy(tmp_path, "errors", lambda text: text)
+    path = tmp_path / "project" / "masktrack_core" / "facts" / "published_table2.csv"
+    text = path.read_text()
+    assert "74.8" in text
+    path.write_text(text.replace("74.8", "99.9"))
+    run = Workflow(finished, SHORT)("-n", "--snakefile", snakefile, "results/table2.csv")
+    assert run.jobs == {"table": 1}, run.output[-3000:]
+
+
+def test_another_commit_writes_the_record_again(tmp_path):
+    workflow = Workflow(tmp_path, SHORT)
+    assert workflow("--cores", "1", "results/record.yaml").status == 0
+    record = yaml.safe_load((tmp_path / "results" / "record.yaml").read_text())["record"]
+    assert record["commit"] == commit()
+    assert workflow("-n", "results/record.yaml").jobs == {}
+    snakefile = edited_copy(tmp_path, "errors", lambda text: text)
+    git = ["git", "-C", str(tmp_path / "project"), "-c", "user.name=x", "-c", "user.email=x@y"]
+    for arguments in (["init"], ["commit", "--allow-empty", "-m", "another"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    assert workflow("-n", "--snakefile", snakefile, "results/record.yaml").jobs == {"record": 1}

@@ -3,17 +3,19 @@ import json
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 import torch
 
-from masktrack_core.commands import own_tracks
+from masktrack_core.commands import own_tracks, own_videos
 from masktrack_core.commands import segment as cli_segment
 from masktrack_core.commands.cli import main
 from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.provenance import reached_modules
 from masktrack_core.experiment.usage import USAGE, read_usage, usage_record
 from masktrack_core.files import io
 from masktrack_core.masks.elementary import merge_objects
@@ -308,6 +310,25 @@ def test_masks_of_another_run_are_neither_mixed_nor_replaced(
     io.write_mask(tmp_path / "mine" / "7.png", io.read_mask(first))
     assert segment(frames, "--first", first, out="mine") == 2
     assert "masks that this command did not write" in capsys.readouterr().err
+
+
+def test_stages_that_another_version_of_the_code_made_are_not_gone_on_with(
+    segment, frames, first, tmp_path, monkeypatch, capsys
+):
+    stop_at(monkeypatch, "propagate", 1)
+    assert segment(frames, "--first", first) == 130
+    learnt = (tmp_path / "out" / ".masktrack" / "1.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(own_videos, "core_digest", lambda script: "another version")
+        assert segment(frames, "--first", first) == 2
+        assert "made with other code; give --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "out" / ".masktrack" / "1.safetensors").read_bytes() == learnt
+    assert segment(frames, "--first", first) == 0
+
+
+def test_the_code_of_a_run_is_that_of_every_stage():
+    stages = {"own_tracks", "segmentation", "training", "propagation", "flow", "raft", "crf"}
+    assert stages <= reached_modules(Path(own_videos.__file__))
 
 
 def test_an_overlay_shows_every_frame(segment, frames, labels, tmp_path):

@@ -22,13 +22,11 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "_module_path", lambda module: folder / f"{module}.py")
 
     def digest():
-        provenance.imported_modules.cache_clear()
-        provenance._meaning.cache_clear()
+        provenance._code.cache_clear()
         return provenance.core_digest(script)
 
     yield folder, script, digest
-    provenance.imported_modules.cache_clear()
-    provenance._meaning.cache_clear()
+    provenance._code.cache_clear()
 
 
 def test_digest_changes_with_the_code_of_a_module_imported_through_another(package):
@@ -52,6 +50,61 @@ def test_digest_ignores_comments_docstrings_layout_and_foreign_modules(package):
     (folder / "c.py").write_text("Z = 2\n")
     script.write_text('"""Now with words."""\nfrom masktrack_core.a import X  # why\n\nprint(X)\n')
     assert digest() == before
+
+
+@pytest.fixture
+def kept(package, tmp_path, monkeypatch):
+    """The digest of the stand-in, what was kept of its code, and the next start from a file."""
+    _, _, digest = package
+    known, parsed = {}, []
+    monkeypatch.setattr(provenance, "_KNOWN", known)
+    before = digest()
+    provenance.keep_code(tmp_path / "kept")
+    real = provenance.ast.parse
+    monkeypatch.setattr(provenance.ast, "parse", lambda code: parsed.append(code) or real(code))
+
+    def started():
+        known.clear()
+        parsed.clear()
+        provenance.recall_code(tmp_path / "kept")
+        return digest(), len(parsed)
+
+    return tmp_path / "kept", before, started
+
+
+def test_kept_code_gives_the_same_digest_without_being_parsed(kept):
+    _, before, started = kept
+    assert started() == (before, 0)
+
+
+def test_edited_code_is_parsed_again_alone_and_an_edit_undone_is_known(kept, package):
+    (path, before, started), (folder, *_) = kept, package
+    text = (folder / "b.py").read_text()
+    (folder / "b.py").write_text("Y = 2\n")
+    edited, parsed = started()
+    assert edited != before and parsed == 1
+    provenance.keep_code(path)
+    (folder / "b.py").write_text(text)
+    assert started() == (before, 0)
+
+
+def test_damaged_or_foreign_kept_code_is_not_believed(kept, monkeypatch):
+    path, before, started = kept
+    whole = path.read_bytes()
+    place = whole.rindex(b"a")
+    for damaged in (b"", whole[:-9], whole[:place] + b"b" + whole[place + 1 :], b"\xff" + whole):
+        path.write_bytes(damaged)
+        assert started() == (before, 3)
+    path.write_bytes(whole)
+    assert started() == (before, 0)
+    monkeypatch.setattr(provenance.platform, "python_version", lambda: "4.0.0")
+    assert started() == (before, 3)
+
+
+def test_a_place_that_cannot_be_written_costs_nothing_but_time(kept, tmp_path):
+    (tmp_path / "a file").touch()
+    provenance.keep_code(tmp_path / "a file" / "kept")
+    provenance.recall_code(tmp_path / "a file" / "kept")
 
 
 def test_an_error_is_in_the_log_before_it_leaves_the_job(tmp_path):

@@ -160,6 +160,22 @@ def test_one_step_of_sgd_is_weight_minus_rate_times_gradient():
         assert torch.allclose(net.state_dict()[name], expected, atol=1e-6), name
 
 
+@pytest.mark.parametrize(("steps", "share"), [(200, 0.9235), (20_000, 0.9991)])
+def test_momentum_under_a_falling_rate_carries_less_far_than_caffes(steps, share):
+    """The number in the departures of docs/reproduction.md: a constant gradient of one."""
+    weight = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    optimiser = torch.optim.SGD([weight], lr=1.0, momentum=0.9)
+    params, caffe, buffer = TrainParams(iterations=steps, learning_rate=1.0), 0.0, 0.0
+    weight.grad = torch.ones_like(weight)
+    for iteration in range(steps):
+        rate = poly_lr(iteration, params)
+        optimiser.param_groups[0]["lr"] = rate
+        optimiser.step()
+        buffer = 0.9 * buffer + rate
+        caffe += buffer
+    assert -weight.item() / caffe == pytest.approx(share, abs=1e-4)
+
+
 def test_running_mean_of_constant_weights_is_the_weights_and_it_follows_slowly():
     layer = torch.nn.Linear(1, 1, bias=False)
     layer.weight.data.fill_(0.0)
