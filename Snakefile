@@ -22,20 +22,17 @@ pathvars:
 
 
 include: "rules/common.smk"
-include: "rules/inputs.smk"
-include: "rules/data.smk"
-include: "rules/train.smk"
-include: "rules/export.smk"
-include: "rules/flow.smk"
-include: "rules/track.smk"
-include: "rules/segment.smk"
-include: "rules/refine.smk"
-include: "rules/figure_inputs.smk"
-include: "rules/external.smk"
-include: "rules/evaluate.smk"
-include: "rules/ablate.smk"
-include: "rules/figures.smk"
-include: "rules/record.smk"
+include: "rules/picture_inputs.smk"
+include: "rules/files.smk"
+include: "rules/rendered.smk"
+include: "rules/datasets.smk"
+include: "rules/networks.smk"
+include: "rules/training.smk"
+include: "rules/motion.smk"
+include: "rules/tracking.smk"
+include: "rules/measures.smk"
+include: "rules/experiment.smk"
+include: "rules/pictures.smk"
 
 
 keep_code(CODE)

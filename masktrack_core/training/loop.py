@@ -102,7 +102,7 @@ def train(
     on the CPU). The network is left in evaluation mode, with the running mean of its weights if
     ``params.ema`` is set.
 
-    The first step of a training in bf16 takes the time of two or three: its gradients are compared
+    The first step of a training in bf16 takes the time of two to five: its gradients are compared
     with float32's, layer by layer, which changes nothing of it.
 
     Raises ``InputError`` for no examples, for a state of another training and for a layer whose

@@ -135,9 +135,18 @@ def slow(backbone, size):
     return [pytest.mark.slow] if backbone == "vgg16" or size > 400 else []
 
 
+def affordable(backbone, size):
+    """VGG16, a minute a case, at the sizes of its own configuration and of the smallest only."""
+    return backbone != "vgg16" or size == 97 or (backbone, "aspp", size) in CONFIGURED
+
+
 @pytest.mark.parametrize(
     ("backbone", "size"),
-    [pytest.param(*case, marks=slow(*case)) for case in product(BACKBONES, SIZES)],
+    [
+        pytest.param(*case, marks=slow(*case))
+        for case in product(BACKBONES, SIZES)
+        if affordable(*case)
+    ],
 )
 def test_gradients_in_bf16_are_those_of_float32_in_every_layer(backbone, size):
     found = deviations(backbone, size)

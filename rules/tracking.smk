@@ -1,4 +1,4 @@
-# Online: the user's annotation, the network fine-tuned on it, the mask propagated (paper §3.1–3.3).
+# Online: the annotation, the network fine-tuned on it, the mask propagated, refined and answered (paper §3.1–3.3, §5.2).
 
 
 rule annotate:
@@ -111,3 +111,104 @@ rule track:
         threads=config["threads"]["track"],
     script:
         "../workflow_scripts/track.py"
+
+
+rule segment:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        tracks=tracks,
+    output:
+        directory(
+            "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
+        ),
+    log:
+        "<logs>/segment/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/segment/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        variant=experiment.names(
+            "variants", oracle=False, masks=False, crf=False, crf_search=False
+        ),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("segment"),
+        threshold=lambda wildcards: experiment.threshold(wildcards.variant),
+    script:
+        "../workflow_scripts/segment.py"
+
+
+rule refine:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        tracks=tracks,
+        searched=searched_crf,
+    output:
+        directory(
+            "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
+        ),
+    log:
+        "<logs>/refine/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/refine/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        variant=REFINED,
+    conda:
+        "../envs/masktrack.yaml"
+    threads: config["threads"]["refine"]
+    resources:
+        **needs("refine"),
+    params:
+        code=code("refine"),
+        threshold=lambda wildcards: experiment.threshold(wildcards.variant),
+        rows=parts("variants", "variant", crf="crfs"),
+    script:
+        "../workflow_scripts/refine.py"
+
+
+rule crf_search:
+    input:
+        unpack(search_inputs),
+    output:
+        chosen="<results>/crf/{variant}/{annotation}/{dataset}.yaml",
+        trials="<results>/crf/{variant}/{annotation}/{dataset}.csv",
+    log:
+        "<logs>/crf_search/{variant}/{annotation}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/crf_search/{variant}/{annotation}/{dataset}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    threads: config["threads"]["refine"]
+    resources:
+        **needs("crf_search"),
+    params:
+        code=code("crf_search"),
+        objects=lambda wildcards: experiment.development_objects(wildcards.dataset),
+        threshold=lambda wildcards: experiment.threshold(wildcards.variant),
+        search=search_row,
+    script:
+        "../workflow_scripts/crf_search.py"
+
+
+rule oracle:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+    output:
+        directory(
+            "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
+        ),
+    log:
+        "<logs>/oracle/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/oracle/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        variant=experiment.names("variants", oracle=True),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("oracle"),
+        oracle=lambda wildcards: config["variants"][wildcards.variant]["oracle"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/oracle.py"

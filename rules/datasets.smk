@@ -1,47 +1,4 @@
-# From data sets as they lie on disk to one tidy index per sequence.
-
-
-rule render_videos:
-    output:
-        "<data>/{dataset}/attributes.csv",
-    log:
-        "<logs>/render_videos/{dataset}.log",
-    benchmark:
-        "<benchmarks>/render_videos/{dataset}.tsv"
-    wildcard_constraints:
-        dataset=experiment.names("datasets", rendered=True),
-    conda:
-        "../envs/masktrack.yaml"
-    resources:
-        **needs("render_videos"),
-    params:
-        code=code("render_videos"),
-        seed=config["seed"],
-        layout=lambda wildcards: config["datasets"][wildcards.dataset]["rendered"],
-    script:
-        "../workflow_scripts/render_videos.py"
-
-
-rule render_stills:
-    output:
-        frames=directory("<data>/{stills}/images"),
-        masks=directory("<data>/{stills}/ground_truth_mask"),
-    log:
-        "<logs>/render_stills/{stills}.log",
-    benchmark:
-        "<benchmarks>/render_stills/{stills}.tsv"
-    wildcard_constraints:
-        stills=experiment.names("stills", rendered=True),
-    conda:
-        "../envs/masktrack.yaml"
-    resources:
-        **needs("render_stills"),
-    params:
-        code=code("render_stills"),
-        seed=config["seed"],
-        stills=lambda wildcards: config["stills"][wildcards.stills]["rendered"],
-    script:
-        "../workflow_scripts/render_stills.py"
+# From data sets as they lie on disk to one tidy index per sequence; others' masks, written like ours.
 
 
 rule index_video:
@@ -115,3 +72,50 @@ rule video_stills:
         sequences=lambda wildcards: experiment.sequences_of_stills(wildcards.stills),
     script:
         "../workflow_scripts/video_stills.py"
+
+
+rule unpack_masks:
+    input:
+        masks_source,
+    output:
+        directory("<results>/external/{variant}"),
+    log:
+        "<logs>/unpack_masks/{variant}.log",
+    benchmark:
+        "<benchmarks>/unpack_masks/{variant}.tsv"
+    wildcard_constraints:
+        variant=experiment.names("variants", masks=True),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("unpack_masks"),
+    script:
+        "../workflow_scripts/unpack_masks.py"
+
+
+rule external:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        unpacked=unpacked_masks,
+    output:
+        directory(
+            "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
+        ),
+    log:
+        "<logs>/external/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/external/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        variant=experiment.names("variants", masks=True),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("external"),
+        source=lambda wildcards: config["variants"][wildcards.variant]["masks"],
+        files=lambda wildcards: masks_fingerprint(wildcards.variant),
+        objects=lambda wildcards: len(
+            experiment.objects_of(wildcards.dataset, wildcards.sequence)
+        ),
+        skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
+    script:
+        "../workflow_scripts/external.py"

@@ -1,26 +1,6 @@
 # Offline: deformed masks of stills, and the networks trained on them (paper §3.1, §4).
 
 
-rule fetch_weights:
-    output:
-        "<data>/weights/{weights}{suffix}",
-    log:
-        "<logs>/fetch_weights/{weights}{suffix}.log",
-    benchmark:
-        "<benchmarks>/fetch_weights/{weights}{suffix}.tsv"
-    wildcard_constraints:
-        suffix=r"\.[a-z]+",
-    conda:
-        "../envs/masktrack.yaml"
-    params:
-        code=code("fetch_weights"),
-        weights=row("weights", "weights"),
-        # Kept apart from the output: a rerun does not download again what is there and whole.
-        downloads=f"{config['data']}/archives",
-    script:
-        "../workflow_scripts/fetch_weights.py"
-
-
 rule deform:
     input:
         "<results>/stills/{stills}.csv",

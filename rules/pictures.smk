@@ -1,54 +1,80 @@
-# The figures of the paper, films and a page to look at: everything from scores and masks.
+# What people look at: the paper's figures, sheets, films, the page of results.
 
 
-rule effort:
+rule figure2:
     input:
-        figure_scores,
+        indexes=figure2_inputs("index", "csv"),
+        flows=figure2_inputs(f"flow/{config['figure2']['flow']}", "zip"),
     output:
-        "<results>/{figure}.csv",
+        pdf="<results>/figure2.pdf",
+        png=report(
+            "<results>/figure2.png",
+            caption="captions/figure2.rst",
+            category="Figures",
+            labels={"figure": "figure2"},
+        ),
     log:
-        "<logs>/effort/{figure}.log",
+        "<logs>/figure2/figure2.log",
     benchmark:
-        "<benchmarks>/effort/{figure}.tsv"
-    wildcard_constraints:
-        figure=figures_of("annotations"),
+        "<benchmarks>/figure2/figure2.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
-        code=code("effort"),
-        figure=row("figures", "figure"),
+        code=code("figure2"),
+        frames=config["figure2"]["frames"],
     script:
-        "../workflow_scripts/effort.py"
+        "../workflow_scripts/figure2.py"
 
 
-rule attributes:
+rule deformed_masks:
     input:
-        scores=figure_scores,
-        attributes=attribute_files,
+        stills=f"<results>/stills/{config['deformed_masks']['stills']}.csv",
+        deformed=[
+            f"<results>/deformed/{name}/{config['deformed_masks']['stills']}.zip"
+            for name in config["deformed_masks"]["deformations"]
+        ],
     output:
-        "<results>/{figure}.csv",
+        report(
+            "<results>/deformed_masks.png",
+            caption="captions/deformed_masks.rst",
+            category="Figures",
+            labels={"figure": "deformed_masks"},
+        ),
     log:
-        "<logs>/attributes/{figure}.log",
+        "<logs>/deformed_masks/deformed_masks.log",
     benchmark:
-        "<benchmarks>/attributes/{figure}.tsv"
-    wildcard_constraints:
-        figure=figures_of("attributes"),
+        "<benchmarks>/deformed_masks/deformed_masks.tsv"
     conda:
         "../envs/masktrack.yaml"
     params:
-        code=code("attributes"),
-        facts=lambda wildcards: facts(*attribute_facts(FIGURES[wildcards.figure])),
-        figure=row("figures", "figure"),
-        attributes=lambda wildcards: {
-            dataset: attribute_source(dataset)
-            for dataset in FIGURES[wildcards.figure].datasets
-        },
-        published=lambda wildcards: {
-            dataset: config["datasets"][dataset]["published"]
-            for dataset in FIGURES[wildcards.figure].datasets
-        },
+        code=code("deformed_masks"),
+        page=config["deformed_masks"],
+        masks_per_still=config["masks_per_still"],
     script:
-        "../workflow_scripts/attributes.py"
+        "../workflow_scripts/deformed_masks.py"
+
+
+rule ablation_figure:
+    input:
+        "<results>/{ablation}.csv",
+    output:
+        pdf="<results>/{ablation}.pdf",
+        png=report(
+            "<results>/{ablation}.png",
+            caption="captions/ablation.rst",
+            category="Figures",
+            labels={"figure": "{ablation}"},
+        ),
+    log:
+        "<logs>/ablation_figure/{ablation}.log",
+    benchmark:
+        "<benchmarks>/ablation_figure/{ablation}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("ablation_figure"),
+    script:
+        "../workflow_scripts/ablation_figure.py"
 
 
 rule losses:

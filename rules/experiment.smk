@@ -1,0 +1,160 @@
+# From scores to the paper's numbers, what each ingredient is worth, what a run cost and was made of.
+
+
+rule table:
+    input:
+        table_scores,
+    output:
+        table=report(
+            "<results>/{table}.csv",
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}", "shows": "means of data sets"},
+        ),
+        sequences=report(
+            "<results>/{table}_sequences.csv",
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}", "shows": "means of sequences"},
+        ),
+        page="<results>/{table}.md",
+    log:
+        "<logs>/table/{table}.log",
+    benchmark:
+        "<benchmarks>/table/{table}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("table"),
+        facts=facts("published_table2"),
+        table=row("tables", "table"),
+        published=lambda wildcards: {
+            dataset: experiment.published(dataset)
+            for dataset in experiment.recipes.tables[wildcards.table].datasets
+        },
+        titles=lambda wildcards: {
+            dataset: config["datasets"][dataset]["title"]
+            for dataset in experiment.recipes.tables[wildcards.table].datasets
+        },
+    script:
+        "../workflow_scripts/table.py"
+
+
+rule ablation:
+    input:
+        ablation_scores,
+    output:
+        table=report(
+            "<results>/{ablation}.csv",
+            caption="captions/ablation.rst",
+            category="Tables",
+            labels={"table": "{ablation}", "shows": "what each ingredient is worth"},
+        ),
+        sequences="<results>/{ablation}_sequences.csv",
+        page="<results>/{ablation}.md",
+    log:
+        "<logs>/ablation/{ablation}.log",
+    benchmark:
+        "<benchmarks>/ablation/{ablation}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("ablation"),
+        facts=facts("published_table1"),
+        ablation=row("ablations", "ablation"),
+    script:
+        "../workflow_scripts/ablation.py"
+
+
+rule effort:
+    input:
+        figure_scores,
+    output:
+        "<results>/{figure}.csv",
+    log:
+        "<logs>/effort/{figure}.log",
+    benchmark:
+        "<benchmarks>/effort/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_of("annotations"),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("effort"),
+        figure=row("figures", "figure"),
+    script:
+        "../workflow_scripts/effort.py"
+
+
+rule attributes:
+    input:
+        scores=figure_scores,
+        attributes=attribute_files,
+    output:
+        "<results>/{figure}.csv",
+    log:
+        "<logs>/attributes/{figure}.log",
+    benchmark:
+        "<benchmarks>/attributes/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_of("attributes"),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("attributes"),
+        facts=lambda wildcards: facts(*attribute_facts(FIGURES[wildcards.figure])),
+        figure=row("figures", "figure"),
+        attributes=lambda wildcards: {
+            dataset: attribute_source(dataset)
+            for dataset in FIGURES[wildcards.figure].datasets
+        },
+        published=lambda wildcards: {
+            dataset: config["datasets"][dataset]["published"]
+            for dataset in FIGURES[wildcards.figure].datasets
+        },
+    script:
+        "../workflow_scripts/attributes.py"
+
+
+# What the runs so far cost. Gathered again by `snakemake -f results/timings.csv`.
+rule timings:
+    input:
+        [f"<results>/{name}.csv" for name in config["page"]["tables"]],
+    output:
+        table="<results>/timings.csv",
+        pdf="<results>/timings.pdf",
+        png="<results>/timings.png",
+    log:
+        "<logs>/timings/timings.log",
+    benchmark:
+        "<benchmarks>/timings/timings.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("timings"),
+        benchmarks=f"{RESULTS}/benchmarks",
+        logs=f"{RESULTS}/logs",
+    script:
+        "../workflow_scripts/timings.py"
+
+
+rule record:
+    output:
+        report(
+            "<results>/record.yaml",
+            caption="captions/record.rst",
+            category="Record",
+            labels={"record": "versions and configuration"},
+        ),
+    log:
+        "<logs>/record/record.log",
+    benchmark:
+        "<benchmarks>/record/record.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("record"),
+        commit=lambda wildcards: commit(),
+        config=config,
+    script:
+        "../workflow_scripts/record.py"
