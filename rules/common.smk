@@ -155,6 +155,17 @@ def finetuning_rows(wildcards):
     return finetuning_rows_of(wildcards.finetuning, wildcards.network)
 
 
+def other_annotations(wildcards):
+    """Return the annotations of the other objects of a sequence, whose pixels are theirs."""
+    folder = f"{RESULTS}/annotations/{wildcards.annotation}/{wildcards.dataset}/{wildcards.sequence}"
+    numbers = experiment.objects_of(wildcards.dataset, wildcards.sequence)
+    return [
+        f"{folder}/{number}.zip"
+        for number in numbers
+        if number != int(wildcards.object)
+    ]
+
+
 def tracking_flow(wildcards):
     """Return the flow pictures of a sequence, where one of the tracker's streams needs them."""
     flow = experiment.recipes.trackers[wildcards.tracker].flow

@@ -1,14 +1,41 @@
 """A person's mask files: the objects in them."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from masktrack_core.arrays import Mask
 from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import read_picture
+from masktrack_core.files.decoding import read_picture, read_size
 from masktrack_core.files.io import read_labels, read_mask
 from masktrack_core.masks.elementary import VOID, split_objects
+
+
+class AnnotationFile(NamedTuple):
+    """A mask file that annotates a frame: whatever objects it shows, or one that it is told."""
+
+    t: int
+    path: Path
+    #: Whose mask it is; None for the ids in the file.
+    object_id: int | None = None
+
+
+def read_annotation(file: AnnotationFile) -> dict[int, Mask]:
+    """Return the objects that an annotation shows by their id; a mask of its own may be empty.
+
+    Raises what `read_objects` does, and `InputError` for several objects in one of its own.
+    """
+    found = read_objects(file.path)
+    if file.object_id is None:
+        return found
+    if len(found) > 1:
+        raise InputError(
+            f"{file.path}: expected the mask of object {file.object_id} alone, got the objects "
+            f"{sorted(found)}; give it as {file.t}={file.path.name}"
+        )
+    nothing = np.zeros(read_size(file.path), np.bool_)
+    return {file.object_id: next(iter(found.values()), nothing)}
 
 
 def read_objects(path: Path) -> dict[int, Mask]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from masktrack_core.datasets.index import list_sequences, read_facts
+from masktrack_core.datasets.label_cache import LabelCache
 from masktrack_core.datasets.patterns import find_files
 from masktrack_core.errors import InputError
 from masktrack_core.files.decoding import describe
@@ -60,13 +61,16 @@ def set_root(config: Mapping[str, Any], table: str, name: str) -> str:
     return str(Path(config["data"]) / name)
 
 
-def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, ...]:
+def dataset_objects(
+    name: str, row: Mapping[str, Any], *, cache: LabelCache | None = None
+) -> tuple[SequenceObject, ...]:
     """Return (sequence, object) of a data set: as rendered, as listed, or as found on disk.
 
+    ``cache`` is that of `index.list_sequences`.
     Raises `InputError` where the root is missing, ``only`` or ``split`` name what is not there,
     or a set that is downloaded has no table.
     """
-    found = _all_objects(name, row)
+    found = _all_objects(name, row, cache)
     if row["only"] is None:
         return tuple(found)
     known = {sequence for sequence, _ in found}
@@ -78,7 +82,9 @@ def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, 
     return tuple(entry for entry in found if entry[0] in row["only"])
 
 
-def _all_objects(name: str, row: Mapping[str, Any]) -> list[SequenceObject]:
+def _all_objects(
+    name: str, row: Mapping[str, Any], cache: LabelCache | None
+) -> list[SequenceObject]:
     kind, table = source(f"datasets.{name}", row), row.get("table")
     if kind == "rendered":
         return [(clip.name, n) for clip in VIDEO_SETS[row["rendered"]] for n in clip.objects]
@@ -91,7 +97,8 @@ def _all_objects(name: str, row: Mapping[str, Any]) -> list[SequenceObject]:
             "before the download and to have a split, got none; name one of "
             "masktrack_core/facts or a CSV file with the columns sequence, object"
         )
-    return list_sequences(existing_root(f"datasets.{name}.root", row.get("root")), row["layout"])
+    root = existing_root(f"datasets.{name}.root", row.get("root"))
+    return list_sequences(root, row["layout"], cache=cache)
 
 
 def read_sequences(table: str) -> pd.DataFrame:

@@ -31,6 +31,8 @@ ELSEWHERE = {
     "datasets.object_masks": ("unit/datasets/test_video_files.py", "masks of a person's clip"),
     "datasets.patterns": ("unit/datasets/test_index.py", "a pattern is seen in the index it gives"),
     "datasets.sources": ("unit/datasets/test_oddities.py", "where a set comes from, odd ones"),
+    "datasets.truth_files": ("unit/datasets/test_index.py", "as the videos of an index read them"),
+    "datasets.truths": ("unit/measures/test_scoring.py", "what masks are scored against"),
     "datasets.videos": ("unit/datasets/test_index.py", "an index is opened where it is made"),
     "experiment.attributes": ("unit/experiment/test_effort.py", "Figure 5 beside Figure 4"),
     "experiment.configuration": ("workflow/test_bad_input.py", "a whole configuration is needed"),

@@ -247,11 +247,11 @@ def test_crf_is_the_same_for_any_number_of_processes(segment, frames, first, tmp
 def test_the_flow_stream_runs_the_network_as_it_is_in_its_file(segment, frames, first, monkeypatch):
     seen = []
 
-    def noted(networks, streams, annotations, params):
+    def noted(networks, streams, *rest, **options):
         seen.append(
             [sum(p.detach().sum().item() for p in network.parameters()) for network in networks]
         )
-        return propagate(networks, streams, annotations, params)
+        return propagate(networks, streams, *rest, **options)
 
     monkeypatch.setattr(own_tracks, "propagate", noted)
     assert segment(frames, "--first", first, "--flow", "dis", out="a") == 0

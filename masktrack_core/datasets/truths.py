@@ -1,0 +1,184 @@
+"""The truth that masks are scored against: folders of masks, or a data set in its layout.
+
+Objects belong to the sequence: they are the union over its truth, each with a first frame.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from masktrack_core.datasets.index import index_video, layout_of, list_sequences
+from masktrack_core.datasets.layouts import VIDEO_LAYOUTS, VideoLayout, video_layout
+from masktrack_core.datasets.mask_folders import (
+    MaskFiles,
+    annotations_folder,
+    find_masks,
+    find_objects,
+    find_sequences,
+    frames_beside,
+    is_one_sequence,
+)
+from masktrack_core.datasets.patterns import natural_key
+from masktrack_core.datasets.videos import VideoTruth, open_video
+from masktrack_core.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrueObject:
+    """One object of one sequence, and where its truth is."""
+
+    #: Object id; None for masks of one object.
+    number: int | None
+    #: What names the frames with a true mask, ``paths``, and reads one, ``read``.
+    files: MaskFiles | VideoTruth
+    #: Names of all frames of the sequence, in order; not all need have a truth.
+    frames: tuple[str, ...]
+    #: Position among them of the frame in which the object first appears.
+    first: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderTruth:
+    """A truth of masks in folders, and the frames beside it where its root has them."""
+
+    root: Path
+    #: Whether only some frames have a truth.
+    sparse: bool
+
+    @cached_property
+    def folders(self) -> dict[str, Path]:
+        """Return the folder of each sequence."""
+        return find_sequences(self.root)
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Return the names of the sequences, in order."""
+        return tuple(self.folders)
+
+    @property
+    def is_one_sequence(self) -> bool:
+        """Return whether the root is the folder of one sequence, whose name is not told."""
+        return is_one_sequence(self.folders)
+
+    def objects_of(
+        self, sequence: str, asked: int | str | None, *, masks: Collection[str]
+    ) -> list[TrueObject]:
+        """Return the objects of a sequence that are asked for; empty where it lacks the one asked.
+
+        ``asked`` is an object id, ``"all"``, or None for masks of one object. ``masks`` are the
+        frames that the result has: with them a sparse truth knows how long the sequence is. Raises
+        `InputError` where the truth holds no object at all, and a line for each unreadable file.
+        """
+        folder = self.folders[sequence]
+        if asked is None:
+            files = find_masks(folder)
+            frames = self._frames(folder, files, masks)
+            return [
+                TrueObject(
+                    number=None, files=files, frames=frames, first=_first(sequence, files, frames)
+                )
+            ]
+        found = find_objects(folder)
+        if found.problems:
+            raise InputError("\n".join(found.problems))
+        if not found.first:
+            held = "masks of one object (0 and 255)" if found.is_binary else "background alone"
+            what = "object ids" if asked == "all" else f"object {asked}"
+            raise InputError(
+                f"{sequence}: expected {what} in the truth, got {held} in all of its masks; "
+                + ("leave out --object" if found.is_binary else "correct the truth")
+            )
+        objects = []
+        for number, name in found.first.items():
+            if asked in ("all", number):
+                files = find_masks(folder, number)
+                frames = self._frames(folder, files, masks)
+                first = frames.index(name)
+                objects.append(TrueObject(number=number, files=files, frames=frames, first=first))
+        return objects
+
+    def _frames(self, folder: Path, files: MaskFiles, masks: Collection[str]) -> tuple[str, ...]:
+        beside = frames_beside(self.root, folder)
+        is_youtube_vos = folder.parent == self.root / "Annotations" and bool(beside)
+        if not self.sparse and not is_youtube_vos:
+            return tuple(files.paths)
+        return tuple(sorted({*files.paths, *(beside or masks)}, key=natural_key))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutTruth:
+    """The truth of a data set in its layout, whose frames are there too."""
+
+    root: Path
+    layout: VideoLayout
+
+    #: The sequences have names.
+    is_one_sequence = False
+
+    @cached_property
+    def objects(self) -> dict[str, list[int]]:
+        """Return the objects of each sequence."""
+        objects: dict[str, list[int]] = {}
+        for sequence, number in list_sequences(self.root, self.layout):
+            objects.setdefault(sequence, []).append(number)
+        return objects
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Return the names of the sequences, in order."""
+        return tuple(self.objects)
+
+    def objects_of(
+        self, sequence: str, asked: int | str | None, *, masks: Collection[str]
+    ) -> list[TrueObject]:
+        """Return what `FolderTruth.objects_of` does; None asks for all that the layout has."""
+        there = self.objects[sequence]
+        numbers = [number for number in there if asked in (None, "all", number)]
+        if not numbers:
+            return []
+        index = index_video(self.root, self.layout, sequence, numbers)
+        videos = [open_video(index, number) for number in numbers]
+        is_one = there == [1] and self.layout.encoding not in ("labels", "coco")
+        return [
+            TrueObject(
+                number=None if is_one else video.object_id,
+                files=VideoTruth(video=video),
+                frames=video.frame_names,
+                first=video.first,
+            )
+            for video in videos
+        ]
+
+
+def open_truth(
+    root: Path, layout: VideoLayout | Mapping[str, Any] | str | None, *, sparse: bool
+) -> FolderTruth | LayoutTruth:
+    """Return the truth below a root: by its layout, else as `mask_folders` finds it.
+
+    Without a layout, a root with ``JPEGImages`` and ``Annotations`` side by side and no resolution
+    between, as YouTube-VOS has it, is sparse: its frames say which have no truth. Any other known
+    layout is found by its files.
+    """
+    if layout is not None:
+        chosen = video_layout(layout)
+        return LayoutTruth(root=root, layout=replace(chosen, sparse=chosen.sparse or sparse))
+    found = layout_of(root) if annotations_folder(root) is None else None
+    if found is not None and found in VIDEO_LAYOUTS:
+        return LayoutTruth(root=root, layout=VIDEO_LAYOUTS[found])
+    return FolderTruth(root=root, sparse=sparse)
+
+
+def _first(sequence: str, files: MaskFiles, frames: tuple[str, ...]) -> int:
+    """Return the position of the first mask that is not empty; 0 where one cannot be read."""
+    for name in files.paths:
+        try:
+            if files.read(name).any():
+                return frames.index(name)
+        except InputError:
+            return 0
+    raise InputError(
+        f"{sequence}: expected the object in some frame of the truth, got none in "
+        f"{len(files.paths)} masks; correct the truth"
+    )
