@@ -98,7 +98,7 @@ VIDEO_LAYOUTS: Mapping[str, VideoLayout] = {
     ),
     # Objects appear and leave; a truth on every fifth frame, or of the objects that appear there.
     "youtube_vos": VideoLayout(
-        frames="JPEGImages/{sequence}/{frame}.jpg",
+        frames="JPEGImages/{sequence}/{frame}.*",
         truth="Annotations/{sequence}/{frame}.png",
         encoding="labels",
         sparse=True,

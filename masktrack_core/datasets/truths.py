@@ -155,19 +155,30 @@ class LayoutTruth:
 def open_truth(
     root: Path, layout: VideoLayout | Mapping[str, Any] | str | None, *, sparse: bool
 ) -> FolderTruth | LayoutTruth:
-    """Return the truth below a root: by its layout, else as `mask_folders` finds it.
+    """Return the truth below a root: by its layout, else as it is found there.
 
-    Without a layout, a root with ``JPEGImages`` and ``Annotations`` side by side and no resolution
-    between, as YouTube-VOS has it, is sparse: its frames say which have no truth. Any other known
-    layout is found by its files.
+    Without a layout, ``Annotations`` of DAVIS and folders of masks are read as masks are; other
+    layouts are known by their files. A root like YouTube-VOS' whose masks hold no object ids has
+    masks of one object, and its frames say which have no truth.
     """
     if layout is not None:
         chosen = video_layout(layout)
         return LayoutTruth(root=root, layout=replace(chosen, sparse=chosen.sparse or sparse))
-    found = layout_of(root) if annotations_folder(root) is None else None
-    if found is not None and found in VIDEO_LAYOUTS:
-        return LayoutTruth(root=root, layout=VIDEO_LAYOUTS[found])
-    return FolderTruth(root=root, sparse=sparse)
+    folders = FolderTruth(root=root, sparse=sparse)
+    found = layout_of(root)
+    if (
+        found is None
+        or found not in VIDEO_LAYOUTS
+        or (annotations_folder(root) and found != "youtube_vos")
+    ):
+        return folders
+    in_layout = LayoutTruth(root=root, layout=video_layout(found))
+    try:
+        return in_layout if in_layout.sequences else folders
+    except InputError:
+        if annotations_folder(root) is None:
+            raise
+        return folders
 
 
 def _first(sequence: str, files: MaskFiles, frames: tuple[str, ...]) -> int:

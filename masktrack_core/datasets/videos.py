@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Video:
     def _resized(self, mask: Mask, path: Path) -> Mask:
         # Results are as large as the frames, so the truth follows them, not they the truth.
         if self.encoding != "resized" and is_off_by_rounding(mask, self.size):
-            _log.warning("%s: %s, resized to the frame's %s", path, mask.shape, tuple(self.size))
+            _say_resized(path, mask.shape, self.size)
             return resized_mask(mask, self.size)
         down, across = mask.shape[0] / self.size.height, mask.shape[1] / self.size.width
         if self.encoding != "resized" or abs(down / across - 1) > _ASPECT_TOLERANCE:
@@ -94,6 +94,12 @@ class Video:
                 "store the truth at the size of the frames"
             )
         return resized_mask(mask, self.size)
+
+
+@cache
+def _say_resized(path: Path, given: tuple[int, ...], size: Size) -> None:
+    """Log once for a file, however often it is read."""
+    _log.warning("%s: %s, resized to the frame's %s", path, given, tuple(size))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,10 +111,11 @@ def test_a_mask_of_another_size(on_disk):
     assert "00002.png: expected the size of its frame, (40, 60), got (20, 30)" in message
 
 
-def test_an_empty_first_mask(on_disk):
-    Image.fromarray(np.zeros(SIZE, np.uint8)).save(on_disk[2] / "00000.png")
+def test_masks_that_are_all_empty(on_disk):
+    for path in on_disk[2].iterdir():
+        Image.fromarray(np.zeros(SIZE, np.uint8)).save(path)
     message = damaged(on_disk)
-    assert "expected the object in the first frame's truth" in message
+    assert "object 1: expected its truth in some frame, got none in 4 frames" in message
 
 
 def test_a_corrupt_frame(on_disk):
