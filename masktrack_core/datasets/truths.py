@@ -46,11 +46,13 @@ class FolderTruth:
     root: Path
     #: Whether only some frames have a truth.
     sparse: bool
+    #: Names of sequences that the result has, where folders could be sequences or objects.
+    expected: tuple[str, ...] = ()
 
     @cached_property
     def folders(self) -> dict[str, Path]:
         """Return the folder of each sequence."""
-        return find_sequences(self.root)
+        return find_sequences(self.root, self.expected)
 
     @property
     def sequences(self) -> tuple[str, ...]:
@@ -153,18 +155,23 @@ class LayoutTruth:
 
 
 def open_truth(
-    root: Path, layout: VideoLayout | Mapping[str, Any] | str | None, *, sparse: bool
+    root: Path,
+    layout: VideoLayout | Mapping[str, Any] | str | None,
+    *,
+    sparse: bool,
+    expected: Collection[str] = (),
 ) -> FolderTruth | LayoutTruth:
     """Return the truth below a root: by its layout, else as it is found there.
 
     Without a layout, ``Annotations`` of DAVIS and folders of masks are read as masks are; other
     layouts are known by their files. A root like YouTube-VOS' whose masks hold no object ids has
-    masks of one object, and its frames say which have no truth.
+    masks of one object, and its frames say which have no truth. ``expected``: names of sequences
+    that the result has.
     """
     if layout is not None:
         chosen = video_layout(layout)
         return LayoutTruth(root=root, layout=replace(chosen, sparse=chosen.sparse or sparse))
-    folders = FolderTruth(root=root, sparse=sparse)
+    folders = FolderTruth(root=root, sparse=sparse, expected=tuple(expected))
     found = layout_of(root)
     if (
         found is None

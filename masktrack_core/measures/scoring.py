@@ -191,7 +191,8 @@ def score(
     found = Findings()
     with ExitStack() as stack:
         roots = [stack.enter_context(opened_folder(folder)) for folder in (truth, masks)]
-        true = open_truth(roots[0], layout, sparse=rules.sparse)
+        expected = find_sequences(roots[1])
+        true = open_truth(roots[0], layout, sparse=rules.sparse, expected=expected)
         pred = find_sequences(roots[1], true.sequences)
         pred = _paired(true.sequences, pred, is_one_truth=true.is_one_sequence)
         for name in choose_sequences(true.sequences, pred, split, facts):

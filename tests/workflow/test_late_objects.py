@@ -23,7 +23,7 @@ def save_labels(path, objects, t):
 
 @pytest.fixture(scope="module")
 def late(tmp_path_factory):
-    """Object 2 appears at frame 3 of 8 and is away at frame 6; the copy of annotations is scored."""
+    """Object 2 appears at frame 3 of 8 and is away at frame 6; copied annotations are scored."""
     folder = tmp_path_factory.mktemp("late")
     for t, objects in enumerate([[1], [1], [1], [1, 2], [1, 2], [1, 2], [1], [1, 2]]):
         save_labels(folder / f"set/Annotations/480p/late/{t:05d}.png", objects, t)

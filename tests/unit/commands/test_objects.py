@@ -209,8 +209,8 @@ def test_sequences_named_like_numbers_are_sequences(tmp_path, names):
     for name in names:
         write_masks(tmp_path / "truth" / name, range(4))
         write_masks(tmp_path / "pred" / "mine" / name, range(4))
-    found = scored(tmp_path / "truth", tmp_path / "pred", tmp_path / "out")
-    assert found == {(name, "1"): 100.0 for name in names}
+    for pair in ((tmp_path / "truth", tmp_path / "pred"), (tmp_path / "pred", tmp_path / "truth")):
+        assert scored(*pair, tmp_path / "out") == {(name, "1"): 100.0 for name in names}
     assert list(find_sequences(tmp_path / "pred", names)) == list(names)
 
 
