@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from masktrack_core.commands import own_tracks
 from masktrack_core.commands.cli import main
 from masktrack_core.commands.own_videos import read_annotations
 from masktrack_core.datasets.mask_folders import find_sequences
@@ -306,6 +307,23 @@ def test_an_annotated_frame_speaks_of_the_objects_that_are_not_in_it(
         found, _ = segmented(made, "late", weights, tmp_path / out, option, *once)
         assert found[2] == [before] * 8 + [True] * 7
     assert "object 2: frames 0 to 7, before its first annotation, are left empty" in caplog.text
+
+
+def test_pixels_of_another_stay_its_own_after_the_crf_too(made, weights, tmp_path, monkeypatch):
+    """A CRF that spreads each object over the whole frame, so that all pixels are fought for."""
+
+    def spread(frames, *_, **__):
+        return (np.ones_like(prob) for _, prob in frames)
+
+    monkeypatch.setattr(own_tracks, "refined_frames", spread)
+    files = [made / "late/labels" / f"{t:05d}.png" for t in (0, 8)]
+    given = f"0={files[0]},obj2={tmp_path / 'two.png'}@8"
+    two = io.read_labels(files[1]) == 2
+    io.write_mask(tmp_path / "two.png", two)
+    options = ["--crf", "--annotations", given]
+    _, masks = segmented(made, "late", weights, tmp_path / "out", *options)
+    assert (masks[8][two] == 2).all()
+    assert (masks[8][~two] == 1).all()
 
 
 def test_an_empty_mask_of_nobody_is_refused_with_the_ways_to_say_whose(made, tmp_path, capsys):
