@@ -3,7 +3,7 @@
 Objects belong to the sequence: they are the union over its truth, each with a first frame.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from masktrack_core.datasets.index import index_video, layout_of, list_sequences
 from masktrack_core.datasets.layouts import VIDEO_LAYOUTS, VideoLayout, video_layout
 from masktrack_core.datasets.mask_folders import (
+    FoundObjects,
     MaskFiles,
     annotations_folder,
     find_masks,
@@ -69,22 +70,20 @@ class FolderTruth:
     ) -> list[TrueObject]:
         """Return the objects of a sequence that are asked for; empty where it lacks the one asked.
 
-        ``asked`` is an object id, ``"all"``, or None for masks of one object. ``masks`` are the
+        ``asked`` is an object id, ``"all"``, or None for masks of one object, which ``"all"`` takes
+        for what they are too. ``masks`` are the
         frames that the result has: with them a sparse truth knows how long the sequence is. Raises
         `InputError` where the truth holds no object at all, and a line for each unreadable file.
         """
         folder = self.folders[sequence]
-        if asked is None:
-            files = find_masks(folder)
-            frames = self._frames(folder, files, masks)
-            return [
-                TrueObject(
-                    number=None, files=files, frames=frames, first=_first(sequence, files, frames)
-                )
-            ]
-        found = find_objects(folder)
+        found = FoundObjects() if asked is None else find_objects(folder)
         if found.problems:
             raise InputError("\n".join(found.problems))
+        if asked is None or (asked == "all" and found.is_binary):
+            files = find_masks(folder)
+            frames = self._frames(folder, [files], masks)
+            first = _first(sequence, files, frames)
+            return [TrueObject(number=None, files=files, frames=frames, first=first)]
         if not found.first:
             held = "masks of one object (0 and 255)" if found.is_binary else "background alone"
             what = "object ids" if asked == "all" else f"object {asked}"
@@ -92,21 +91,24 @@ class FolderTruth:
                 f"{sequence}: expected {what} in the truth, got {held} in all of its masks; "
                 + ("leave out --object" if found.is_binary else "correct the truth")
             )
-        objects = []
-        for number, name in found.first.items():
-            if asked in ("all", number):
-                files = find_masks(folder, number)
-                frames = self._frames(folder, files, masks)
-                first = frames.index(name)
-                objects.append(TrueObject(number=number, files=files, frames=frames, first=first))
-        return objects
+        each = {number: find_masks(folder, number) for number in found.first}
+        frames = self._frames(folder, list(each.values()), masks)
+        return [
+            TrueObject(number=n, files=files, frames=frames, first=frames.index(found.first[n]))
+            for n, files in each.items()
+            if asked in ("all", n)
+        ]
 
-    def _frames(self, folder: Path, files: MaskFiles, masks: Collection[str]) -> tuple[str, ...]:
+    def _frames(
+        self, folder: Path, objects: Sequence[MaskFiles], masks: Collection[str]
+    ) -> tuple[str, ...]:
+        """Return all frames of a sequence: those with truth, and those that a sparse one lacks."""
         beside = frames_beside(self.root, folder)
         is_youtube_vos = folder.parent == self.root / "Annotations" and bool(beside)
-        if not self.sparse and not is_youtube_vos:
-            return tuple(files.paths)
-        return tuple(sorted({*files.paths, *(beside or masks)}, key=natural_key))
+        names = {name for files in objects for name in files.paths}
+        if self.sparse or is_youtube_vos:
+            names |= {*(beside or masks)}
+        return tuple(sorted(names, key=natural_key))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -214,6 +214,11 @@ def score(
             chosen = temporal == "all" or (temporal == "stable" and name in stable)
             kwargs = {"names_extra": not isinstance(objects, int), "with_temporal": chosen}
             object_tasks(name, truths, pred.get(name), found, rules=rules, **kwargs)
+        if objects == "all" and found.tasks and not any(one.is_numbered for one in found.tasks):
+            found.problems.append(
+                f"{found.tasks[0].sequence}: expected object ids in the truth, got masks of one "
+                "object (0 and 255) in all of its masks; leave out --object"
+            )
         tasks = found.sound()
         scores = []
         results = score_sequences(tasks, jobs=jobs)

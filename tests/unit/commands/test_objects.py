@@ -167,6 +167,31 @@ def test_masks_of_one_object_are_that_which_is_asked_for(tmp_path, capsys):
     assert "got masks of one object (0 and 255); say with --object which" in capsys.readouterr().err
 
 
+def test_masks_of_one_object_among_labels_are_scored_as_what_they_are(tmp_path, capsys):
+    write_labels(tmp_path / "truth/several", [[1, 2]] * 5)
+    write_masks(tmp_path / "truth/single", range(5))
+    pair = [tmp_path / "truth", tmp_path / "truth", tmp_path / "out", "--object", "all"]
+    keys = [("several", "1"), ("several", "2"), ("single", "1")]
+    assert scored(*pair) == dict.fromkeys(keys, 100.0)
+    shutil.rmtree(tmp_path / "truth/several")
+    assert scored(*pair) == 2
+    assert "single: expected object ids in the truth, got masks of one" in capsys.readouterr().err
+
+
+def test_an_object_with_a_folder_of_its_own_may_have_fewer_truths(tmp_path):
+    """Its folder begins with it, as SegTrack-v2's and SA-V's do; the masks begin with the first."""
+    write_masks(tmp_path / "truth/s/1", range(8))
+    write_masks(tmp_path / "truth/s/2", range(3, 8))
+    for number in (1, 2):
+        write_masks(tmp_path / f"pred/s/{number}", range(8))
+    pair = [tmp_path / "truth", tmp_path / "pred", tmp_path / "out", "--object", "all"]
+    assert scored(*pair) == {("s", "1"): 100.0, ("s", "2"): 100.0}
+    frames = csv.DictReader((tmp_path / "out/per_frame.csv").read_text().splitlines())
+    assert [row["frame"] for row in frames if row["object"] == "2"] == [
+        f"{t:05d}" for t in range(3, 7)
+    ]
+
+
 def test_a_folder_an_object_may_lack_one_which_then_is_missed(tmp_path):
     write_labels(tmp_path / "truth/s", [[1, 2]] * 5)
     write_masks(tmp_path / "pred/s/1", range(5))
