@@ -17,7 +17,7 @@ import torch
 from masktrack_core.arrays import Box, Mask
 from masktrack_core.commands.own_tracks import ObjectRun, Request, motion_frames
 from masktrack_core.datasets.index import folder_fingerprint
-from masktrack_core.datasets.object_masks import read_objects
+from masktrack_core.datasets.object_masks import MaskValues, read_objects
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.usage import read_usage
@@ -39,14 +39,17 @@ Annotations = Mapping[int, Mapping[int, Mask]]
 """Object id → frame number → mask."""
 
 
-def read_annotations(clip: Clip, files: Mapping[int, Path]) -> dict[int, dict[int, Mask]]:
+def read_annotations(
+    clip: Clip, files: Mapping[int, Path], values: MaskValues | None = None
+) -> dict[int, dict[int, Mask]]:
     """Return object id → frame → mask of annotated frames, given as one file a frame.
 
+    ``values`` says what the values of the files are, where `read_objects` cannot tell.
     Raises `InputError` naming the file that is unreadable, empty, or of another size.
     """
     objects: dict[int, dict[int, Mask]] = {}
     for t, path in sorted(files.items()):
-        found = read_objects(path)
+        found = read_objects(path, values)
         if not found:
             raise InputError(
                 f"{path}: expected at least one object pixel, got none; annotate a frame in which "

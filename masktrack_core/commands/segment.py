@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.commands.overlay import add_mask_values
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def add(commands: "Commands") -> None:
         metavar="FILE",
         help="network that turns the box into a mask (default: the included)",
     )
+    add_mask_values(segment)
     _add_settings(segment)
     segment.set_defaults(run=_segment)
 
@@ -187,7 +189,7 @@ def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") 
     if options.box is not None:
         weights = options.box_weights or included_network("box")
         return annotate_box(clip, options.box, weights, device)
-    return read_annotations(clip, options.annotations or {0: options.first})
+    return read_annotations(clip, options.annotations or {0: options.first}, options.mask_values)
 
 
 def _request(options: argparse.Namespace, device: "torch.device") -> "Request":

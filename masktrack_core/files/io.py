@@ -18,10 +18,12 @@ from PIL import Image
 
 from masktrack_core.arrays import Frame, Labels, Mask
 from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import describe, read_picture
+from masktrack_core.files.decoding import Picture, describe, distinct_colours, read_picture
 from masktrack_core.tables import Schema, format_table, parse_table, sealed, unsealed
 
 _LOSSY = (".jpg", ".jpeg", ".webp")
+#: A drawing has at most so many colours, a photograph more.
+_FLAT_COLOURS = 8
 
 
 @contextmanager
@@ -86,11 +88,14 @@ def read_mask(path: Path, *, threshold: int | None = 127) -> Mask:
     A lossless file whose values are {0, 1} or {0, full} is foreground where > 0; any other, and
     every JPEG, where > ``threshold`` of 255; None is half of the file's largest value (the rule
     for results, DAVIS' ``db_read_result``). Colour masks (SegTrack-v2 stores grey as RGB) count by
-    their largest channel; alpha is dropped (DAVIS bear/00077). A coloured palette counts by its
-    indices, which must be {0, 1} or {0, 255}.
+    their largest channel; where pixels differ in opacity, what is opaque (`opaque_object`). A
+    coloured palette counts by its indices, which must be {0, 1} or {0, 255}.
     Raises `InputError` for unreadable files and for several objects in one palette.
     """
     picture = read_picture(path)
+    cutout = opaque_object(path, picture)
+    if cutout is not None:
+        return cutout
     if picture.palette is not None and not picture.grey_palette:
         ids = np.unique(picture.values)
         if ids[-1] not in (0, 1, 255) or ids.size > 2 or (ids.size == 2 and ids[0] != 0):
@@ -113,11 +118,40 @@ def read_mask(path: Path, *, threshold: int | None = 127) -> Mask:
     return np.asarray(values > cut)
 
 
+def opaque_object(path: Path, picture: Picture) -> Mask | None:
+    """Return what is opaque in a picture with transparent pixels; None for one without.
+
+    None, too, where a palette makes only its index 0, the background, transparent. Raises
+    `InputError` where all is transparent, and where the visible pixels show a few flat colours that
+    say something else than the opacity.
+    """
+    if picture.alpha is None:
+        return None
+    opaque: Mask = picture.alpha > 127
+    if picture.palette is not None and not picture.values[~opaque].any():
+        return None
+    if not opaque.any():
+        raise InputError(
+            f"{path}: expected a visible object, got a picture that is transparent everywhere; "
+            "save it without transparency"
+        )
+    colours = picture.coloured
+    colours = np.dstack([colours] * 3) if colours.ndim == 2 else colours
+    visible = distinct_colours(colours[opaque])
+    bright = colours.max(axis=2) > colours.max() // 2
+    if 1 < len(visible) <= _FLAT_COLOURS and not np.array_equal(bright, opaque):
+        raise InputError(
+            f"{path}: expected a mask by its colours or by its transparency, got both: "
+            f"{len(visible)} colours in what is opaque; save it without transparency"
+        )
+    return opaque
+
+
 def read_labels(path: Path) -> Labels:
     """Return the object ids of a label picture, unchanged: palette indices or grey values.
 
     A grey 0/255 mask therefore reads as void, 255: use `read_mask` for those. Raises `InputError`
-    for unreadable files, JPEGs (their values are not exact), colours and ids above 255.
+    for unreadable files, lossy ones (their values are not exact), colours and ids above 255.
     """
     picture = read_picture(path)
     values = picture.values
@@ -126,7 +160,7 @@ def read_labels(path: Path) -> Labels:
     if values.ndim == 3 or not picture.lossless:
         raise InputError(
             f"{path}: expected object ids as palette indices or grey values in a lossless file, "
-            f"got {'colours' if picture.lossless else 'a JPEG'}; save it as a palette PNG"
+            f"got {'colours' if picture.lossless else 'a lossy one (JPEG)'}; save a palette PNG"
         )
     if values.max() > 255:
         raise InputError(

@@ -28,7 +28,6 @@ ELSEWHERE = {
     "datasets.external": ("workflow/test_inputs.py", "others' masks through the workflow"),
     "datasets.layouts": ("unit/datasets/test_index.py", "a layout is seen in its index"),
     "datasets.mask_folders": ("unit/measures/test_scoring.py", "folders as they are scored"),
-    "datasets.object_masks": ("unit/datasets/test_video_files.py", "masks of a person's clip"),
     "datasets.patterns": ("unit/datasets/test_index.py", "a pattern is seen in the index it gives"),
     "datasets.sources": ("unit/datasets/test_oddities.py", "where a set comes from, odd ones"),
     "datasets.videos": ("unit/datasets/test_index.py", "an index is opened where it is made"),

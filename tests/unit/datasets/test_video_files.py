@@ -2,12 +2,10 @@ import logging
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from masktrack_core.commands.cli import main
 from masktrack_core.datasets import video_files
 from masktrack_core.datasets.checks import check_path
-from masktrack_core.datasets.object_masks import read_objects
 from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
 from masktrack_core.errors import InputError
 from masktrack_core.files import io
@@ -86,51 +84,6 @@ def test_what_is_no_video_is_named(tmp_path):
     with pytest.raises(InputError, match="at least one frame"):
         write_video(tmp_path / "b.mp4", [], rate=1)
     assert not (tmp_path / "b.mp4").exists()
-
-
-# --- a person's masks
-
-
-def save(path, values, palette=None):
-    picture = Image.fromarray(np.asarray(values, np.uint8))
-    if palette is not None:
-        picture.putpalette(palette)
-    picture.save(path)
-    return path
-
-
-def test_masks_of_any_two_values_are_one_object(tmp_path):
-    for value in (1, 2, 128, 255):
-        objects = read_objects(save(tmp_path / "a.png", [[0, value], [value, 0]]))
-        assert list(objects) == [1]
-        assert objects[1].tolist() == [[False, True], [True, False]]
-
-
-def test_palettes_and_small_greys_are_labels(tmp_path):
-    colours = io.label_colours().tobytes()
-    for palette in (colours, None):
-        objects = read_objects(save(tmp_path / "a.png", [[0, 3], [1, 3]], palette))
-        assert {label: mask.sum() for label, mask in objects.items()} == {1: 1, 3: 2}
-    void = read_objects(save(tmp_path / "a.png", [[0, 3], [255, 3]], colours))
-    assert list(void) == [3]
-    assert list(read_objects(save(tmp_path / "a.png", [[0, 255], [0, 0]], colours))) == [1]
-
-
-def test_greys_that_could_be_either_and_colours_are_refused(tmp_path):
-    with pytest.raises(InputError, match="could be either"):
-        read_objects(save(tmp_path / "a.png", [[0, 3], [255, 3]]))
-    red_and_green = np.zeros((2, 3, 3), np.uint8)
-    red_and_green[0, 0], red_and_green[1, 1] = (255, 0, 0), (0, 255, 0)
-    with pytest.raises(InputError, match="3 colours"):
-        read_objects(save(tmp_path / "a.png", red_and_green))
-    red_and_green[1, 1] = 0
-    assert read_objects(save(tmp_path / "a.png", red_and_green))[1].sum() == 1
-
-
-def test_a_soft_edge_is_one_object_and_black_is_none(tmp_path):
-    soft = np.linspace(0, 255, 40).astype(np.uint8).reshape(4, 10)
-    assert read_objects(save(tmp_path / "a.png", soft))[1].sum() == (soft > 127).sum()
-    assert read_objects(save(tmp_path / "a.png", np.zeros((3, 3)))) == {}
 
 
 # --- overlays
