@@ -14,7 +14,8 @@ from masktrack_core.commands import overlay as cli_overlay
 from masktrack_core.commands import plan as cli_plan
 from masktrack_core.commands import score as cli_score
 from masktrack_core.commands import segment as cli_segment
-from masktrack_core.errors import InputError
+from masktrack_core.errors import InputError, lacks_memory
+from masktrack_core.files.decoding import describe
 
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
@@ -33,16 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         sys.stderr.write(f"masktrack: {error}\n")
         return 2
-    except OSError as error:
+    except KeyboardInterrupt:
+        sys.stderr.write("masktrack: stopped; the same command goes on with what is complete\n")
+        return 130
+    except Exception as error:
+        if lacks_memory(error):
+            sys.stderr.write(
+                f"masktrack: not enough memory ({describe(error)}); free some, or give smaller "
+                "frames or fewer --threads: the same command goes on with what is complete\n"
+            )
+            return 2
+        if not isinstance(error, OSError):
+            raise
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(
             f"masktrack: {where}{error.strerror or error}; make room or correct the path, the same "
             "command goes on with what is complete\n"
         )
         return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("masktrack: stopped; the same command goes on with what is complete\n")
-        return 130
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """Video files as frames, and frames as video files; a person's clip whatever it is stored as."""
 
+import errno
 import logging
 import os
+import shutil
 from collections.abc import Iterable
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,7 +16,7 @@ import numpy as np
 
 from masktrack_core.arrays import Frame, Size
 from masktrack_core.datasets.videos import FrameFolder
-from masktrack_core.errors import InputError
+from masktrack_core.errors import InputError, lacks_memory
 from masktrack_core.files.archives import frame_key
 from masktrack_core.files.decoding import MAX_PIXELS
 from masktrack_core.files.io import atomic_path
@@ -130,10 +132,29 @@ class VideoFile:
                 count += 1
             declared = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if not count:
-            raise InputError(f"{self.path}: expected a video, got no frame; copy the file again")
+            raise self._undecoded()
         if count < declared:
             log.warning("%s: %d of %d frames can be decoded", self.path, count, declared)
         return count
+
+    def _undecoded(self) -> InputError:
+        """Return the error for a video of which nothing can be decoded: damage or no decoder.
+
+        A container that lists whole packets, and of what kind their pixels are, is not damaged.
+        """
+        codec = int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
+        known = self._capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT) > 0
+        with _video_errors(self.path):
+            undecoded = [cv2.CAP_PROP_FORMAT, -1]
+            packets = cv2.VideoCapture(str(self.path.resolve()), cv2.CAP_FFMPEG, undecoded)
+            whole = packets.grab()
+        if known and whole:
+            return InputError(
+                f"{self.path}: expected a codec that this OpenCV decodes, got {codec!r}, for which "
+                "it has no decoder; the file may be sound: convert it to H.264, or give a folder "
+                "of frames"
+            )
+        return InputError(f"{self.path}: expected a video, got no frame; copy the file again")
 
     def _rewind(self) -> None:
         self._capture.release()
@@ -201,7 +222,9 @@ def write_video(path: Path, frames: Iterable[Frame], *, rate: float) -> None:
     code = cv2.VideoWriter.fourcc(*_WRITERS[path.suffix.lower()])
     with atomic_path(path) as temporary:
         writer: Any = None
+        count = 0
         for frame in frames:
+            count += 1
             pad = [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)]
             even = np.pad(frame, pad, mode="edge")
             if writer is None:
@@ -216,6 +239,24 @@ def write_video(path: Path, frames: Iterable[Frame], *, rate: float) -> None:
         if writer is None:
             raise InputError(f"{path}: expected at least one frame to write, got none")
         writer.release()
+        _check_written(path, temporary, count)
+
+
+def _check_written(path: Path, temporary: Path, count: int) -> None:
+    """Raise OSError where a film on disk is not what was written: OpenCV itself raises nothing."""
+    try:
+        came = len(VideoFile(temporary))
+    except InputError:
+        came = 0
+    if came != count:
+        free = shutil.disk_usage(temporary.parent).free
+        code = errno.ENOSPC if free < 2**20 else errno.EIO
+        raise OSError(
+            code,
+            f"{os.strerror(code)}: of {count} frames that were written {came} come back, {free} "
+            "bytes are free",
+            str(path),
+        )
 
 
 def check_suffix(path: Path) -> None:
@@ -245,4 +286,9 @@ def _video_errors(path: Path) -> "Iterator[None]":
     try:
         yield
     except cv2.error as error:
+        if lacks_memory(error):
+            raise InputError(
+                f"{path}: expected memory for its frames, got none; the file may be sound: free "
+                "memory, or give a smaller video"
+            ) from error
         raise InputError(f"{path}: cannot be read as a video ({error.err}); convert it") from error

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from masktrack_core.arrays import Size
-from masktrack_core.errors import InputError
+from masktrack_core.errors import InputError, lacks_memory
 
 #: Pictures with more pixels are refused before they are decoded (8192 x 8192).
 MAX_PIXELS = 2**26
@@ -125,6 +125,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 )
             yield image
     except _DECODE_ERRORS as error:
+        if lacks_memory(error):
+            raise InputError(
+                f"{path}: expected memory for its pixels, got {describe(error)}; the file may be "
+                "sound: free memory, or give a smaller picture"
+            ) from error
         raise InputError(
             f"{path}: expected a picture ({', '.join(_FORMATS)}), got {describe(error)}; "
             "copy or download it again"
@@ -137,7 +142,7 @@ def describe(error: BaseException) -> str:
         return "no such file"
     if isinstance(error, IsADirectoryError):
         return "a folder"
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
 
 
 def distinct_colours(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -3,6 +3,8 @@
 Everything is written under a temporary name and renamed: a file that exists is complete.
 """
 
+import errno
+import io
 import os
 import secrets
 import shutil
@@ -270,7 +272,15 @@ def _refuse_lossy(path: Path) -> None:
 
 
 def _save(path: Path, picture: Image.Image, **options: Any) -> None:
-    if Path(path).suffix.lower() not in Image.registered_extensions():
+    form = Image.registered_extensions().get(Path(path).suffix.lower())
+    if form is None:
         raise InputError(f"{path}: expected a picture's suffix, got none known; write a .png")
+    encoded = io.BytesIO()
+    picture.save(encoded, form, **options)
     with atomic_path(path) as temporary:
-        picture.save(temporary, **options)
+        try:
+            temporary.write_bytes(encoded.getbuffer())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        if temporary.read_bytes() != encoded.getbuffer():
+            raise OSError(errno.EIO, "what was written does not come back", str(path))

@@ -15,7 +15,6 @@ MODULES = {
 #: Modules without a file of their own: where they are tested, and why there.
 ELSEWHERE = {
     "arrays": ("house/test_layers.py", "names of types, no behaviour"),
-    "errors": ("house/test_layers.py", "one exception, raised in every other test"),
     "devices": ("unit/commands/test_segment.py", "through the command's --device"),
     "commands.check": ("unit/datasets/test_video_files.py", "with the files that it complains of"),
     "commands.cli": ("unit/commands/test_segment.py", "every command goes through it"),

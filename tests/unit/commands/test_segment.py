@@ -341,6 +341,8 @@ def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys
         (("--first", "{first}", "--out", "{first}"), "expected a folder for the masks, got a file"),
         (("--box", "50,30,20,20", "--box-weights", "{box}"), "inside a frame of 56 x 40 pixels"),
         (("--first", "{first}", "--device", "cuda:9"), "cuda:9"),
+        (("--first", "{first}", "--device", "banana"), "expected auto, cpu, cuda or cuda:N, got '"),
+        (("--first", "{first}", "--device", "mps"), "got 'mps'"),
         (("--first", "{first}", "--iterations", "0"), "expected at least 1"),
         (("--first", "{first}", "--dilation", "nan"), "--dilation"),
         (("--first", "{first}", "--overlay", "look.gif"), "expected a video's suffix"),

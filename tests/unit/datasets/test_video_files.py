@@ -1,4 +1,7 @@
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -84,6 +87,77 @@ def test_what_is_no_video_is_named(tmp_path):
     with pytest.raises(InputError, match="at least one frame"):
         write_video(tmp_path / "b.mp4", [], rate=1)
     assert not (tmp_path / "b.mp4").exists()
+
+
+# --- what OpenCV does not say
+
+LIMITED = """
+import resource, sys
+from masktrack_core.commands.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_a_film_that_the_disk_did_not_take_is_an_error_and_no_file(tmp_path, suffix):
+    """Every write beyond 4 kB fails, as on a full disk; OpenCV's writer raises nothing."""
+    rng = np.random.default_rng(2)
+    for t in range(6):
+        noise = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        io.write_frame(tmp_path / "frames" / f"{t}.png", noise)
+        io.write_mask(tmp_path / "masks" / f"{t}.png", np.eye(64, dtype=np.bool_))
+    out = tmp_path / "films" / f"look{suffix}"
+    command = [sys.executable, "-c", LIMITED, "overlay", tmp_path / "frames", tmp_path / "masks"]
+    done = subprocess.run([*command, out], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "of 6 frames that were written" in done.stderr.splitlines()[-1]
+    assert not [*out.parent.iterdir()]
+
+
+def test_a_picture_that_the_disk_did_not_take_is_an_error_and_no_file(tmp_path):
+    noise = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    io.write_frame(tmp_path / "frames" / "0.png", noise)
+    io.write_mask(tmp_path / "masks" / "0.png", np.eye(64, dtype=np.bool_))
+    command = [sys.executable, "-c", LIMITED, "overlay", tmp_path / "frames", tmp_path / "masks"]
+    done = subprocess.run([*command, tmp_path / "look"], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "0.png: File too large" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "look").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 24 kB; skip where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", folder]
+    if os.geteuid() or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a small disk can be mounted by root alone")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_called_that(small_disk):
+    noise = np.random.default_rng(2).integers(0, 256, (9, 200, 200, 3), dtype=np.uint8)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        write_video(small_disk / "look.mp4", noise, rate=25)
+    assert error.value.filename == str(small_disk / "look.mp4")
+    with pytest.raises(OSError, match="No space left on device") as error:
+        io.write_frame(small_disk / "look.png", noise[0])
+    assert error.value.filename == str(small_disk / "look.png")
+    assert not [*small_disk.iterdir()]
+
+
+def test_a_film_whose_decoder_is_missing_is_not_called_damaged(inputs, tmp_path):
+    with pytest.raises(InputError, match=r"av1\.mp4: .*got 'AV01', for which it has no decoder"):
+        VideoFile(inputs / "video" / "av1.mp4")
+    whole = bytearray((inputs / "video" / "bear.mp4").read_bytes())
+    start, end = whole.index(b"mdat") + 4, whole.index(b"moov") - 4
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(whole[:start] + bytes(end - start) + whole[end:])
+    with pytest.raises(InputError, match="got no frame; copy the file again"):
+        VideoFile(damaged)
 
 
 # --- overlays
