@@ -1,6 +1,7 @@
 """The command ``masktrack``. Each subcommand imports what it needs when it runs."""
 
 import argparse
+import io
 import logging
 import signal
 import sys
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 when all is well, 2 where the input or the disk cannot be used, 130 after Ctrl-C and SIGTERM.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names and words that a locale cannot show
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     options = _parser().parse_args(arguments)
     try:

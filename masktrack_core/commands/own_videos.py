@@ -16,10 +16,10 @@ import torch
 
 from masktrack_core.arrays import Box, Mask
 from masktrack_core.commands.own_tracks import ObjectRun, Request, motion_frames
-from masktrack_core.datasets.index import folder_fingerprint
 from masktrack_core.datasets.object_masks import MaskValues, read_objects
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.files.archives import ProbArchive, frame_key
 from masktrack_core.files.download import file_digest
@@ -93,10 +93,19 @@ def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) 
 
     One object gives masks of 0 and 255, several give label pictures, named like the frames. A
     clip that was segmented in the same way before is left as it is; what was complete when a run
-    stopped is kept. Raises `InputError` where ``out`` holds something else.
+    stopped is kept. Raises `InputError` where ``out`` holds something else, or another run is at
+    work there.
     """
     out = Path(out)
     _check_apart(clip, out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder for the masks, got a file; give another path")
+    out.mkdir(parents=True, exist_ok=True)
+    with sole_run(out):
+        return _segment_alone(clip, objects, out, request)
+
+
+def _segment_alone(clip: Clip, objects: Annotations, out: Path, request: Request) -> list[Path]:
     paths = [out / f"{name}.png" for name in clip.names]
     record = _record(clip, objects, request)
     if _is_complete(out, paths, record, overwrite=request.overwrite):
@@ -156,8 +165,9 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
     described = {key: asdict(value) for key, value in settings.items() if value is not None}
     plain: dict[str, object] = json.loads(json.dumps(described, default=str))
     return plain | {
-        "frames": [clip.path.name, len(clip), folder_fingerprint([clip.path])],
-        "weights": [request.weights.name, file_digest(request.weights)],
+        "frames": clip.digest(),
+        "masks": list(clip.names),
+        "weights": file_digest(request.weights),
         "annotations": digest.hexdigest(),
         "seed": request.seed,
     }
@@ -170,14 +180,12 @@ def _is_complete(
 
     Raises `InputError` where the folder holds what another run, or something else, made.
     """
-    place = out / WORK / RECORD
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: expected a folder for the masks, got a file; give another path")
-    earlier = _earlier(place)
+    earlier = _earlier(out / WORK / RECORD)
     if overwrite:
+        _remove_masks(out, earlier or {})
         shutil.rmtree(out / WORK, ignore_errors=True)
     elif earlier is not None:
-        keys = sorted((record.keys() | earlier.keys()) - {"complete"})
+        keys = sorted((record.keys() | earlier.keys()) - {"complete", "masks"})
         changed = [key for key in keys if earlier.get(key) != record.get(key)]
         if changed:
             raise InputError(
@@ -193,6 +201,14 @@ def _is_complete(
         )
     _write_record(out, record)
     return False
+
+
+def _remove_masks(out: Path, earlier: Mapping[str, object]) -> None:
+    """Remove the masks that an earlier run wrote, which may be of more frames than this one's."""
+    names = earlier.get("masks")
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and Path(name).name == name:
+            (out / f"{name}.png").unlink(missing_ok=True)
 
 
 def _earlier(place: Path) -> dict[str, object] | None:

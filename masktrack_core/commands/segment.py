@@ -28,7 +28,7 @@ _HELP = """\
 Follow objects through a clip, from the mask of one frame or of a few.
 
 CLIP is a video file or a folder of frames. The masks are written as PNGs named like the frames, or
-00000, 00001, … for a video: 0 and 255 for one object, a palette PNG with object ids for several.
+00000, 00001, ... for a video: 0 and 255 for one object, a palette PNG with object ids for several.
 A network comes with the project; what it was trained on is the first thing that is said. How a
 network is propagated and trained on the first frame stands in its file.
 """
@@ -67,8 +67,8 @@ def add(commands: "Commands") -> None:
     given.add_argument(
         "--annotations",
         type=_annotation_files,
-        metavar="T=MASK,…",
-        help="masks or labels of several frames, numbered from 0",
+        metavar="T=MASK,...",
+        help="masks or labels of several frames, by the numbers in their names, else from 0",
     )
     given.add_argument(
         "--box",
@@ -189,7 +189,11 @@ def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") 
     if options.box is not None:
         weights = options.box_weights or included_network("box")
         return annotate_box(clip, options.box, weights, device)
-    return read_annotations(clip, options.annotations or {0: options.first}, options.mask_values)
+    if options.annotations is None:
+        return read_annotations(clip, {0: options.first}, options.mask_values)
+    frames = clip.numbered(options.annotations)
+    files = {frames[number]: path for number, path in options.annotations.items()}
+    return read_annotations(clip, files, options.mask_values)
 
 
 def _request(options: argparse.Namespace, device: "torch.device") -> "Request":

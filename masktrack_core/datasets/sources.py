@@ -1,5 +1,6 @@
 """Where a data set comes from: a folder on disk, the renderer, or archives to download."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def set_root(config: Mapping[str, Any], table: str, name: str) -> str:
     """Return the folder that holds, or will hold, a data set or a set of stills."""
     row = config[table][name]
     if source(f"{table}.{name}", row) == "root":
-        return str(row["root"])
+        return expanded(row["root"])
     return str(Path(config["data"]) / name)
 
 
@@ -71,6 +72,11 @@ def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, 
         return tuple(found)
     known = {sequence for sequence, _ in found}
     for sequence in row["only"]:
+        if not isinstance(sequence, str):
+            raise InputError(
+                f"datasets.{name}.only: expected names, got {sequence!r}, as which YAML reads some "
+                "names of digits, and yes, no, on and off; quote it, as in only: ['0010', 'no']"
+            )
         if sequence not in known:
             raise InputError(
                 f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
@@ -136,12 +142,22 @@ def _split(name: str, facts: pd.DataFrame, split: str | None) -> pd.DataFrame:
 
 def existing_root(key: str, root: str | None) -> Path:
     """Return the folder of a data set on disk; raise `InputError` naming the key without one."""
-    if root is None or not Path(root).is_dir():
+    place = None if root is None else Path(expanded(root))
+    if place is None or not place.is_dir():
         raise InputError(
             f"{key}: expected the folder that holds the data, got {root!r}, which does not exist; "
             "correct the path or remove the entry"
         )
-    return Path(root)
+    return place
+
+
+def expanded(root: str) -> str:
+    """Return the path of a folder with ``~`` and ``$HOME``, or another variable, filled in."""
+    path = Path(os.path.expandvars(root))
+    try:
+        return str(path.expanduser())
+    except RuntimeError:  # ~somebody who has no home here: it does not exist, as will be said
+        return str(path)
 
 
 def find_root(folder: Path, pattern: str) -> Path:

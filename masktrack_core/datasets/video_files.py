@@ -1,10 +1,12 @@
 """Video files as frames, and frames as video files; a person's clip whatever it is stored as."""
 
 import errno
+import hashlib
 import logging
 import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +21,7 @@ from masktrack_core.datasets.videos import FrameFolder
 from masktrack_core.errors import InputError, lacks_memory
 from masktrack_core.files.archives import frame_key
 from masktrack_core.files.decoding import MAX_PIXELS
+from masktrack_core.files.download import file_digest
 from masktrack_core.files.io import atomic_path
 
 if TYPE_CHECKING:
@@ -195,6 +198,37 @@ class Clip:
     def names(self) -> tuple[str, ...]:
         """Return the frames' names: of the files, or the numbers from 0."""
         return self.footage.names
+
+    def numbered(self, numbers: Collection[int]) -> dict[int, int]:
+        """Return the frames that a person means by numbers: those with them in their names.
+
+        Where a number is in no name, all are places from 0; what is not the same is logged. Raises
+        `InputError` where they are neither.
+        """
+        named: dict[int, int] = {}
+        for t, name in enumerate(self.names):
+            digits = re.search("[0-9]+$", name)
+            if digits:
+                named.setdefault(int(digits[0]), t)
+        if numbers and all(number in named for number in numbers):
+            frames = {number: named[number] for number in numbers}
+        elif all(number < len(self) for number in numbers):
+            frames = {number: number for number in numbers}
+        else:
+            raise InputError(
+                f"annotations: expected frames 0 … {len(self) - 1}, or the numbers in the names "
+                f"{self.names[0]} … {self.names[-1]}, got {sorted(numbers)}; correct the numbers"
+            )
+        for number, t in frames.items():
+            if named.get(number) != number:
+                log.info("annotation %d: %s, frame %d from 0", number, self.names[t], t)
+        return frames
+
+    def digest(self) -> str:
+        """Return a SHA-256 of what is read: the frames' names and files, not where or when."""
+        paths = self.footage.paths if isinstance(self.footage, FrameFolder) else (self.path,)
+        parts = [*self.names, *map(file_digest, paths)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def __len__(self) -> int:
         """Return the number of frames."""

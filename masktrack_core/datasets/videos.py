@@ -1,5 +1,7 @@
 """An indexed sequence, opened: its frames and the truth of one object, read lazily."""
 
+import logging
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +16,10 @@ from masktrack_core.datasets.coco import read_coco
 from masktrack_core.datasets.patterns import PICTURE_SUFFIXES, natural_key
 from masktrack_core.errors import InputError
 from masktrack_core.files.decoding import read_size
-from masktrack_core.files.io import read_frame, read_labels, read_mask
+from masktrack_core.files.io import grey_range, read_frame, read_labels, read_mask
 from masktrack_core.tables import INDEX, check_columns
+
+_log = logging.getLogger(__name__)
 
 #: Relative difference allowed between the two scales of a truth stored at another size: video
 #: encoders round heights and widths to a few pixels.
@@ -41,13 +45,18 @@ class Video:
 
     def frame(self, t: int) -> Frame:
         """Return frame ``t``; raise `InputError` for damage and for another size than frame 0."""
-        frame = read_frame(self.frame_paths[t])
+        frame = read_frame(self.frame_paths[t], deep=self._deep)
         if frame.shape[:2] != self.size:
             raise InputError(
                 f"{self.frame_paths[t]}: expected the size of frame 0, {tuple(self.size)}, got "
                 f"{frame.shape[:2]}; a sequence has one size: convert the frames again"
             )
         return frame
+
+    @cached_property
+    def _deep(self) -> tuple[int, int]:
+        """Return the range of 16-bit greys over all frames: one for a sequence, or it flickers."""
+        return grey_range(self.frame_paths)
 
     def __getitem__(self, t: int) -> Frame:
         """Return frame ``t``, as `frame`: a video can be propagated over."""
@@ -121,7 +130,9 @@ class FrameFolder:
     def paths(self) -> tuple[Path, ...]:
         """Return the frames' files; hidden ones are passed over.
 
-        Raises `InputError` for a folder without pictures and for two of one name.
+        So are pictures without a number among pictures with one (``mask.png``), which is logged.
+        Raises `InputError` for a folder without pictures, for two of one name, and for several
+        kinds of names: which are the frames?
         """
         files = [path for path in Path(self.folder).glob("*.*") if not path.name.startswith(".")]
         found = [path for path in files if path.suffix.lower().lstrip(".") in PICTURE_SUFFIXES]
@@ -136,7 +147,7 @@ class FrameFolder:
                 raise InputError(
                     f"{path}: expected one file a frame, got {after.name} too; remove one of them"
                 )
-        return tuple(ordered)
+        return tuple(_frames_among(Path(self.folder), ordered))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,7 +160,39 @@ class FrameFolder:
 
     def __getitem__(self, t: int) -> Frame:
         """Return frame ``t``; raise `InputError` for a damaged file."""
-        return read_frame(self.paths[t])
+        return read_frame(self.paths[t], deep=self._deep)
+
+    @cached_property
+    def _deep(self) -> tuple[int, int]:
+        """Return the range of 16-bit greys over all frames: one for a sequence, or it flickers."""
+        return grey_range(self.paths)
+
+
+def _frames_among(folder: Path, pictures: list[Path]) -> list[Path]:
+    """Return the pictures of a folder that are frames: named alike, but for a number."""
+    kinds: dict[tuple[str, str], list[Path]] = {}
+    for path in pictures:
+        suffix = path.suffix.lower().replace("jpeg", "jpg").replace("tiff", "tif")
+        kinds.setdefault((re.sub("[0-9]+", "0", path.stem), suffix), []).append(path)
+    numbered = [paths for (stem, _), paths in kinds.items() if "0" in stem]
+    if len(numbered) > 1:
+        some = ", ".join(f"{len(paths)} like {paths[0].name}" for paths in numbered[:3])
+        raise InputError(
+            f"{folder}: expected frames that are named alike but for a number, got {some}; move "
+            "what is no frame elsewhere"
+        )
+    if not numbered:
+        return pictures
+    frames = set(numbered[0])
+    others = [path.name for path in pictures if path not in frames]
+    if others:
+        _log.warning(
+            "%s: %s left out: a frame has a number like %s",
+            folder,
+            ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else ""),
+            numbered[0][0].name,
+        )
+    return numbered[0]
 
 
 def annotated_masks(video: Video, times: Iterable[int]) -> dict[int, Mask]:

@@ -12,6 +12,7 @@ from masktrack_core.datasets.sources import (
     SequenceObject,
     check_sources,
     dataset_objects,
+    expanded,
     set_root,
     source,
 )
@@ -141,7 +142,7 @@ class Experiment:
         if source(f"datasets.{dataset}", row) != "root":
             return ""
         objects = self.objects_of(dataset, sequence)
-        index = index_video(Path(row["root"]), row["layout"], sequence, objects)
+        index = index_video(Path(expanded(row["root"])), row["layout"], sequence, objects)
         files = [*index.frame_path, *(path for path in index.truth_path if path)]
         return folder_fingerprint(dict.fromkeys(Path(file) for file in files))
 

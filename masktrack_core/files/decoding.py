@@ -101,6 +101,15 @@ def read_size(path: Path) -> Size:
         return Size(width, height) if quarter_turned else Size(height, width)
 
 
+def is_deep(path: Path) -> bool:
+    """Return whether a picture has greys of 16 bits, from its header alone.
+
+    Raises what `read_size` raises.
+    """
+    with _opened(path) as image:
+        return image.mode.startswith("I")
+
+
 def _check_chunks(png: bytes) -> None:
     """Raise ValueError where a chunk's CRC is wrong: Pillow does not look at that of the pixels."""
     at = 8

@@ -5,10 +5,11 @@ Everything is written under a temporary name and renamed: a file that exists is 
 
 import errno
 import io
+import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from PIL import Image
 
 from masktrack_core.arrays import Frame, Labels, Mask
 from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import Picture, describe, distinct_colours, read_picture
+from masktrack_core.files.decoding import Picture, describe, distinct_colours, is_deep, read_picture
 from masktrack_core.tables import Schema, format_table, parse_table, sealed, unsealed
+
+_log = logging.getLogger(__name__)
 
 _LOSSY = (".jpg", ".jpeg", ".webp")
 #: A drawing has at most so many colours, a photograph more.
@@ -67,21 +70,43 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def read_frame(path: Path) -> Frame:
+def read_frame(path: Path, *, deep: tuple[int, int] = (0, 65535)) -> Frame:
     """Return a frame as RGB, upright.
 
-    Grey and palette pictures become RGB, 16-bit greys are scaled to 8 bits, alpha is dropped, an
-    EXIF rotation is applied. Raises `InputError` naming the file when it is missing, damaged,
-    truncated or larger than `masktrack_core.files.decoding.MAX_PIXELS`.
+    Grey and palette pictures become RGB, alpha is dropped, an EXIF rotation is applied. 16-bit
+    greys are scaled to 8 bits, from the range ``deep``: that of `grey_range` in a sequence, whose
+    sensor may use a small part of the bits. Raises `InputError` naming the file when it is missing,
+    damaged, truncated or larger than `masktrack_core.files.decoding.MAX_PIXELS`.
     """
     picture = read_picture(path)
     values = picture.coloured
     if values.dtype == np.bool_:
         values = values.astype(np.uint8) * 255
     elif values.dtype == np.uint16:
-        values = (values.astype(np.uint32) + 128) // 257
+        low, high = deep
+        span = max(high - low, 1)
+        above = values.clip(low, high).astype(np.uint32) - low
+        values = (above * 255 + span // 2) // span
     values = values.astype(np.uint8, copy=False)
     return np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
+
+
+def grey_range(paths: Sequence[Path]) -> tuple[int, int]:
+    """Return the smallest and the largest value of a sequence's 16-bit greys, which is logged.
+
+    All of 16 bits, and nothing is read or said, where the first picture has no such greys.
+    """
+    if not is_deep(paths[0]):
+        return 0, 65535
+    values = [read_picture(path).values for path in paths if is_deep(path)]
+    low, high = min(int(v.min()) for v in values), max(int(v.max()) for v in values)
+    _log.warning(
+        "%s and after: frames of 16 bits, their values %d to %d are stretched over 8 bits",
+        paths[0],
+        low,
+        high,
+    )
+    return low, high
 
 
 def read_mask(path: Path, *, threshold: int | None = 127) -> Mask:
