@@ -1,4 +1,5 @@
 # Shared by the files of rules. Experiment tables, and functions from wildcards to rows and inputs.
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from masktrack_core.experiment.provenance import core_digest
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.recipes import FINETUNING_KEYS
 from masktrack_core.experiment.run_locks import announce_run
+
+# Snakemake puts this path before a script's without quotes: a checkout, and with it .venv, may lie
+# in a folder with a space.
+if Path(sys.executable).exists():
+    sys.executable = shlex.quote(sys.executable)
 
 try:
     experiment = Experiment.from_config(config)

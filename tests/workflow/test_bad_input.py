@@ -2,6 +2,9 @@
 
 import copy
 import shutil
+import sys
+import venv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ import yaml
 from PIL import Image
 from snakemake.utils import update_config
 
-from .conftest import ROOT, SHORT, Workflow
+from .conftest import ROOT, SHORT, Workflow, edited_copy
 
 
 def stop(workflow, *arguments):
@@ -150,3 +153,19 @@ def test_the_example_configurations_ask_for_folders_and_nothing_else(tmp_path, t
         update_config(overlay, more)
     message = stop(Workflow(tmp_path, overlay), "-n", f"results/davis/{target}")
     assert "expected the folder that holds the data, got '/path/to/" in message
+
+
+def test_a_checkout_and_its_environment_in_a_folder_with_a_space_run_jobs(
+    on_disk, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    project = Path(edited_copy(tmp_path / "one two's", "errors", lambda text: text)).parent
+    environment = project / ".venv"
+    venv.create(environment, symlinks=True)
+    (site,) = environment.glob("lib/python3*/site-packages")
+    (site / "all.pth").write_text("\n".join(path for path in sys.path if "packages" in path))
+    workflow, target = on_disk[0], "results/scores/box_oracle/first/mine/walk/1.csv"
+    workflow.folder = project
+    run = workflow("--cores", "1", target, python=environment / "bin" / "python", project=project)
+    assert run.status == 0, run.output[-3000:]
+    assert (project / target).exists()
