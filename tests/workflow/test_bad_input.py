@@ -169,3 +169,9 @@ def test_a_checkout_and_its_environment_in_a_folder_with_a_space_run_jobs(
     run = workflow("--cores", "1", target, python=environment / "bin" / "python", project=project)
     assert run.status == 0, run.output[-3000:]
     assert (project / target).exists()
+
+
+def test_a_sequence_whose_name_yaml_takes_for_a_number(workflow):
+    workflow.overlay = {"datasets": {"rendered_davis": {"only": [8]}}}
+    message = stop(workflow)
+    assert "8 is not of type 'string'" in message and "quote it where YAML" in message
