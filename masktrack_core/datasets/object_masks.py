@@ -132,7 +132,7 @@ def _lossy_mask(path: Path, grey: NDArray[Any]) -> Mask:
             f"between, up to {largest}; it keeps no object ids: save them as a palette PNG, or "
             "read it as one object where it is bright with --mask-values binary"
         )
-    return np.asarray(grey > 127)
+    return np.asarray(grey > largest / 2)
 
 
 def _grey_objects(path: Path, grey: NDArray[Any]) -> Objects:
@@ -149,7 +149,7 @@ def _grey_objects(path: Path, grey: NDArray[Any]) -> Objects:
         return _one(np.asarray(grey > 0))
     full = 255 if max(ids) <= 255 else 65535
     if present[0] == 0 and max(ids) > full // 2 and _is_soft(grey, full):
-        return _one(np.asarray(grey > 127 * (full // 255)))
+        return _one(np.asarray(grey > max(ids) / 2))
     some = ", ".join(map(str, ids[:8])) + (", …" if len(ids) > 8 else "")
     background = "" if present[0] == 0 else ", and none that is 0, the background"
     readings = {"labels": "an object each"} if max(ids) <= VOID else {}
@@ -172,19 +172,20 @@ def _is_soft(grey: NDArray[Any], full: int, *, tolerance: int = 0) -> bool:
     """Return whether what lies between black and full is a soft edge, not an area of its own.
 
     An edge changes from pixel to pixel: few squares of 2 x 2 pixels (in a JPEG, whose values come
-    back by ``tolerance`` off, 3 x 3) have one grey. Where there are few greys, which may be thin or
-    small objects, the full ones must be the more.
+    back by ``tolerance`` off, 3 x 3) have one grey, and half of the picture at least is none. Where
+    there are few greys, or 16 bits, which may be thin or small objects, the full ones must be the
+    more.
     """
-    few = np.unique(grey).size <= 9 and not tolerance
+    few = (full > 255 or np.unique(grey).size <= 9) and not tolerance
     low, high = (1 if few else full // 10), full - full // 10
     between = (grey >= low) & (grey < high)
     square = np.ones((3, 3) if tolerance else (2, 2), np.uint8)
     same = cv2.dilate(grey, square) - cv2.erode(grey, square) <= tolerance
     # A border counts as unequal, so that a picture of one row has no squares.
     same[0], same[:, 0] = False, False
-    flat = np.count_nonzero(same & between)
-    mostly_full = np.count_nonzero(grey >= high) > np.count_nonzero(between)
-    return bool(flat <= np.count_nonzero(between) // 10 and (mostly_full or not few))
+    edge, flat = np.count_nonzero(between), np.count_nonzero(same & between)
+    most = np.count_nonzero(grey >= high) if few else grey.size // 2
+    return bool(flat <= edge // 10 and edge <= most - few)
 
 
 def _mots(path: Path, grey: NDArray[Any]) -> Objects:

@@ -152,9 +152,10 @@ def plain_objects(path):
         return {1: transparent > 127}
     if ids and max(ids) > 1000 and grey.dtype.itemsize > 1:
         return {i % 1000: grey == i for i in ids if i != 10000}
-    if ((coloured or max(ids, default=0) < 32) and values.ndim == 2) or len(ids) > 1 > ids[-1] - 32:
+    flat = values.ndim == 2 or not np.ptp(values, axis=2).any()
+    if flat and (coloured or max(ids, default=0) < 32):
         return {i: grey == i for i in ids if i != 255} or {1: grey == 255}
-    return {1: grey > (0 if len(ids) < 2 else 127)}
+    return {1: grey > (0 if len(ids) < 2 else grey.max() / 2)}
 
 
 def sealed(png):

@@ -193,9 +193,15 @@ def test_soft_edges_of_one_object_are_cut_at_half(tmp_path):
         assert areas(save(tmp_path / "a.png", grey)) == {1: int((grey > 127).sum())}
     red = np.dstack([soft, np.zeros_like(soft), np.zeros_like(soft)])
     assert areas(save(tmp_path / "a.png", red)) == {1: int((soft > 127).sum())}
-    gradient = np.linspace(0, 255, 40).astype(np.uint8).reshape(4, 10)
-    assert areas(save(tmp_path / "a.png", gradient)) == {1: int((gradient > 127).sum())}
     assert areas(save(tmp_path / "a.png", np.zeros((3, 3), np.uint8))) == {}
+
+
+def test_a_photograph_is_no_mask_with_soft_edges(tmp_path):
+    noise = np.random.default_rng(1).integers(0, 256, (40, 60))
+    gradient = np.linspace(0, 255, 2400).reshape(40, 60)
+    for grey in (np.uint8(noise), np.uint8(gradient), np.uint16(257 * noise)):
+        with pytest.raises(InputError, match="one object above half of the largest"):
+            read_objects(save(tmp_path / "a.png", grey))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
