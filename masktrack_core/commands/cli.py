@@ -16,7 +16,6 @@ from masktrack_core.commands import plan as cli_plan
 from masktrack_core.commands import score as cli_score
 from masktrack_core.commands import segment as cli_segment
 from masktrack_core.errors import InputError, lacks_memory
-from masktrack_core.files.decoding import describe
 
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
@@ -43,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         if lacks_memory(error):
+            what = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
             sys.stderr.write(
-                f"masktrack: not enough memory ({describe(error)}); free some, or give smaller "
+                f"masktrack: not enough memory ({what}); free some, or give smaller "
                 "frames or fewer --threads: the same command goes on with what is complete\n"
             )
             return 2
