@@ -18,7 +18,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from masktrack_core.datasets.mask_folders import find_masks
+from masktrack_core.datasets.truths import FolderTruth
 from masktrack_core.measures.scoring import (
+    Findings,
+    ScoringRules,
     ScoringTask,
     SequenceScore,
     object_tasks,
@@ -40,6 +43,16 @@ def link_set(annotations: Path, folder: Path, count: int) -> list[tuple[Path, Pa
             (late / frame.name).symlink_to(before.resolve())
         pairs.append((truth, late))
     return pairs
+
+
+def tasks(pairs: list[tuple[Path, Path]], *, with_temporal: bool) -> list[ScoringTask]:
+    """Return what there is to score in pairs of folders."""
+    found, rules = Findings(), ScoringRules()
+    truths = FolderTruth(root=pairs[0][0].parent, sparse=False)
+    for truth, masks in pairs:
+        objects = truths.objects_of(truth.name, None, masks=())
+        object_tasks(truth.name, objects, masks, found, rules=rules, with_temporal=with_temporal)
+    return found.tasks
 
 
 def read(task: ScoringTask) -> int:
@@ -74,12 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         pairs = link_set(asked.annotations, Path(name), asked.sequences)
         whole, frames_only = (
-            [
-                task
-                for truth, masks in pairs
-                for task in object_tasks(truth.name, truth, masks, objects=None, with_temporal=t)
-            ]
-            for t in (True, False)
+            tasks(pairs, with_temporal=with_temporal) for with_temporal in (True, False)
         )
         seconds = {
             "reading": seconds_reading(whole, asked.jobs),

@@ -15,6 +15,7 @@ from .networks.included import included_network
 from .networks.network import build_network
 from .networks.spec import NetworkSpec
 from .networks.weights import load_network, load_pretrained, save_weights
+from .tracking.annotations import annotations_by_object, pixels_of_others
 from .tracking.crf import CrfParams, refine
 from .tracking.oracles import box_oracle, grabcut_oracle
 from .tracking.propagation import PropagationParams, propagate
@@ -34,6 +35,7 @@ __all__ = [
     "NetworkSpec",
     "PropagationParams",
     "TrainParams",
+    "annotations_by_object",
     "apply_deformation",
     "box_oracle",
     "build_network",
@@ -48,6 +50,7 @@ __all__ = [
     "load_network",
     "load_pretrained",
     "open_video",
+    "pixels_of_others",
     "propagate",
     "read_frame",
     "read_labels",

@@ -1,6 +1,7 @@
 """The one place that turns a device's name into a device."""
 
 import os
+import re
 
 import torch
 
@@ -14,7 +15,13 @@ def use_device(name: str, threads: int) -> torch.device:
     ``auto`` is a GPU where there is one, of several the first that no other job has. The number of
     threads is set, not left to the machine: the order of floating-point sums, hence the last
     digits, depends on it.
+    Raises `InputError` for any other name and for a GPU that is not there.
     """
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", name):
+        raise InputError(
+            f"device: expected auto, cpu, cuda or cuda:N, got '{name}'; others, such as mps, are "
+            "not tested and not offered"
+        )
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     if name == "auto":
@@ -25,5 +32,11 @@ def use_device(name: str, threads: int) -> torch.device:
         raise InputError(
             f"device: expected a machine with a GPU for '{name}', torch sees none; "
             "set `device: auto` or `device: cpu`"
+        )
+    count, number = torch.cuda.device_count(), int(name.partition(":")[2] or 0)
+    if name.startswith("cuda") and number >= count:
+        raise InputError(
+            f"device: expected one of the {count} GPUs that torch sees, cuda:0 to "
+            f"cuda:{count - 1}, got '{name}'; correct the number"
         )
     return torch.device(name)

@@ -64,6 +64,7 @@ INDEX = Schema(
         Column("frame_path", "text", "", "file of the frame"),
         Column("truth_path", "text", "", "file of the truth; empty where there is none"),
         Column("encoding", "text", "", "how the truth file is read: binary, labels, resized, coco"),
+        Column("first", "int", "frame", "frame in which the object first appears, 0 where none"),
         Column("digest", "text", "", "of what the files hold; empty where they were not read"),
     ),
     key=("t", "object"),

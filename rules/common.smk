@@ -1,4 +1,5 @@
 # Shared by the files of rules. Experiment tables, and functions from wildcards to rows and inputs.
+import shlex
 import sys
 from pathlib import Path
 
@@ -20,6 +21,11 @@ from masktrack_core.experiment.provenance import (
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.recipes import FINETUNING_KEYS
 from masktrack_core.experiment.run_locks import announce_run
+
+# Snakemake puts this path before a script's without quotes: a checkout, and with it .venv, may lie
+# in a folder with a space.
+if Path(sys.executable).exists():
+    sys.executable = shlex.quote(sys.executable)
 
 try:
     experiment = Experiment.from_config(config)
@@ -183,6 +189,17 @@ def finetuning_rows_of(finetuning, network):
 def finetuning_rows(wildcards):
     """Return the rows of the fine-tuning that a job is for."""
     return finetuning_rows_of(wildcards.finetuning, wildcards.network)
+
+
+def other_annotations(wildcards):
+    """Return the annotations of the other objects of a sequence, whose pixels are theirs."""
+    folder = f"{RESULTS}/annotations/{wildcards.annotation}/{wildcards.dataset}/{wildcards.sequence}"
+    numbers = experiment.objects_of(wildcards.dataset, wildcards.sequence)
+    return [
+        f"{folder}/{number}.zip"
+        for number in numbers
+        if number != int(wildcards.object)
+    ]
 
 
 def tracking_flow(wildcards):

@@ -117,5 +117,6 @@ rule external:
             experiment.objects_of(wildcards.dataset, wildcards.sequence)
         ),
         skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
+        before=lambda wildcards: config["datasets"][wildcards.dataset]["before"],
     script:
         "../workflow_scripts/external.py"

@@ -17,5 +17,6 @@ rule score:
     params:
         code=code("score"),
         skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
+        before=lambda wildcards: config["datasets"][wildcards.dataset]["before"],
     script:
         "../workflow_scripts/score.py"

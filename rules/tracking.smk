@@ -89,6 +89,7 @@ rule track:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+        others=other_annotations,
         networks=tracking_networks,
         flow=tracking_flow,
     output:

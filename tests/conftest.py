@@ -1,9 +1,10 @@
 """Where the real data lie, and the marks of tests that need more than the repository."""
 
 import pytest
-from real_data import real_data
+from real_data import real_data, real_inputs
 
 REAL = real_data()
+INPUTS = real_inputs()
 
 
 @pytest.fixture
@@ -12,3 +13,11 @@ def real():
     if not REAL.is_dir():
         pytest.skip(f"no real data at {REAL}; set MASKTRACK_REAL to a folder that has them")
     return REAL
+
+
+@pytest.fixture
+def inputs():
+    """Return the folder of inputs that people's reports describe; skip where it is absent."""
+    if not INPUTS.is_dir():
+        pytest.skip(f"no inputs at {INPUTS}; set MASKTRACK_INPUTS to a folder that has them")
+    return INPUTS

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.datasets.videos import annotated_masks, open_video
+from masktrack_core.datasets.videos import annotated_masks, given_times, open_video
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.experiment.recipes import annotated_times
 from masktrack_core.files.archives import frame_key, write_mask_archive
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 def main(job: "Snakemake") -> None:
     """Write the annotations, named by frame number."""
     with job_log(job.log[0], __file__):
-        video = open_video(read_table(Path(job.input[0]), INDEX), int(job.wildcards.object))
-        masks = annotated_masks(video, annotated_times(len(video), job.params.every))
+        index, number = read_table(Path(job.input[0]), INDEX), int(job.wildcards.object)
+        video = open_video(index, number)
+        times = given_times(index, number, annotated_times(len(video), job.params.every))
+        masks = annotated_masks(video, times)
         write_mask_archive(Path(job.output[0]), ((frame_key(t), mask) for t, mask in masks.items()))
 
 

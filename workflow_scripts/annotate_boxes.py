@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.datasets.videos import annotated_masks, open_video
+from masktrack_core.datasets.videos import annotated_masks, given_times, open_video
 from masktrack_core.devices import use_device
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.experiment.recipes import annotated_times
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 def main(job: "Snakemake") -> None:
     """Write the segment of each annotated box, named by frame number."""
     with job_log(job.log[0], __file__):
-        video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
-        boxes = annotated_masks(video, annotated_times(len(video), job.params.every))
+        index, number = read_table(Path(job.input.index), INDEX), int(job.wildcards.object)
+        video = open_video(index, number)
+        times = given_times(index, number, annotated_times(len(video), job.params.every))
+        boxes = annotated_masks(video, times)
         network, _ = load_network(Path(job.input.network))
         network.to(use_device(job.params.device, job.params.threads))
         params = PropagationParams(**job.params.rows["propagation"])

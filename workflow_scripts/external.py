@@ -18,8 +18,9 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__), atomic_folder(Path(job.output[0])) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         root = Path(job.input.unpacked[0] if job.input.unpacked else job.params.source)
-        skip, objects = tuple(job.params.skip), job.params.objects
-        files = external_masks(root, job.wildcards.sequence, video, objects=objects, skip=skip)
+        counted = video.counted(job.params.skip, before=job.params.before)
+        objects, sequence = job.params.objects, job.wildcards.sequence
+        files = external_masks(root, sequence, video, objects=objects, counted=counted)
         write_external(files, video, folder)
 
 

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.datasets.videos import annotated_masks, open_video
+import numpy as np
+
+from masktrack_core.datasets.videos import open_video
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.archives import read_annotations
 from masktrack_core.files.io import atomic_folder, read_table, write_mask
 from masktrack_core.tables import INDEX
-from masktrack_core.tracking.oracles import box_oracle, grabcut_oracle, nearest_annotation
+from masktrack_core.tracking.annotations import annotation_sources
+from masktrack_core.tracking.oracles import box_oracle, grabcut_oracle
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
@@ -19,6 +22,8 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__), atomic_folder(Path(job.output[0])) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
+        sources = annotation_sources(annotations, len(video))
+        nothing = np.zeros(video.size, np.bool_)
         for t, name in enumerate(video.frame_names):
             truth = video.truth(t)
             if truth is None:
@@ -29,10 +34,10 @@ def main(job: "Snakemake") -> None:
                 case "grabcut":
                     mask = grabcut_oracle(video[t], truth, seed=job.params.seed)
                 case "copy":
-                    mask = annotations[nearest_annotation(annotations, t)]
+                    mask = annotations[sources[t]] if t in sources else nothing
                 case "copy_box":
-                    near = nearest_annotation(annotations, t)
-                    mask = box_oracle(annotated_masks(video, [near])[near])
+                    given = video.truth(sources[t]) if t in sources else None
+                    mask = nothing if given is None else box_oracle(given)
             write_mask(folder / f"{name}.png", mask)
 
 

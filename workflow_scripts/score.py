@@ -19,7 +19,8 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotated = {int(name) for name in MaskArchive(Path(job.input.annotations))}
-        scores = frame_scores(video, Path(job.input.masks), annotated, skip=job.params.skip)
+        counted = video.counted(job.params.skip, before=job.params.before)
+        scores = frame_scores(video, Path(job.input.masks), annotated, counted=counted)
         names = ("variant", "annotation", "dataset", "sequence")
         scores = scores.assign(**{name: job.wildcards[name] for name in names})
         write_table(Path(job.output[0]), scores, SCORES)

@@ -18,6 +18,7 @@ from masktrack_core.files.archives import (
 from masktrack_core.files.io import read_table
 from masktrack_core.networks.weights import load_network
 from masktrack_core.tables import INDEX
+from masktrack_core.tracking.annotations import pixels_of_others
 from masktrack_core.tracking.propagation import FrameSequence, PropagationParams, propagate
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
+        given = {n: read_annotations(Path(path)) for n, path in enumerate(job.input.others, 1)}
+        others = pixels_of_others({0: annotations} | given, 0)
         device = use_device(job.params.device, job.params.threads)
         networks = [load_network(Path(path))[0].to(device) for path in job.input.networks]
         params = PropagationParams(**job.params.rows["propagation"])
-        probs = propagate(networks, streams(job, video), annotations, params)
+        probs = propagate(networks, streams(job, video), annotations, params, others=others)
         label = f"track {job.wildcards.sequence}/{job.wildcards.object}"
         shown = tqdm(probs, label, total=len(video), mininterval=2)
         write_prob_archive(Path(job.output[0]), ((frame_key(t), prob) for t, prob in shown))

@@ -1,6 +1,7 @@
 """The command ``masktrack``. Each subcommand imports what it needs when it runs."""
 
 import argparse
+import io
 import logging
 import signal
 import sys
@@ -15,7 +16,7 @@ from masktrack_core.commands import overlay as cli_overlay
 from masktrack_core.commands import plan as cli_plan
 from masktrack_core.commands import score as cli_score
 from masktrack_core.commands import segment as cli_segment
-from masktrack_core.errors import InputError
+from masktrack_core.errors import InputError, describe, lacks_memory
 
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 when all is well, 2 where the input or the disk cannot be used, 130 after Ctrl-C and SIGTERM.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names and words that a locale cannot show
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     options = _parser().parse_args(arguments)
     try:
@@ -34,16 +38,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         sys.stderr.write(f"masktrack: {error}\n")
         return 2
-    except OSError as error:
+    except KeyboardInterrupt:
+        sys.stderr.write("masktrack: stopped; the same command goes on with what is complete\n")
+        return 130
+    except Exception as error:
+        if lacks_memory(error):
+            sys.stderr.write(
+                f"masktrack: not enough memory ({describe(error)}); free some, or give smaller "
+                "frames or fewer --threads: the same command goes on with what is complete\n"
+            )
+            return 2
+        if not isinstance(error, OSError):
+            raise
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(
             f"masktrack: {where}{error.strerror or error}; make room or correct the path, the same "
             "command goes on with what is complete\n"
         )
         return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("masktrack: stopped; the same command goes on with what is complete\n")
-        return 130
 
 
 @contextmanager

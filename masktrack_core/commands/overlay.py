@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
+    from masktrack_core.datasets.object_masks import MaskValues
     from masktrack_core.datasets.video_files import Clip
 
 _HELP = """\
@@ -30,20 +31,44 @@ def add(commands: "Commands") -> None:
     overlay.add_argument(
         "--tint", type=float, default=0.3, help="share of the colour inside, 0 to 1 (default: 0.3)"
     )
+    add_mask_values(overlay)
     overlay.add_argument("--rate", type=float, metavar="FPS", help="frames a second (the clip's)")
     overlay.set_defaults(run=_overlay)
+
+
+def add_mask_values(command: argparse.ArgumentParser) -> None:
+    """Add the option that says what the values of mask files are, where they do not say it."""
+    command.add_argument(
+        "--mask-values",
+        choices=("labels", "binary", "palette"),
+        help="read masks as object ids, as one object, or as colours of DAVIS' palette and the "
+        "greys they became (default: what a file can only mean; else it is refused)",
+    )
 
 
 def _overlay(options: argparse.Namespace) -> int:
     from masktrack_core.datasets.video_files import Clip
 
     clip = Clip(options.clip)
-    write_overlay(clip, options.masks, options.out, tint=options.tint, rate=options.rate)
+    write_overlay(
+        clip,
+        options.masks,
+        options.out,
+        tint=options.tint,
+        rate=options.rate,
+        values=options.mask_values,
+    )
     return 0
 
 
 def write_overlay(
-    clip: "Clip", masks: Path, out: Path, *, tint: float = 0.3, rate: float | None = None
+    clip: "Clip",
+    masks: Path,
+    out: Path,
+    *,
+    tint: float = 0.3,
+    rate: float | None = None,
+    values: "MaskValues | None" = None,
 ) -> None:
     """Write the frames of a clip with the masks of a folder over them.
 
@@ -57,7 +82,7 @@ def write_overlay(
     from masktrack_core.pictures.films import overlay_clip
 
     frames = tqdm(
-        overlay_clip(clip, masks, tint=tint),
+        overlay_clip(clip, masks, tint=tint, values=values),
         "overlay",
         total=len(clip),
         unit="frame",

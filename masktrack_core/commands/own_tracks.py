@@ -104,6 +104,8 @@ class ObjectRun:
 
     clip: Clip
     annotations: Mapping[int, Mask]
+    #: By frame, the pixels that annotations give to other objects.
+    others: Mapping[int, Mask]
     #: The flow pictures, where the request has a flow stream.
     motion: FrameSequence | None
     request: Request
@@ -123,7 +125,9 @@ class ObjectRun:
         if not track.exists():
             streams = [self.clip] if self.motion is None else [self.clip, self.motion]
             params = self.request.usage.propagation
-            probs = propagate(self._networks(), streams, self.annotations, params)
+            probs = propagate(
+                self._networks(), streams, self.annotations, params, others=self.others
+            )
             write_prob_archive(track, ((frame_key(t), prob) for t, prob in self._bar(probs)))
         return track if self.request.crf is None else self._refined(track, self.request.crf)
 

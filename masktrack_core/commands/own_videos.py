@@ -8,25 +8,32 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from masktrack_core.arrays import Box, Mask
 from masktrack_core.commands.own_tracks import ObjectRun, Request, motion_frames
-from masktrack_core.datasets.index import folder_fingerprint
-from masktrack_core.datasets.object_masks import read_objects
+from masktrack_core.datasets.object_masks import AnnotationFile, MaskValues, read_annotation
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import core_digest
+from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.files.archives import ProbArchive, frame_key
 from masktrack_core.files.download import file_digest
 from masktrack_core.files.io import write_labels, write_mask, write_text
-from masktrack_core.masks.elementary import box_mask, merge_objects
+from masktrack_core.masks.elementary import (
+    box_mask,
+    is_off_by_rounding,
+    merge_objects,
+    resized_mask,
+)
 from masktrack_core.networks.weights import load_network
+from masktrack_core.tracking.annotations import annotations_by_object, pixels_of_others
 from masktrack_core.tracking.propagation import PropagationParams, checked_annotations
 from masktrack_core.tracking.segmentation import segment_boxes
 
@@ -40,27 +47,59 @@ Annotations = Mapping[int, Mapping[int, Mask]]
 """Object id → frame number → mask."""
 
 
-def read_annotations(clip: Clip, files: Mapping[int, Path]) -> dict[int, dict[int, Mask]]:
-    """Return object id → frame → mask of annotated frames, given as one file a frame.
+def read_annotations(
+    clip: Clip,
+    files: Iterable[AnnotationFile],
+    values: MaskValues | None = None,
+    *,
+    complete: bool = False,
+) -> dict[int, dict[int, Mask]]:
+    """Return object id → frame → mask of annotated frames, by the rule of `tracking.annotations`.
 
-    Raises `InputError` naming the file that is unreadable, empty, or of another size.
+    ``values`` says what the values of the files are, where `read_objects` cannot tell.
+    ``complete``: a file that is not of one object alone shows all objects of its frame. A mask that
+    is a pixel off the frames' size is resized, and that is logged.
+    Raises `InputError` naming the file that is unreadable, shows nothing, or is of another size.
     """
-    objects: dict[int, dict[int, Mask]] = {}
-    for t, path in sorted(files.items()):
-        found = read_objects(path)
-        if not found:
-            raise InputError(
-                f"{path}: expected at least one object pixel, got none; annotate a frame in which "
-                "the object is visible"
-            )
+    given: dict[int, dict[int, Mask]] = {}
+    empty: list[AnnotationFile] = []
+    whole: set[int] = set()
+    for file in sorted(files, key=lambda file: file.t):
+        found = read_annotation(file, values)
+        shown = given.setdefault(file.t, {})
         for label, mask in found.items():
-            if mask.shape != clip.size:
+            if label in shown:
                 raise InputError(
-                    f"{path}: expected the size of the frames, {tuple(clip.size)} (height, width), "
-                    f"got {mask.shape}; draw the mask on a frame of this clip"
+                    f"{file.path}: expected one mask of object {label} in frame {file.t}, got two"
                 )
-            objects.setdefault(label, {})[t] = mask
-    return {label: checked_annotations(clip, objects[label]) for label in sorted(objects)}
+            shown[label] = _of_size(clip, file.path, mask)
+        if file.object_id is None and complete:
+            whole.add(file.t)
+        elif not found:
+            empty.append(file)
+    labels = sorted({label for shown in given.values() for label in shown})
+    for file in empty:
+        if len(labels) != 1:
+            raise InputError(
+                f"{file.path}: expected at least one object pixel, got none; where an object is "
+                f"gone, say which, obj2={file.path.name}@{file.t}, or give --complete for all"
+            )
+        given[file.t].setdefault(labels[0], np.zeros(clip.size, np.bool_))
+    objects = annotations_by_object(given, complete=whole)
+    return {label: checked_annotations(clip, objects[label]) for label in objects}
+
+
+def _of_size(clip: Clip, path: Path, mask: Mask) -> Mask:
+    """Return a mask at the size of the frames; raise `InputError` where it is more than rounded."""
+    if mask.shape == clip.size:
+        return mask
+    if is_off_by_rounding(mask, clip.size):
+        log.warning("%s: %s, resized to the frames' %s", path, mask.shape, tuple(clip.size))
+        return resized_mask(mask, clip.size)
+    raise InputError(
+        f"{path}: expected the size of the frames, {tuple(clip.size)} (height, width), "
+        f"got {mask.shape}; draw the mask on a frame of this clip"
+    )
 
 
 def annotate_box(
@@ -91,15 +130,25 @@ def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) 
 
     One object gives masks of 0 and 255, several give label pictures, named like the frames. A
     clip that was segmented in the same way before is left as it is; what was complete when a run
-    stopped is kept. Raises `InputError` where ``out`` holds something else.
+    stopped is kept. Raises `InputError` where ``out`` holds something else, or another run is at
+    work there.
     """
     out = Path(out)
     _check_apart(clip, out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder for the masks, got a file; give another path")
+    out.mkdir(parents=True, exist_ok=True)
+    with sole_run(out):
+        return _segment_alone(clip, objects, out, request)
+
+
+def _segment_alone(clip: Clip, objects: Annotations, out: Path, request: Request) -> list[Path]:
     paths = [out / f"{name}.png" for name in clip.names]
     record = _record(clip, objects, request)
     if _is_complete(out, paths, record, overwrite=request.overwrite):
         log.info("%s: complete already; --overwrite makes it again", out)
         return paths
+    _say_backwards(objects, backwards=request.usage.propagation.backwards)
     motion = motion_frames(clip, out / WORK, request.motion)
     tracks = {}
     for place, (label, annotations) in enumerate(objects.items(), start=1):
@@ -107,6 +156,7 @@ def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) 
         run = ObjectRun(
             clip=clip,
             annotations=annotations,
+            others=pixels_of_others(objects, label),
             motion=motion,
             request=request,
             folder=out / WORK,
@@ -114,7 +164,7 @@ def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) 
             words=words,
         )
         tracks[label] = run.follow()
-    _write_masks(clip, tracks, paths, request.usage.propagation)
+    _write_masks(tracks, objects, paths, request.usage.propagation)
     _write_record(out, record | {"complete": True})
     for file in (out / WORK).iterdir():
         if file.name != RECORD:
@@ -122,12 +172,31 @@ def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) 
     return paths
 
 
+def _say_backwards(objects: Annotations, *, backwards: bool) -> None:
+    """Log what becomes of the frames before the first annotation of all."""
+    for label, annotations in objects.items():
+        first = min(annotations)
+        if first and annotations[first].any():
+            log.info(
+                "object %d: frames 0 to %d, before its first annotation, %s",
+                label,
+                first - 1,
+                "are reached backwards (--no-backwards leaves them empty)"
+                if backwards
+                else "are left empty (--backwards reaches them)",
+            )
+
+
 def _write_masks(
-    clip: Clip, tracks: Mapping[int, Path], paths: list[Path], params: PropagationParams
+    tracks: Mapping[int, Path], objects: Annotations, paths: list[Path], params: PropagationParams
 ) -> None:
     archives = {label: ProbArchive(track) for label, track in tracks.items()}
+    others = {label: pixels_of_others(objects, label) for label in tracks}
     for t, path in enumerate(paths):
         probs = {label: archive[frame_key(t)] for label, archive in archives.items()}
+        for label, taken in others.items():
+            if t in taken:  # the CRF, and equal probabilities, know nothing of annotations
+                probs[label] = np.where(taken[t], np.float32(0), probs[label])
         labels = merge_objects(probs, threshold=params.threshold)
         if set(tracks) == {1}:
             write_mask(path, labels > 0)
@@ -155,8 +224,9 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
     learned = None if request.motion is None else request.motion.weights
     plain: dict[str, object] = json.loads(json.dumps(described, default=str))
     return plain | {
-        "frames": [clip.path.name, len(clip), folder_fingerprint([clip.path])],
-        "weights": [request.weights.name, file_digest(request.weights)],
+        "frames": clip.digest(),
+        "masks": list(clip.names),
+        "weights": file_digest(request.weights),
         "flow_weights": "" if learned is None else file_digest(learned),
         "annotations": digest.hexdigest(),
         "seed": request.seed,
@@ -171,14 +241,12 @@ def _is_complete(
 
     Raises `InputError` where the folder holds what another run, or something else, made.
     """
-    place = out / WORK / RECORD
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: expected a folder for the masks, got a file; give another path")
-    earlier = _earlier(place)
+    earlier = _earlier(out / WORK / RECORD)
     if overwrite:
+        _remove_masks(out, earlier or {})
         shutil.rmtree(out / WORK, ignore_errors=True)
     elif earlier is not None:
-        keys = sorted((record.keys() | earlier.keys()) - {"complete"})
+        keys = sorted((record.keys() | earlier.keys()) - {"complete", "masks"})
         changed = [key for key in keys if earlier.get(key) != record.get(key)]
         if changed:
             raise InputError(
@@ -194,6 +262,14 @@ def _is_complete(
         )
     _write_record(out, record)
     return False
+
+
+def _remove_masks(out: Path, earlier: Mapping[str, object]) -> None:
+    """Remove the masks that an earlier run wrote, which may be of more frames than this one's."""
+    names = earlier.get("masks")
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and Path(name).name == name:
+            (out / f"{name}.png").unlink(missing_ok=True)
 
 
 def _earlier(place: Path) -> dict[str, object] | None:

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _SCORE_HELP = """\
-Score masks against the annotations of DAVIS-2016, or of any data set in its layout.
+Score masks against the annotations of DAVIS-2016, or of any data set.
 
-Both sides are <sequence>/<frame>.png, whoever made them. Measures are the official ones: region
-similarity J, contour accuracy F (mean, recall, decay) and temporal instability T. The first and
-the last frame of a sequence are not scored. A mask of one object is foreground where its values
-{0, 1} or {0, 255} are not 0, and where other values are above half of the largest.
+MASKS are <sequence>/<frame>.png, <sequence>/<object>/<frame>.png, or the folder of one sequence as
+`masktrack segment` writes it. TRUTH is the same, the root of DAVIS or of YouTube-VOS, or, with
+--layout, a data set in any layout that `masktrack check` reads. Measures are the official ones:
+region similarity J, contour accuracy F (mean, recall, decay) and temporal instability T. A mask of
+one object is foreground where its values {0, 1} or {0, 255} are not 0, and where other values are
+above half of the largest.
+
+Objects belong to a sequence: they are the ids in all of its truth. One that the masks lack counts
+as missed; one that no truth holds is refused.
 
 T is the mean over the sequences without occlusion and fast deformation (27 of the 50); like the
 published numbers it counts the step from the true first mask to the second result.
@@ -28,9 +33,12 @@ examples:
   masktrack score data/DAVIS results/masks
   masktrack score data/DAVIS/Annotations/480p osvos.zip --split val --out scores --jobs 8
   masktrack score truth_labels mask_labels --object all
+  masktrack score data/DAVIS/Annotations/480p/bear masks    # as `masktrack segment` wrote them
+  masktrack score data/SegTrackv2 masks --layout segtrack_v2 --skip first --object all
+  masktrack score truth_of_every_fifth_frame masks --sparse
 
-exit status: 0 scored; 2 some mask is missing, extra, of the wrong size or unreadable (all are
-named, nothing is written).
+exit status: 0 scored, and what was left out is named on the standard error; 2 some mask is missing,
+extra, of the wrong size or unreadable (all are named, nothing is written), or nothing is left.
 """
 
 
@@ -74,6 +82,29 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
         "for each apart (default: masks of one object)",
     )
     score.add_argument(
+        "--skip",
+        type=_skip,
+        metavar="ENDS",
+        default=("first", "last"),
+        help="frames not scored: first,last (DAVIS, default), first, last, or none",
+    )
+    score.add_argument(
+        "--before",
+        choices=("counted", "skipped"),
+        default="counted",
+        help="frames before an object first appears: counted like any other (DAVIS-2017, default), "
+        "or skipped, the object's first frame then is its sequence's (YouTube-VOS)",
+    )
+    score.add_argument(
+        "--sparse", action="store_true", help="only some frames have a truth: score those"
+    )
+    score.add_argument(
+        "--layout",
+        metavar="NAME",
+        help="layout of TRUTH: davis, davis2017, youtube_vos, youtube_objects, segtrack_v2 "
+        "(default: found by what is there)",
+    )
+    score.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
@@ -94,15 +125,25 @@ def _object_id(text: str) -> int | str:
     raise argparse.ArgumentTypeError(f"expected an object id from 1 to 254, or all, got {text!r}")
 
 
-def _score(options: argparse.Namespace) -> int:
-    from masktrack_core.measures.scoring import score
+def _skip(text: str) -> tuple[str, ...]:
+    words = () if text == "none" else tuple(text.split(","))
+    if set(words) - {"first", "last"}:
+        raise argparse.ArgumentTypeError(f"expected first,last, first, last or none, got {text!r}")
+    return words
 
+
+def _score(options: argparse.Namespace) -> int:
+    from masktrack_core.measures.scoring import ScoringRules, score
+
+    rules = ScoringRules(skip=options.skip, before=options.before, sparse=options.sparse)
     scores = score(
         options.truth,
         options.masks,
         split=options.split,
         temporal=options.temporal,
         objects=options.objects,
+        layout=options.layout,
+        rules=rules,
         jobs=options.jobs,
         progress=sys.stderr.isatty(),
     )
@@ -114,6 +155,7 @@ def _report(scores: "Sequence[SequenceScore]", out: Path | None) -> None:
     from masktrack_core.measures.scoring import (
         format_summary,
         frame_rows,
+        object_rows,
         read_davis_facts,
         sequence_rows,
         summary_rows,
@@ -128,4 +170,5 @@ def _report(scores: "Sequence[SequenceScore]", out: Path | None) -> None:
         write_rows(out / "per_frame.csv", frame_rows(scores))
         write_rows(out / "per_sequence.csv", rows)
         write_rows(out / "summary.csv", summary)
-    sys.stdout.write(format_summary(summary) + "\n")
+    several = len({score.sequence for score in scores}) < len(scores)
+    sys.stdout.write(format_summary(summary, object_rows(rows) if several else ()) + "\n")

@@ -3,9 +3,11 @@
 import argparse
 import logging
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.commands.overlay import add_mask_values
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from masktrack_core.commands.own_tracks import Motion, Request
     from masktrack_core.commands.own_videos import Annotations
     from masktrack_core.commands.score import Commands
+    from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.experiment.usage import Usage
     from masktrack_core.tracking.crf import CrfParams
@@ -27,7 +30,9 @@ _HELP = """\
 Follow objects through a clip, from the mask of one frame or of a few.
 
 CLIP is a video file or a folder of frames. The masks are written as PNGs named like the frames, or
-00000, 00001, … for a video: 0 and 255 for one object, a palette PNG with object ids for several.
+00000, 00001, ... for a video: 0 and 255 for one object, a palette PNG with object ids for several.
+An object is in the video from its first annotation on. A later annotated frame without it leaves it
+as predicted, outside of the others, or, with --complete, ends it until its next annotation.
 A network comes with the project; what it was trained on is the first thing that is said. How a
 network is propagated and trained on the first frame stands in its file.
 """
@@ -36,6 +41,7 @@ examples:
   masktrack segment clip.mp4 --first mask.png --out masks --overlay look.mp4
   masktrack segment clip.mp4 --first mask.png --out masks --flow --crf
   masktrack segment frames/ --annotations 0=m0.png,40=m40.png --weights my.safetensors --out masks
+  masktrack segment frames/ --annotations 0=labels0.png,obj2=empty.png@8 --out masks
   masktrack segment clip.mp4 --box 120,40,200,160 --no-finetune --out masks
 
 A stopped run goes on with the same command and the same version of the code; what another version
@@ -67,8 +73,9 @@ def add(commands: "Commands") -> None:
     given.add_argument(
         "--annotations",
         type=_annotation_files,
-        metavar="T=MASK,…",
-        help="masks or labels of several frames, numbered from 0",
+        metavar="T=MASK,...",
+        help="masks or labels of several frames, by the numbers in their names, else from 0; "
+        "objN=MASK@T is the mask of object N in frame T, empty where it is not there",
     )
     given.add_argument(
         "--box",
@@ -82,6 +89,18 @@ def add(commands: "Commands") -> None:
         metavar="FILE",
         help="network that turns the box into a mask (default: the included)",
     )
+    segment.add_argument(
+        "--complete",
+        action="store_true",
+        help="the labels of a frame show all objects: one that is not among them is gone until "
+        "its next annotation (default: it goes on as predicted)",
+    )
+    segment.add_argument(
+        "--backwards",
+        action=argparse.BooleanOptionalAction,
+        help="reach the frames before the first annotation from it (as the network says, else yes)",
+    )
+    add_mask_values(segment)
     _add_settings(segment)
     segment.set_defaults(run=_segment)
 
@@ -128,15 +147,25 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     segment.add_argument("--overwrite", action="store_true", help="make again what is there")
 
 
-def _annotation_files(text: str) -> dict[int, Path]:
-    files = {}
+def _annotation_files(text: str) -> list["AnnotationFile"]:
+    from masktrack_core.datasets.object_masks import AnnotationFile
+
+    files: list[AnnotationFile] = []
     for entry in text.split(","):
+        own = re.fullmatch(r"obj([1-9][0-9]*)=(.+)@([0-9]+)", entry.strip())
         frame, equals, path = entry.partition("=")
-        if not equals or not frame.strip().isdecimal() or not path or int(frame) in files:
+        if own:
+            file = AnnotationFile(int(own[3]), Path(own[2]), int(own[1]))
+        elif equals and frame.strip().isdecimal() and path:
+            file = AnnotationFile(int(frame), Path(path))
+        else:
+            file = None
+        if file is None or (file.t, file.object_id) in [(one.t, one.object_id) for one in files]:
             raise argparse.ArgumentTypeError(
-                f"expected distinct frames like 0=first.png,40=later.png, got {entry!r}"
+                "expected distinct frames like 0=first.png,40=later.png, or masks of one object "
+                f"like obj2=mask.png@40, got {entry!r}"
             )
-        files[int(frame)] = Path(path)
+        files.append(file)
     return files
 
 
@@ -188,7 +217,13 @@ def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") 
     if options.box is not None:
         weights = options.box_weights or included_network("box")
         return annotate_box(clip, options.box, weights, device)
-    return read_annotations(clip, options.annotations or {0: options.first})
+    from masktrack_core.datasets.object_masks import AnnotationFile
+
+    files = [AnnotationFile(0, options.first)]
+    if options.annotations is not None:
+        frames = clip.numbered({file.t for file in options.annotations})
+        files = [file._replace(t=frames[file.t]) for file in options.annotations]
+    return read_annotations(clip, files, options.mask_values, complete=options.complete)
 
 
 def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
@@ -242,6 +277,9 @@ def _adjusted(usage: "Usage", options: argparse.Namespace) -> "Usage":
     if options.iterations is not None and usage.finetuning is not None:
         schedule = replace(usage.finetuning.schedule, iterations=options.iterations)
         usage = replace(usage, finetuning=replace(usage.finetuning, schedule=schedule))
+    if options.backwards is not None:
+        propagation = replace(usage.propagation, backwards=options.backwards)
+        usage = replace(usage, propagation=propagation)
     if options.dilation is not None:
         if not 0 <= options.dilation < 1000:
             raise InputError(f"--dilation: expected pixels from 0, got {options.dilation}")

@@ -7,15 +7,13 @@ from typing import Any
 
 import yaml
 
-from masktrack_core.datasets.index import index_video
-from masktrack_core.datasets.layouts import STILL_LAYOUTS, VIDEO_LAYOUTS, first_pattern
-from masktrack_core.datasets.patterns import find_files
+from masktrack_core.datasets.index import index_video, layout_of
+from masktrack_core.datasets.layouts import STILL_LAYOUTS
 from masktrack_core.datasets.sources import dataset_objects, set_root, source
 from masktrack_core.datasets.stills import index_stills, read_still
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.datasets.videos import check_video
-from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import describe
+from masktrack_core.errors import InputError, describe
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +30,7 @@ def check_path(path: Path, *, layout: str | None = None) -> Iterator[str]:
     if path.suffix in (".yaml", ".yml") and path.is_file():
         yield from check_config(read_config(path))
         return
-    found = layout or (_layout_of(path) if path.is_dir() else None)
+    found = layout or (layout_of(path) if path.is_dir() else None)
     if found is None:
         yield from _check_clip(path)
     elif found in STILL_LAYOUTS:
@@ -138,11 +136,3 @@ def _check_clip(path: Path) -> Iterator[str]:
         except InputError as error:
             yield str(error)
     log.info("%s: %d frames of %d x %d read", path, len(clip), clip.size.width, clip.size.height)
-
-
-def _layout_of(root: Path) -> str | None:
-    """Return the first known layout that finds files below a folder; None where none does."""
-    for name in (*VIDEO_LAYOUTS, *STILL_LAYOUTS):
-        if next(find_files(root, first_pattern(name), {}), None) is not None:
-            return name
-    return None

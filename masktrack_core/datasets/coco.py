@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktrack_core.arrays import Mask, Size
-from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import MAX_PIXELS, describe
+from masktrack_core.errors import InputError, describe
+from masktrack_core.files.decoding import MAX_PIXELS
 
 _Key = TypeVar("_Key")
 

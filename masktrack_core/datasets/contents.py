@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import describe
+from masktrack_core.errors import InputError, describe
 
 #: Hexadecimal digits of a digest; as many as in a record.
 _DIGITS = 12

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -17,10 +18,19 @@ import numpy as np
 import pandas as pd
 
 from masktrack_core.datasets.coco import CocoPicture, listed_frames
-from masktrack_core.datasets.layouts import VideoLayout, video_layout
+from masktrack_core.datasets.label_cache import LabelCache
+from masktrack_core.datasets.layouts import (
+    STILL_LAYOUTS,
+    VIDEO_LAYOUTS,
+    VideoLayout,
+    first_pattern,
+    video_layout,
+)
 from masktrack_core.datasets.patterns import find_files, natural_key, placeholders
+from masktrack_core.datasets.truth_files import read_truth
 from masktrack_core.errors import InputError
-from masktrack_core.files.io import read_labels
+from masktrack_core.files.decoding import read_picture
+from masktrack_core.masks.elementary import VOID
 from masktrack_core.tables import INDEX, check_columns
 
 log = logging.getLogger(__name__)
@@ -44,54 +54,147 @@ def index_video(
     """Return the index of one sequence: a row a frame and object (schema `tables.INDEX`).
 
     Frames are in natural order of their names; numbers need not be contiguous. Paths begin with
-    ``root`` as given. ``truth_path`` is empty for frames without truth. No picture is opened.
+    ``root`` as given. ``truth_path`` is empty for frames without truth. A truth without a frame is
+    left out, and named in the log. Of the pictures the truths are opened, up to that in which an
+    object first appears; damage is left to `videos.check_video`.
     Raises `InputError` when the root or the sequence is missing, there are no frames, an object
-    has no truth at all, a truth has no frame, or, unless the layout is sparse, a frame no truth.
+    has no truth at all, or, unless the layout is sparse, a frame no truth.
     """
     layout = video_layout(layout)
+    frames = _find_frames(Path(root), layout, sequence)
+    rows: list[tuple[object, ...]] = []
+    lost: dict[Path, None] = {}
+    for object_id, truths in _truths(Path(root), layout, sequence, objects, frames).items():
+        lost |= {path: None for key, path in truths.items() if key not in frames}
+        pairs = [(path, truths.get(key)) for key, (_, path) in frames.items()]
+        first = _first_frame(pairs, layout.encoding, object_id)
+        for t, (name, path) in enumerate(frames.values()):
+            truth = str(pairs[t][1] or "")
+            rows.append((t, name, object_id, str(path), truth, layout.encoding, first, ""))
+    if lost:
+        log.warning(
+            "%s: %d truths have no frame and are left out: %s",
+            sequence,
+            len(lost),
+            ", ".join(map(str, list(lost)[:3])) + (", …" if len(lost) > 3 else ""),
+        )
+    return check_columns(pd.DataFrame(rows, columns=list(INDEX.names)), INDEX, where=sequence)
+
+
+def sequence_files(
+    root: Path,
+    layout: VideoLayout | Mapping[str, Any] | str,
+    sequence: str,
+    objects: Sequence[int],
+) -> list[Path]:
+    """Return the files that the index of a sequence is made of; none is opened.
+
+    Raises `InputError` where `index_video` does.
+    """
+    layout = video_layout(layout)
+    frames = _find_frames(Path(root), layout, sequence)
+    truths = _truths(Path(root), layout, sequence, objects, frames)
+    paths = [path for found in truths.values() for key, path in found.items() if key in frames]
+    return list(dict.fromkeys([*(path for _, path in frames.values()), *paths]))
+
+
+def _truths(
+    root: Path,
+    layout: VideoLayout,
+    sequence: str,
+    objects: Sequence[int],
+    frames: Mapping[_Key, tuple[str, Path]],
+) -> dict[int, dict[_Key, Path]]:
+    """Return the truths of each object, by frame; raise `InputError` where they do not suffice."""
     if not objects or min(objects) < 1 or len(set(objects)) != len(objects):
         raise InputError(
             f"objects: expected distinct object ids from 1, got {list(objects)}; a data set with "
             "one object a sequence has object 1"
         )
-    frames = _find_frames(Path(root), layout, sequence)
-    rows = []
+    found = {}
     for object_id in objects:
-        truths = _find_truths(Path(root), layout, sequence, object_id, frames=frames)
-        where = f"{root}: {sequence}, object {object_id}"
-        _check_complete(where, "frame", frames, truths)
-        if truths and not layout.sparse:
-            _check_complete(where, "truth", truths, frames)
-        for t, (key, (name, path)) in enumerate(frames.items()):
-            truth = str(truths.get(key, ""))
-            rows.append((t, name, object_id, str(path), truth, layout.encoding, ""))
-    return check_columns(pd.DataFrame(rows, columns=list(INDEX.names)), INDEX, where=sequence)
+        truths = _find_truths(root, layout, sequence, object_id, frames=frames)
+        if truths and not (layout.sparse and truths.keys() & frames.keys()):
+            _check_complete(f"{root}: {sequence}, object {object_id}", truths, frames)
+        found[object_id] = truths
+    return found
+
+
+def _first_frame(pairs: Iterable[tuple[Path, Path | None]], encoding: str, object_id: int) -> int:
+    """Return the first frame whose truth holds the object; 0 where none does, or is readable."""
+    for t, (frame, truth) in enumerate(pairs):
+        try:
+            if truth is not None and read_truth(truth, encoding, object_id, frame=frame).any():
+                return t
+        except InputError:
+            return 0
+    return 0
 
 
 def list_sequences(
-    root: Path, layout: VideoLayout | Mapping[str, Any] | str
+    root: Path,
+    layout: VideoLayout | Mapping[str, Any] | str,
+    *,
+    cache: LabelCache | None = None,
 ) -> list[tuple[str, int]]:
     """Return every (sequence, object) on disk, sorted: for data sets without a list of their own.
 
-    Objects are the ``{object}`` folders, the ids in the first truth for ``labels``, else 1.
-    Sequences without truth are left out and named in the log. Raises `InputError` for a missing
-    root and for one without any sequence.
+    Objects are the ``{object}`` folders, the ids in all truths of the sequence for ``labels``,
+    else 1; ``cache`` remembers the ids of files that did not change. Sequences without truth are
+    left out and named in the log. Raises `InputError` for a missing root, for one without any
+    sequence, and for an unreadable truth.
     """
     layout = video_layout(layout)
     found = find_files(root, layout.frame_pattern, {})
     sequences = {layout.sequence.format(**fields) for _, fields in found}
     pairs = []
     for sequence in sorted(sequences, key=natural_key):
-        objects = _find_objects(Path(root), layout, sequence)
+        objects = _find_objects(Path(root), layout, sequence, cache or LabelCache())
         if not objects:
-            log.warning("%s: sequence %s has no truth and is left out", root, sequence)
+            log.warning(
+                "%s: sequence %s has no object in its truth and is left out", root, sequence
+            )
         pairs += [(sequence, object_id) for object_id in objects]
     if not pairs:
         raise InputError(
-            f"{root}: expected frames at {layout.frame_pattern} and truth at "
+            f"{root}: expected frames at {layout.frame_pattern} and truth with objects at "
             f"{list(layout.truths)}, got none; correct the root or the layout"
         )
     return pairs
+
+
+def layout_of(root: Path) -> str | None:
+    """Return the first known layout, of videos or stills, that finds files below a folder.
+
+    A layout of videos that finds truth too goes before one that finds frames alone. DAVIS-2016 and
+    DAVIS-2017 lie alike: the latter has object ids in a palette.
+    """
+    found = [
+        name
+        for name in (*VIDEO_LAYOUTS, *STILL_LAYOUTS)
+        if next(find_files(root, first_pattern(name), {}), None) is not None
+    ]
+    whole = [
+        name
+        for name in found
+        if name in STILL_LAYOUTS
+        or any(next(find_files(root, p, {}), None) for p in VIDEO_LAYOUTS[name].truths)
+    ]
+    chosen = next(iter([*whole, *found]), None)
+    return "davis2017" if chosen == "davis" and _has_palette_ids(root) else chosen
+
+
+def _has_palette_ids(root: Path) -> bool:
+    """Return whether the first truth of DAVIS that shows an object is a palette of object ids."""
+    (pattern,) = VIDEO_LAYOUTS["davis"].truths
+    for path, _ in find_files(root, pattern, {}):
+        with suppress(InputError):
+            picture = read_picture(path)
+            values = set(np.unique(picture.values).tolist())
+            if values != {0}:
+                has_palette = picture.palette is not None and not picture.grey_palette
+                return has_palette and not values <= {0, VOID}
+    return False
 
 
 def folder_fingerprint(paths: Iterable[Path]) -> str:
@@ -185,7 +288,7 @@ def _find_truths(
     raise InputError(
         f"{root}: expected truth of sequence {sequence!r}, object {object_id}, at "
         f"{' or '.join(layout.truths)}, got none; the objects there are "
-        f"{_find_objects(root, layout, sequence)}"
+        f"{_find_objects(root, layout, sequence, LabelCache())}"
     )
 
 
@@ -204,19 +307,19 @@ def _listed(
 
 
 def _check_complete(
-    where: str, kind: str, there: Mapping[_Key, object], needed: Mapping[_Key, object]
+    where: str, truths: Mapping[_Key, object], frames: Mapping[_Key, object]
 ) -> None:
-    """Raise where a key that is needed is not there; ``kind`` says what is missing."""
-    missing = [str(key) for key in needed if key not in there]
+    """Raise where a frame has no truth."""
+    missing = [str(key) for key in frames if key not in truths]
     if missing:
         raise InputError(
-            f"{where}: expected a {kind} for each of {len(needed)} "
-            f"{'truths' if kind == 'frame' else 'frames'}, got none for {len(missing)}, first "
-            f"{missing[:3]}; complete the files, or leave the sequence out with `only`"
+            f"{where}: expected a truth for each of {len(frames)} frames, got none for "
+            f"{len(missing)}, first {missing[:3]}; complete the files, leave the sequence out with "
+            "`only`, or say `sparse: true` where only some frames have one"
         )
 
 
-def _find_objects(root: Path, layout: VideoLayout, sequence: str) -> list[int]:
+def _find_objects(root: Path, layout: VideoLayout, sequence: str, cache: LabelCache) -> list[int]:
     """Return the object ids of a sequence, sorted; empty where it has no truth."""
     if layout.encoding == "coco":
         listed = _listed(root, layout, sequence, _find_frames(root, layout, sequence))
@@ -226,8 +329,7 @@ def _find_objects(root: Path, layout: VideoLayout, sequence: str) -> list[int]:
         if found and "{object}" in pattern:
             return sorted({int(free["object"]) for _, free in found})
         if found and layout.encoding == "labels":
-            first = min((path for path, _ in found), key=lambda path: natural_key(path.name))
-            return [int(i) for i in np.unique(read_labels(first)) if i not in (0, 255)]
+            return sorted(set().union(*(cache.labels(path) for path, _ in found)))
         if found:
             return [1]
     return []

@@ -96,6 +96,13 @@ VIDEO_LAYOUTS: Mapping[str, VideoLayout] = {
         truth="Annotations/480p/{sequence}/{frame}.png",
         encoding="labels",
     ),
+    # Objects appear and leave; a truth on every fifth frame, or of the objects that appear there.
+    "youtube_vos": VideoLayout(
+        frames="JPEGImages/{sequence}/{frame}.*",
+        truth="Annotations/{sequence}/{frame}.png",
+        encoding="labels",
+        sparse=True,
+    ),
     # Truth of Jain and Grauman: every tenth frame, a JPEG, often at another size than the frame.
     "youtube_objects": VideoLayout(
         sequence="{class}-{video}-{shot}",

@@ -1,24 +1,24 @@
 """Masks on disk that anybody made: a folder or a zip in DAVIS layout, ``<sequence>/<frame>.png``.
 
-The one place that says how such a file is read. Several objects come as label PNGs, one file a
+The one place that says how such a folder is read. Several objects come as label PNGs, one file a
 frame, or as a folder an object, ``<sequence>/<object>/<frame>.png``, as this project writes them.
 """
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from masktrack_core.arrays import Mask
-from masktrack_core.datasets.patterns import natural_key
+from masktrack_core.datasets.patterns import find_files, natural_key
 from masktrack_core.errors import InputError
 from masktrack_core.files.io import read_labels, read_mask
 from masktrack_core.files.unpacking import unpack
-from masktrack_core.masks.elementary import split_objects
+from masktrack_core.masks.elementary import VOID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,18 @@ class MaskFiles:
         return np.asarray(read_labels(self.paths[name]) == self.label)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundObjects:
+    """The objects of a sequence: what all of its masks hold together, not its first one."""
+
+    #: Object id → name of the frame in which it first appears; empty where nothing is labelled.
+    first: Mapping[int, str] = field(default_factory=dict)
+    #: Whether the files are masks of one object, 0 and 255: they hold pixels, and no object ids.
+    is_binary: bool = False
+    #: One line for each file that could not be read as labels.
+    problems: tuple[str, ...] = ()
+
+
 @contextmanager
 def opened_folder(path: Path) -> Iterator[Path]:
     """Give the folder itself, or a temporary one with the contents of a zip archive.
@@ -58,27 +70,67 @@ def opened_folder(path: Path) -> Iterator[Path]:
         )
 
 
-def find_sequences(root: Path) -> dict[str, Path]:
+def find_sequences(root: Path, expected: Collection[str] = ()) -> dict[str, Path]:
     """Return the folders below ``root`` that hold masks, by name of the sequence, in order.
 
-    ``root`` may be the root of DAVIS (its ``Annotations/480p`` is taken), a folder of sequences,
-    a folder that holds only one such folder (as archives often do), or one sequence.
+    ``root`` may be the root of DAVIS or of YouTube-VOS (its ``Annotations`` are taken), a folder of
+    sequences, a folder that holds only one such folder (as archives often do), or one sequence.
+    ``expected``: names that tell a folder of sequences ``1``, ``2`` … from one sequence with a
+    folder an object.
     """
-    annotations = root / "Annotations" / "480p"
-    folder = annotations if annotations.is_dir() else root
+    folder = annotations_folder(root) or root
+    readings: list[dict[str, Path]] = []
     for _ in range(4):
         if _pictures(folder):
-            return {folder.name: folder}
+            readings.append({folder.name: folder})
+            break
         folders = _folders(folder)
-        found = {entry.name: entry for entry in folders if _has_masks(entry)}
-        if found:
-            return found
+        readings += (
+            [found] if (found := {one.name: one for one in folders if _has_masks(one)}) else []
+        )
         if len(folders) != 1:
             break
         folder = folders[0]
-    raise InputError(
-        f"{folder}: expected masks <sequence>/<frame>.png, found no PNG file; check the path"
-    )
+    if not readings:
+        raise InputError(
+            f"{folder}: expected masks <sequence>/<frame>.png, found no PNG file; check the path"
+        )
+    return next((found for found in readings if found.keys() & set(expected)), readings[0])
+
+
+def annotations_folder(root: Path) -> Path | None:
+    """Return the folder of sequences in a root that has ``Annotations``, as DAVIS; None elsewhere.
+
+    DAVIS' ``Annotations/480p`` goes before what else is there; YouTube-VOS has no such level.
+    """
+    annotations = root / "Annotations"
+    if not annotations.is_dir():
+        return None
+    return annotations / "480p" if (annotations / "480p").is_dir() else annotations
+
+
+def frames_beside(root: Path, folder: Path) -> tuple[str, ...]:
+    """Return the names of the frames of a sequence whose masks lie in ``folder`` below a root.
+
+    They lie where DAVIS and YouTube-VOS have them, ``JPEGImages`` beside ``Annotations``. Empty
+    where there are none.
+    """
+    annotations = root / "Annotations"
+    if not folder.is_relative_to(annotations):
+        return ()
+    frames = root / "JPEGImages" / folder.relative_to(annotations)
+    if not frames.is_dir():
+        return ()
+    names = {path.stem for path, _ in find_files(frames, "{frame}.*", {})}
+    return tuple(sorted(names, key=natural_key))
+
+
+def is_one_sequence(folders: Mapping[str, Path]) -> bool:
+    """Return whether what `find_sequences` found is one folder of masks, without a sequence's name.
+
+    So lies what ``masktrack segment`` writes.
+    """
+    return len(folders) == 1 and bool(_pictures(next(iter(folders.values()))))
 
 
 def find_masks(folder: Path | None, object_id: int | None = None) -> MaskFiles:
@@ -89,26 +141,53 @@ def find_masks(folder: Path | None, object_id: int | None = None) -> MaskFiles:
     if folder is None:
         return MaskFiles(paths={})
     own = folder / str(object_id or 1)
-    if own.is_dir() and not _pictures(folder):
-        return MaskFiles(paths=_pictures(own))
+    if _object_folders(folder) and not _pictures(folder):
+        return MaskFiles(paths=_pictures(own) if own.is_dir() else {})
     return MaskFiles(paths=_pictures(folder), label=object_id)
 
 
-def find_objects(folder: Path) -> list[int]:
-    """Return the object ids of a sequence: its numbered folders, or the labels of its first mask.
+def find_objects(folder: Path) -> FoundObjects:
+    """Return the objects of a sequence: the union over all of its masks, which are all read.
 
-    Raises `InputError` where that file holds no labels.
+    An object that has a folder of its own first appears in its first mask that is not empty.
     """
-    files = _pictures(folder)
-    if not files:
-        return sorted(int(entry.name) for entry in _folders(folder) if entry.name.isdigit())
-    return list(split_objects(read_labels(next(iter(files.values())))))
+    first: dict[int, str] = {}
+    problems: list[str] = []
+    values: set[int] = set()
+    for number, files in _object_folders(folder).items() if not _pictures(folder) else ():
+        for name, path in files.items():
+            try:
+                if read_mask(path, threshold=None).any():
+                    first[number] = name
+                    break
+            except InputError as error:
+                problems.append(str(error))
+    for name, path in _pictures(folder).items():
+        try:
+            found = np.flatnonzero(np.bincount(read_labels(path).ravel(), minlength=256)).tolist()
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        values.update(found)
+        for number in found:
+            if number not in (0, VOID):
+                first.setdefault(number, name)
+    return FoundObjects(
+        first=dict(sorted(first.items())),
+        is_binary=VOID in values and not first,
+        problems=tuple(problems),
+    )
 
 
 def _has_masks(folder: Path) -> bool:
-    return bool(_pictures(folder)) or any(
-        entry.name.isdigit() and _pictures(entry) for entry in _folders(folder)
-    )
+    return bool(_pictures(folder)) or bool(_object_folders(folder))
+
+
+def _object_folders(folder: Path) -> dict[int, dict[str, Path]]:
+    """Return the masks in the folders of a sequence that are named like objects, 1, 2, 3 …"""
+    numbered = [one for one in _folders(folder) if one.name.isdecimal() and one.name[0] != "0"]
+    found = {int(one.name): _pictures(one) for one in numbered}
+    return {number: found[number] for number in sorted(found) if found[number]}
 
 
 def _pictures(folder: Path) -> dict[str, Path]:

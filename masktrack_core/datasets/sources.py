@@ -1,5 +1,6 @@
 """Where a data set comes from: a folder on disk, the renderer, or archives to download."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from masktrack_core.datasets.index import list_sequences, read_facts
+from masktrack_core.datasets.label_cache import LabelCache
 from masktrack_core.datasets.patterns import find_files
-from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import describe
+from masktrack_core.errors import InputError, describe
 from masktrack_core.rendered.clips import VIDEO_SETS
 
 SOURCES = ("root", "rendered", "archives", "datasets")
@@ -56,21 +57,29 @@ def set_root(config: Mapping[str, Any], table: str, name: str) -> str:
     """Return the folder that holds, or will hold, a data set or a set of stills."""
     row = config[table][name]
     if source(f"{table}.{name}", row) == "root":
-        return str(row["root"])
+        return expanded(row["root"])
     return str(Path(config["data"]) / name)
 
 
-def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, ...]:
+def dataset_objects(
+    name: str, row: Mapping[str, Any], *, cache: LabelCache | None = None
+) -> tuple[SequenceObject, ...]:
     """Return (sequence, object) of a data set: as rendered, as listed, or as found on disk.
 
+    ``cache`` is that of `index.list_sequences`.
     Raises `InputError` where the root is missing, ``only`` or ``split`` name what is not there,
     or a set that is downloaded has no table.
     """
-    found = _all_objects(name, row)
+    found = _all_objects(name, row, cache)
     if row["only"] is None:
         return tuple(found)
     known = {sequence for sequence, _ in found}
     for sequence in row["only"]:
+        if not isinstance(sequence, str):
+            raise InputError(
+                f"datasets.{name}.only: expected names, got {sequence!r}, as which YAML reads some "
+                "names of digits, and yes, no, on and off; quote it, as in only: ['0010', 'no']"
+            )
         if sequence not in known:
             raise InputError(
                 f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
@@ -78,7 +87,9 @@ def dataset_objects(name: str, row: Mapping[str, Any]) -> tuple[SequenceObject, 
     return tuple(entry for entry in found if entry[0] in row["only"])
 
 
-def _all_objects(name: str, row: Mapping[str, Any]) -> list[SequenceObject]:
+def _all_objects(
+    name: str, row: Mapping[str, Any], cache: LabelCache | None
+) -> list[SequenceObject]:
     kind, table = source(f"datasets.{name}", row), row.get("table")
     if kind == "rendered":
         return [(clip.name, n) for clip in VIDEO_SETS[row["rendered"]] for n in clip.objects]
@@ -91,7 +102,8 @@ def _all_objects(name: str, row: Mapping[str, Any]) -> list[SequenceObject]:
             "before the download and to have a split, got none; name one of "
             "masktrack_core/facts or a CSV file with the columns sequence, object"
         )
-    return list_sequences(existing_root(f"datasets.{name}.root", row.get("root")), row["layout"])
+    root = existing_root(f"datasets.{name}.root", row.get("root"))
+    return list_sequences(root, row["layout"], cache=cache)
 
 
 def read_sequences(table: str) -> pd.DataFrame:
@@ -136,12 +148,22 @@ def _split(name: str, facts: pd.DataFrame, split: str | None) -> pd.DataFrame:
 
 def existing_root(key: str, root: str | None) -> Path:
     """Return the folder of a data set on disk; raise `InputError` naming the key without one."""
-    if root is None or not Path(root).is_dir():
+    place = None if root is None else Path(expanded(root))
+    if place is None or not place.is_dir():
         raise InputError(
             f"{key}: expected the folder that holds the data, got {root!r}, which does not exist; "
             "correct the path or remove the entry"
         )
-    return Path(root)
+    return place
+
+
+def expanded(root: str) -> str:
+    """Return the path of a folder with ``~`` and ``$HOME``, or another variable, filled in."""
+    path = Path(os.path.expandvars(root))
+    try:
+        return str(path.expanduser())
+    except RuntimeError:  # ~somebody who has no home here: it does not exist, as will be said
+        return str(path)
 
 
 def find_root(folder: Path, pattern: str) -> Path:

@@ -1,8 +1,12 @@
 """Video files as frames, and frames as video files; a person's clip whatever it is stored as."""
 
+import errno
+import hashlib
 import logging
 import os
-from collections.abc import Iterable
+import re
+import shutil
+from collections.abc import Collection, Iterable
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +18,10 @@ import numpy as np
 
 from masktrack_core.arrays import Frame, Size
 from masktrack_core.datasets.videos import FrameFolder
-from masktrack_core.errors import InputError
+from masktrack_core.errors import InputError, lacks_memory
 from masktrack_core.files.archives import frame_key
 from masktrack_core.files.decoding import MAX_PIXELS
+from masktrack_core.files.download import file_digest
 from masktrack_core.files.io import atomic_path
 
 if TYPE_CHECKING:
@@ -130,10 +135,29 @@ class VideoFile:
                 count += 1
             declared = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if not count:
-            raise InputError(f"{self.path}: expected a video, got no frame; copy the file again")
+            raise self._undecoded()
         if count < declared:
             log.warning("%s: %d of %d frames can be decoded", self.path, count, declared)
         return count
+
+    def _undecoded(self) -> InputError:
+        """Return the error for a video of which nothing can be decoded: damage or no decoder.
+
+        A container that lists whole packets, and of what kind their pixels are, is not damaged.
+        """
+        codec = int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
+        known = self._capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT) > 0
+        with _video_errors(self.path):
+            undecoded = [cv2.CAP_PROP_FORMAT, -1]
+            packets = cv2.VideoCapture(str(self.path.resolve()), cv2.CAP_FFMPEG, undecoded)
+            whole = packets.grab()
+        if known and whole:
+            return InputError(
+                f"{self.path}: expected a codec that this OpenCV decodes, got {codec!r}, for which "
+                "it has no decoder; the file may be sound: convert it to H.264, or give a folder "
+                "of frames"
+            )
+        return InputError(f"{self.path}: expected a video, got no frame; copy the file again")
 
     def _rewind(self) -> None:
         self._capture.release()
@@ -175,6 +199,37 @@ class Clip:
         """Return the frames' names: of the files, or the numbers from 0."""
         return self.footage.names
 
+    def numbered(self, numbers: Collection[int]) -> dict[int, int]:
+        """Return the frames that a person means by numbers: those with them in their names.
+
+        Where a number is in no name, all are places from 0; what is not the same is logged. Raises
+        `InputError` where they are neither.
+        """
+        named: dict[int, int] = {}
+        for t, name in enumerate(self.names):
+            digits = re.search("[0-9]+$", name)
+            if digits:
+                named.setdefault(int(digits[0]), t)
+        if numbers and all(number in named for number in numbers):
+            frames = {number: named[number] for number in numbers}
+        elif all(number < len(self) for number in numbers):
+            frames = {number: number for number in numbers}
+        else:
+            raise InputError(
+                f"annotations: expected frames 0 … {len(self) - 1}, or the numbers in the names "
+                f"{self.names[0]} … {self.names[-1]}, got {sorted(numbers)}; correct the numbers"
+            )
+        for number, t in frames.items():
+            if named.get(number) != number:
+                log.info("annotation %d: %s, frame %d from 0", number, self.names[t], t)
+        return frames
+
+    def digest(self) -> str:
+        """Return a SHA-256 of what is read: the frames' names and files, not where or when."""
+        paths = self.footage.paths if isinstance(self.footage, FrameFolder) else (self.path,)
+        parts = [*self.names, *map(file_digest, paths)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.footage)
@@ -201,7 +256,9 @@ def write_video(path: Path, frames: Iterable[Frame], *, rate: float) -> None:
     code = cv2.VideoWriter.fourcc(*_WRITERS[path.suffix.lower()])
     with atomic_path(path) as temporary:
         writer: Any = None
+        count = 0
         for frame in frames:
+            count += 1
             pad = [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)]
             even = np.pad(frame, pad, mode="edge")
             if writer is None:
@@ -216,6 +273,24 @@ def write_video(path: Path, frames: Iterable[Frame], *, rate: float) -> None:
         if writer is None:
             raise InputError(f"{path}: expected at least one frame to write, got none")
         writer.release()
+        _check_written(path, temporary, count)
+
+
+def _check_written(path: Path, temporary: Path, count: int) -> None:
+    """Raise OSError where a film on disk is not what was written: OpenCV itself raises nothing."""
+    try:
+        came = len(VideoFile(temporary))
+    except InputError:
+        came = 0
+    if came != count:
+        free = shutil.disk_usage(temporary.parent).free
+        code = errno.ENOSPC if free < 2**20 else errno.EIO
+        raise OSError(
+            code,
+            f"{os.strerror(code)}: of {count} frames that were written {came} come back, {free} "
+            "bytes are free",
+            str(path),
+        )
 
 
 def check_suffix(path: Path) -> None:
@@ -245,4 +320,9 @@ def _video_errors(path: Path) -> "Iterator[None]":
     try:
         yield
     except cv2.error as error:
+        if lacks_memory(error):
+            raise InputError(
+                f"{path}: expected memory for its frames, got none; the file may be sound: free "
+                "memory, or give a smaller video"
+            ) from error
         raise InputError(f"{path}: cannot be read as a video ({error.err}); convert it") from error

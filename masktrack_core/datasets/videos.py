@@ -1,21 +1,26 @@
 """An indexed sequence, opened: its frames and the truth of one object, read lazily."""
 
-from collections.abc import Callable, Iterable
+import logging
+import re
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from masktrack_core.arrays import Frame, Mask, Size
-from masktrack_core.datasets.coco import read_coco
 from masktrack_core.datasets.patterns import PICTURE_SUFFIXES, natural_key
+from masktrack_core.datasets.protocol import Before, scored_frames
+from masktrack_core.datasets.truth_files import read_truth
 from masktrack_core.errors import InputError
 from masktrack_core.files.decoding import read_size
-from masktrack_core.files.io import read_frame, read_labels, read_mask
+from masktrack_core.files.io import grey_range, read_frame
+from masktrack_core.masks.elementary import is_off_by_rounding, resized_mask
 from masktrack_core.tables import INDEX, check_columns
+
+_log = logging.getLogger(__name__)
 
 #: Relative difference allowed between the two scales of a truth stored at another size: video
 #: encoders round heights and widths to a few pixels.
@@ -34,6 +39,8 @@ class Video:
     encoding: str
     #: Of frame 0, and so of every frame and truth.
     size: Size
+    #: Frame in which the object first appears; it is tracked and scored from there.
+    first: int = 0
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -41,7 +48,7 @@ class Video:
 
     def frame(self, t: int) -> Frame:
         """Return frame ``t``; raise `InputError` for damage and for another size than frame 0."""
-        frame = read_frame(self.frame_paths[t])
+        frame = read_frame(self.frame_paths[t], deep=self._deep)
         if frame.shape[:2] != self.size:
             raise InputError(
                 f"{self.frame_paths[t]}: expected the size of frame 0, {tuple(self.size)}, got "
@@ -49,9 +56,22 @@ class Video:
             )
         return frame
 
+    @cached_property
+    def _deep(self) -> tuple[int, int]:
+        """Return the range of 16-bit greys over all frames: one for a sequence, or it flickers."""
+        return grey_range(self.frame_paths)
+
     def __getitem__(self, t: int) -> Frame:
         """Return frame ``t``, as `frame`: a video can be propagated over."""
         return self.frame(t)
+
+    def counted(self, skip: Collection[str], *, before: Before) -> range:
+        """Return the frames that a data set scores, by the rules of `datasets.protocol`.
+
+        Raises `InputError` where there are none.
+        """
+        start = self.first if before == "skipped" else 0
+        return range(len(self))[scored_frames(len(self), skip, start=start)]
 
     def has_truth(self, t: int) -> bool:
         """Return whether frame ``t`` has a truth."""
@@ -65,26 +85,47 @@ class Video:
         path = self.truth_paths[t]
         if path is None:
             return None
-        if self.encoding == "coco":
-            mask = read_coco(path).mask(self.frame_paths[t], self.object_id)
-        elif self.encoding == "labels":
-            mask = np.asarray(read_labels(path) == self.object_id)
-        else:
-            mask = read_mask(path)
+        mask = read_truth(path, self.encoding, self.object_id, frame=self.frame_paths[t])
         return mask if mask.shape == self.size else self._resized(mask, path)
 
     def _resized(self, mask: Mask, path: Path) -> Mask:
+        # Results are as large as the frames, so the truth follows them, not they the truth.
+        if self.encoding != "resized" and is_off_by_rounding(mask, self.size):
+            _say_resized(path, mask.shape, self.size)
+            return resized_mask(mask, self.size)
         down, across = mask.shape[0] / self.size.height, mask.shape[1] / self.size.width
         if self.encoding != "resized" or abs(down / across - 1) > _ASPECT_TOLERANCE:
             raise InputError(
                 f"{path}: expected the size of its frame, {tuple(self.size)}, got {mask.shape}; "
                 "store the truth at the size of the frames"
             )
-        # Results are as large as the frames, so the truth follows them, not they the truth; the
-        # nearest pixel invents no values between object and background.
-        rows = ((np.arange(self.size.height) + 0.5) * down).astype(np.intp)
-        columns = ((np.arange(self.size.width) + 0.5) * across).astype(np.intp)
-        return mask[np.ix_(rows, columns)]
+        return resized_mask(mask, self.size)
+
+
+@cache
+def _say_resized(path: Path, given: tuple[int, ...], size: Size) -> None:
+    """Log once for a file, however often it is read."""
+    _log.warning("%s: %s, resized to the frame's %s", path, given, tuple(size))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoTruth:
+    """The truth of an opened video by the names of its frames."""
+
+    video: Video
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        """Return the file of each frame that has a truth, in order."""
+        pairs = zip(self.video.frame_names, self.video.truth_paths, strict=True)
+        return {name: path for name, path in pairs if path is not None}
+
+    def read(self, name: str) -> Mask:
+        """Return the truth of a frame; raise `InputError` as `Video.truth` does."""
+        mask = self.video.truth(self.video.frame_names.index(name))
+        if mask is None:
+            raise InputError(f"frame {name}: expected a truth, got none")
+        return mask
 
 
 def open_video(index: pd.DataFrame, object_id: int) -> Video:
@@ -107,6 +148,7 @@ def open_video(index: pd.DataFrame, object_id: int) -> Video:
         truth_paths=tuple(Path(path) if path else None for path in rows["truth_path"]),
         object_id=object_id,
         encoding=rows["encoding"].iloc[0],
+        first=int(rows["first"].iloc[0]),
         size=read_size(paths[0]),
     )
 
@@ -121,7 +163,9 @@ class FrameFolder:
     def paths(self) -> tuple[Path, ...]:
         """Return the frames' files; hidden ones are passed over.
 
-        Raises `InputError` for a folder without pictures and for two of one name.
+        So are pictures without a number among pictures with one (``mask.png``), which is logged.
+        Raises `InputError` for a folder without pictures, for two of one name, and for several
+        kinds of names: which are the frames?
         """
         files = [path for path in Path(self.folder).glob("*.*") if not path.name.startswith(".")]
         found = [path for path in files if path.suffix.lower().lstrip(".") in PICTURE_SUFFIXES]
@@ -136,7 +180,7 @@ class FrameFolder:
                 raise InputError(
                     f"{path}: expected one file a frame, got {after.name} too; remove one of them"
                 )
-        return tuple(ordered)
+        return tuple(_frames_among(Path(self.folder), ordered))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,27 +193,68 @@ class FrameFolder:
 
     def __getitem__(self, t: int) -> Frame:
         """Return frame ``t``; raise `InputError` for a damaged file."""
-        return read_frame(self.paths[t])
+        return read_frame(self.paths[t], deep=self._deep)
+
+    @cached_property
+    def _deep(self) -> tuple[int, int]:
+        """Return the range of 16-bit greys over all frames: one for a sequence, or it flickers."""
+        return grey_range(self.paths)
+
+
+def _frames_among(folder: Path, pictures: list[Path]) -> list[Path]:
+    """Return the pictures of a folder that are frames: named alike, but for a number."""
+    kinds: dict[tuple[str, str], list[Path]] = {}
+    for path in pictures:
+        suffix = path.suffix.lower().replace("jpeg", "jpg").replace("tiff", "tif")
+        kinds.setdefault((re.sub("[0-9]+", "0", path.stem), suffix), []).append(path)
+    numbered = [paths for (stem, _), paths in kinds.items() if "0" in stem]
+    if len(numbered) > 1:
+        some = ", ".join(f"{len(paths)} like {paths[0].name}" for paths in numbered[:3])
+        raise InputError(
+            f"{folder}: expected frames that are named alike but for a number, got {some}; move "
+            "what is no frame elsewhere"
+        )
+    if not numbered:
+        return pictures
+    frames = set(numbered[0])
+    others = [path.name for path in pictures if path not in frames]
+    if others:
+        _log.warning(
+            "%s: %s left out: a frame has a number like %s",
+            folder,
+            ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else ""),
+            numbered[0][0].name,
+        )
+    return numbered[0]
 
 
 def annotated_masks(video: Video, times: Iterable[int]) -> dict[int, Mask]:
     """Return what a user would give: the truth of the frames ``times``, by frame number.
 
-    Later frames without truth or without the object are left out; there is nothing to draw.
-    Raises `InputError` where frame 0 is asked for and has no truth or an empty one.
+    A truth is complete by nature: one without the object gives an empty mask, "not here". Frames
+    without truth are left out. Raises `InputError` where the object is nowhere.
     """
-    masks = {}
-    for t in times:
-        truth = video.truth(t)
-        if truth is not None and truth.any():
-            masks[t] = truth
-        elif t == 0:
-            came = "no truth" if truth is None else "a truth without the object"
-            raise InputError(
-                f"{video.truth_paths[0] or video.frame_paths[0]}: expected the object in the truth "
-                f"of the first frame, got {came}; leave the sequence out with `only`"
-            )
+    truths = {t: video.truth(t) for t in times}
+    masks = {t: truth for t, truth in truths.items() if truth is not None}
+    if not any(mask.any() for mask in masks.values()):
+        came = "a truth without the object" if masks else "no truth"
+        raise InputError(
+            f"{video.truth_paths[0] or video.frame_paths[0]}: expected object {video.object_id} in "
+            f"the truth of some frame, got {came} in the first, and it in no other; leave the "
+            "sequence out with `only`"
+        )
     return masks
+
+
+def given_times(index: pd.DataFrame, object_id: int, times: Iterable[int]) -> list[int]:
+    """Return the frames that a user would give of an object: ``times``, and its first.
+
+    Also earlier frames that are the first of other objects: whoever draws those sees that this one
+    is not there yet.
+    """
+    firsts = dict(zip(index["object"], index["first"], strict=True))
+    earlier = [first for first in firsts.values() if first < firsts[object_id]]
+    return sorted({*times, firsts[object_id], *earlier})
 
 
 def check_video(index: pd.DataFrame) -> list[str]:
@@ -200,11 +285,6 @@ def _check_truth(video: Video) -> list[str]:
         problems.append(
             f"object {video.object_id}: expected its truth in some frame, got none in "
             f"{len(video)} frames; check the object id, or the layout's encoding"
-        )
-    elif areas.get(0) == 0:
-        problems.append(
-            f"{video.frame_paths[0]}: expected the object in the first frame's truth, got none; "
-            "start the sequence at the first annotated frame"
         )
     return problems
 

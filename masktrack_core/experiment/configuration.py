@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from masktrack_core.datasets.external import check_source, masks_archive
-from masktrack_core.datasets.index import folder_fingerprint, index_video, read_facts
+from masktrack_core.datasets.index import folder_fingerprint, read_facts, sequence_files
+from masktrack_core.datasets.label_cache import LabelCache
 from masktrack_core.datasets.layouts import still_layout
 from masktrack_core.datasets.patterns import find_files
 from masktrack_core.datasets.sources import (
     SequenceObject,
     check_sources,
     dataset_objects,
+    expanded,
     set_root,
     source,
 )
@@ -51,7 +53,7 @@ class Experiment:
                 name, variant.masks, config["archives"]
             ):
                 check_source(f"variants.{name}.masks", variant.masks)
-        objects = {name: dataset_objects(name, row) for name, row in config["datasets"].items()}
+        objects = _objects(config)
         ablations = read_ablations(config)
         _check_pages(config)
         experiment = cls(config=config, recipes=recipes, objects=objects, ablations=ablations)
@@ -166,9 +168,8 @@ class Experiment:
         if source(f"datasets.{dataset}", row) != "root":
             return ""
         objects = self.objects_of(dataset, sequence)
-        index = index_video(Path(row["root"]), row["layout"], sequence, objects)
-        files = [*index.frame_path, *(path for path in index.truth_path if path)]
-        return folder_fingerprint(dict.fromkeys(Path(file) for file in files))
+        files = sequence_files(Path(expanded(row["root"])), row["layout"], sequence, objects)
+        return folder_fingerprint(files)
 
     def fingerprint_of_stills(self, stills: str) -> str:
         """Return a digest of a set's pictures and masks on disk: it changes when they do; else "".
@@ -180,8 +181,21 @@ class Experiment:
             return ""
         layout = still_layout(row["layout"])
         patterns = (layout.images, layout.masks)
-        found = [find_files(Path(row["root"]), pattern, {}) for pattern in patterns]
+        found = [find_files(Path(expanded(row["root"])), pattern, {}) for pattern in patterns]
         return folder_fingerprint(sorted({path for files in found for path, _ in files}))
+
+
+def _objects(config: Mapping[str, Any]) -> dict[str, tuple[SequenceObject, ...]]:
+    """Return the objects of each data set; those found on disk are remembered beside the indexes.
+
+    Every job asks for them again, and they are the ids in all truths of a sequence.
+    """
+    objects = {}
+    for name, row in config["datasets"].items():
+        cache = LabelCache(Path(config["results"]) / "index" / f"{name}.objects.json")
+        objects[name] = dataset_objects(name, row, cache=cache)
+        cache.keep()
+    return objects
 
 
 _NAMED = (

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from masktrack_core.datasets.protocol import scored_frames
 from masktrack_core.datasets.videos import Video
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.recipes import TableRow
@@ -17,16 +16,15 @@ COMPUTED, PUBLISHED = "computed", "published"
 
 
 def frame_scores(
-    video: Video, masks: Path, annotated: Collection[int], *, skip: Collection[str]
+    video: Video, masks: Path, annotated: Collection[int], *, counted: range
 ) -> pd.DataFrame:
     """Return J and F of the masks in a folder, one row per frame that has a truth.
 
     Masks are PNGs named like the video's frames. ``annotated`` are the frames a user gave;
-    ``skip`` ⊂ {first, last} are left out of the score (paper §5.1), as column ``scored`` says; such
-    a frame without a mask has no row (others' masks often begin at the second frame).
+    ``counted`` those that are scored (`Video.counted`, paper §5.1), as column ``scored`` says; any
+    other frame without a mask has no row (others' masks often begin at the second frame).
     Raises ``InputError`` naming the file for a missing mask and one of another size.
     """
-    counted = range(len(video))[scored_frames(len(video), skip)]
     rows = []
     for t, name in enumerate(video.frame_names):
         truth = video.truth(t)

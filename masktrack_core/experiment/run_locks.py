@@ -8,8 +8,12 @@ import fcntl
 import logging
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+from masktrack_core.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,30 @@ def announce_run(folder: Path) -> TextIO | None:
         file.close()
         return None
     return file
+
+
+@contextmanager
+def sole_run(folder: Path) -> Iterator[None]:
+    """Let no other run work on a folder, which must be there, as long as the block lasts.
+
+    Raises `InputError` where another run does. Without such locks on the file system nothing is
+    kept apart, and a line says so.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise InputError(
+            f"{folder}: expected a folder in which nothing is at work, got one of a run that is "
+            "not done; wait for it, or give another folder"
+        ) from error
+    except OSError as error:
+        log.warning("%s: two runs at once are not told apart here (%s)", folder, error)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _is_alone(file: TextIO) -> bool:

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import describe
+from masktrack_core.errors import InputError, describe
 
 #: Columns of `stage_table`: what each is, and its unit.
 STAGES = ("stage", "jobs", "cpu_s", "wall_s", "cpu_s_per_job", "memory_mb", "gpu_memory_mb")

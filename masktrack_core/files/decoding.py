@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from masktrack_core.arrays import Size
-from masktrack_core.errors import InputError
+from masktrack_core.errors import InputError, describe, lacks_memory
 
 #: Pictures with more pixels are refused before they are decoded (8192 x 8192).
 MAX_PIXELS = 2**26
@@ -51,8 +51,10 @@ class Picture:
     values: NDArray[Any]
     #: Colours of the indices, RGB ``(N, 3)``; None for a picture without palette.
     palette: NDArray[np.uint8] | None
-    #: Whether the file keeps values exactly; False for JPEG.
+    #: Whether the file keeps values exactly; False for JPEG and lossy WebP.
     lossless: bool
+    #: Opacity ``(H, W)``, 0 to 255; None where every pixel is equally opaque.
+    alpha: NDArray[np.uint8] | None = None
 
     @property
     def grey_palette(self) -> bool:
@@ -71,12 +73,12 @@ class Picture:
 def read_picture(path: Path) -> Picture:
     """Return the decoded values of a picture file.
 
-    Alpha is dropped and an EXIF rotation applied; of several frames in one file the first counts.
+    Alpha stands apart, an EXIF rotation is applied; of several frames in a file the first counts.
     Raises `InputError` naming the file when it is missing, damaged, truncated, larger than
     `MAX_PIXELS`, or not one of the usual formats.
     """
     with _opened(path) as image:
-        lossless = image.format not in ("JPEG", "MPO")
+        lossless = _keeps_values(Path(path), image)
         if image.format == "PNG":
             _check_chunks(Path(path).read_bytes())
         image.load()
@@ -84,7 +86,8 @@ def read_picture(path: Path) -> Picture:
         values, palette = _values(upright), _palette(upright)
         if palette is not None and values.max() >= len(palette):
             raise ValueError(f"index {values.max()} in a palette of {len(palette)} colours")
-        return Picture(values=values, palette=palette, lossless=lossless)
+        alpha = _alpha(upright)
+        return Picture(values=values, palette=palette, lossless=lossless, alpha=alpha)
 
 
 def read_size(path: Path) -> Size:
@@ -96,6 +99,15 @@ def read_size(path: Path) -> Size:
         width, height = image.size
         quarter_turned = _orientation(image) in (5, 6, 7, 8)
         return Size(width, height) if quarter_turned else Size(height, width)
+
+
+def is_deep(path: Path) -> bool:
+    """Return whether a picture has greys of 16 bits, from its header alone.
+
+    Raises what `read_size` raises.
+    """
+    with _opened(path) as image:
+        return image.mode.startswith("I")
 
 
 def _check_chunks(png: bytes) -> None:
@@ -122,19 +134,21 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 )
             yield image
     except _DECODE_ERRORS as error:
+        if lacks_memory(error):
+            raise InputError(
+                f"{path}: expected memory for its pixels, got {describe(error)}; the file may be "
+                "sound: free memory, or give a smaller picture"
+            ) from error
         raise InputError(
             f"{path}: expected a picture ({', '.join(_FORMATS)}), got {describe(error)}; "
             "copy or download it again"
         ) from error
 
 
-def describe(error: BaseException) -> str:
-    """Return what came instead of a good file, in a few words for a message."""
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    if isinstance(error, IsADirectoryError):
-        return "a folder"
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+def distinct_colours(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the colours among pixels ``(…, 3)`` in rising order, ``(N, 3)``."""
+    codes = np.unique(pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32))
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
 
 
 def bilevel(image: Image.Image) -> NDArray[np.bool_]:
@@ -144,6 +158,22 @@ def bilevel(image: Image.Image) -> NDArray[np.bool_]:
     as OpenCV does, would take it for another number.
     """
     return np.array(image.convert("L")) > 0
+
+
+def _keeps_values(path: Path, image: Image.Image) -> bool:
+    """Return whether a file's format keeps values exactly."""
+    if image.format == "WEBP":  # the chunk of a lossless picture, behind at most a few small ones
+        with path.open("rb") as file:
+            return b"VP8L" in file.read(4096)
+    return image.format not in ("JPEG", "MPO") and image.info.get("compression") != "jpeg"
+
+
+def _alpha(image: Image.Image) -> NDArray[np.uint8] | None:
+    marked = "transparency" in image.info and not image.mode.startswith("I")
+    if image.mode not in ("LA", "PA", "RGBA") and not marked:
+        return None
+    alpha = np.array(image.convert("RGBA"))[..., 3]
+    return None if alpha.min() == alpha.max() > 0 else alpha
 
 
 def _orientation(image: Image.Image) -> int:

@@ -3,10 +3,13 @@
 Everything is written under a temporary name and renamed: a file that exists is complete.
 """
 
+import errno
+import io
+import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,17 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from masktrack_core.arrays import Frame, Labels, Mask
-from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import describe, read_picture
+from masktrack_core.errors import InputError, describe
+from masktrack_core.files.decoding import Picture, distinct_colours, is_deep, read_picture
 from masktrack_core.files.durability import rename, sync_folder
 from masktrack_core.tables import Schema, format_table, parse_table, sealed, unsealed
 
+_log = logging.getLogger(__name__)
+
 _PARTIAL = ".partial-"
 _LOSSY = (".jpg", ".jpeg", ".webp")
+#: A drawing has at most so many colours, a photograph more.
+_FLAT_COLOURS = 8
 
 
 @contextmanager
@@ -71,21 +78,43 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def read_frame(path: Path) -> Frame:
+def read_frame(path: Path, *, deep: tuple[int, int] = (0, 65535)) -> Frame:
     """Return a frame as RGB, upright.
 
-    Grey and palette pictures become RGB, 16-bit greys are scaled to 8 bits, alpha is dropped, an
-    EXIF rotation is applied. Raises `InputError` naming the file when it is missing, damaged,
-    truncated or larger than `masktrack_core.files.decoding.MAX_PIXELS`.
+    Grey and palette pictures become RGB, alpha is dropped, an EXIF rotation is applied. 16-bit
+    greys are scaled to 8 bits, from the range ``deep``: that of `grey_range` in a sequence, whose
+    sensor may use a small part of the bits. Raises `InputError` naming the file when it is missing,
+    damaged, truncated or larger than `masktrack_core.files.decoding.MAX_PIXELS`.
     """
     picture = read_picture(path)
     values = picture.coloured
     if values.dtype == np.bool_:
         values = values.astype(np.uint8) * 255
     elif values.dtype == np.uint16:
-        values = (values.astype(np.uint32) + 128) // 257
+        low, high = deep
+        span = max(high - low, 1)
+        above = values.clip(low, high).astype(np.uint32) - low
+        values = (above * 255 + span // 2) // span
     values = values.astype(np.uint8, copy=False)
     return np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
+
+
+def grey_range(paths: Sequence[Path]) -> tuple[int, int]:
+    """Return the smallest and the largest value of a sequence's 16-bit greys, which is logged.
+
+    All of 16 bits, and nothing is read or said, where the first picture has no such greys.
+    """
+    if not is_deep(paths[0]):
+        return 0, 65535
+    values = [read_picture(path).values for path in paths if is_deep(path)]
+    low, high = min(int(v.min()) for v in values), max(int(v.max()) for v in values)
+    _log.warning(
+        "%s and after: frames of 16 bits, their values %d to %d are stretched over 8 bits",
+        paths[0],
+        low,
+        high,
+    )
+    return low, high
 
 
 def read_mask(path: Path, *, threshold: int | None = 127) -> Mask:
@@ -94,11 +123,14 @@ def read_mask(path: Path, *, threshold: int | None = 127) -> Mask:
     A lossless file whose values are {0, 1} or {0, full} is foreground where > 0; any other, and
     every JPEG, where > ``threshold`` of 255; None is half of the file's largest value (the rule
     for results, DAVIS' ``db_read_result``). Colour masks (SegTrack-v2 stores grey as RGB) count by
-    their largest channel; alpha is dropped (DAVIS bear/00077). A coloured palette counts by its
-    indices, which must be {0, 1} or {0, 255}.
+    their largest channel; where pixels differ in opacity, what is opaque (`opaque_object`). A
+    coloured palette counts by its indices, which must be {0, 1} or {0, 255}.
     Raises `InputError` for unreadable files and for several objects in one palette.
     """
     picture = read_picture(path)
+    cutout = opaque_object(path, picture)
+    if cutout is not None:
+        return cutout
     if picture.palette is not None and not picture.grey_palette:
         ids = np.unique(picture.values)
         if ids[-1] not in (0, 1, 255) or ids.size > 2 or (ids.size == 2 and ids[0] != 0):
@@ -121,11 +153,40 @@ def read_mask(path: Path, *, threshold: int | None = 127) -> Mask:
     return np.asarray(values > cut)
 
 
+def opaque_object(path: Path, picture: Picture) -> Mask | None:
+    """Return what is opaque in a picture with transparent pixels; None for one without.
+
+    None, too, where a palette makes only its index 0, the background, transparent. Raises
+    `InputError` where all is transparent, and where the visible pixels show a few flat colours that
+    say something else than the opacity.
+    """
+    if picture.alpha is None:
+        return None
+    opaque: Mask = picture.alpha > 127
+    if picture.palette is not None and not picture.values[~opaque].any():
+        return None
+    if not opaque.any():
+        raise InputError(
+            f"{path}: expected a visible object, got a picture that is transparent everywhere; "
+            "save it without transparency"
+        )
+    colours = picture.coloured
+    colours = np.dstack([colours] * 3) if colours.ndim == 2 else colours
+    visible = distinct_colours(colours[opaque])
+    bright = colours.max(axis=2) > colours.max() // 2
+    if 1 < len(visible) <= _FLAT_COLOURS and not np.array_equal(bright, opaque):
+        raise InputError(
+            f"{path}: expected a mask by its colours or by its transparency, got both: "
+            f"{len(visible)} colours in what is opaque; save it without transparency"
+        )
+    return opaque
+
+
 def read_labels(path: Path) -> Labels:
     """Return the object ids of a label picture, unchanged: palette indices or grey values.
 
     A grey 0/255 mask therefore reads as void, 255: use `read_mask` for those. Raises `InputError`
-    for unreadable files, JPEGs (their values are not exact), colours and ids above 255.
+    for unreadable files, lossy ones (their values are not exact), colours and ids above 255.
     """
     picture = read_picture(path)
     values = picture.values
@@ -134,7 +195,7 @@ def read_labels(path: Path) -> Labels:
     if values.ndim == 3 or not picture.lossless:
         raise InputError(
             f"{path}: expected object ids as palette indices or grey values in a lossless file, "
-            f"got {'colours' if picture.lossless else 'a JPEG'}; save it as a palette PNG"
+            f"got {'colours' if picture.lossless else 'a lossy one (JPEG)'}; save a palette PNG"
         )
     if values.max() > 255:
         raise InputError(
@@ -244,7 +305,15 @@ def _refuse_lossy(path: Path) -> None:
 
 
 def _save(path: Path, picture: Image.Image, **options: Any) -> None:
-    if Path(path).suffix.lower() not in Image.registered_extensions():
+    form = Image.registered_extensions().get(Path(path).suffix.lower())
+    if form is None:
         raise InputError(f"{path}: expected a picture's suffix, got none known; write a .png")
+    encoded = io.BytesIO()
+    picture.save(encoded, form, **options)
     with atomic_path(path) as temporary:
-        picture.save(temporary, **options)
+        try:
+            temporary.write_bytes(encoded.getbuffer())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        if temporary.read_bytes() != encoded.getbuffer():
+            raise OSError(errno.EIO, "what was written does not come back", str(path))

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import describe
+from masktrack_core.errors import InputError, describe
 from masktrack_core.files.io import atomic_path
 
 #: What damaged files raise; found by damaging files at random.

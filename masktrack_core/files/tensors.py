@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from masktrack_core.errors import InputError
+from masktrack_core.errors import InputError, lacks_memory
 from masktrack_core.files.durability import rename
 
 #: What damaged files raise; found by damaging files at random.
@@ -81,6 +81,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except InputError:
         raise
     except DAMAGE as error:
+        if lacks_memory(error):
+            raise InputError(
+                f"{path}: expected memory for its tensors, got {type(error).__name__}; free memory "
+                "first, and where that does not help, download the file again"
+            ) from error
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"{path}: cannot be read ({why}); download it again") from error
     except pickle.UnpicklingError as error:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeAlias
 
-from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import describe
+from masktrack_core.errors import InputError, describe
 from masktrack_core.files.durability import rename
 
 _Member: TypeAlias = tuple[str, IO[bytes] | None]

@@ -111,6 +111,23 @@ def padded_window(box: Box, margin: int, size: Size) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
+def is_off_by_rounding(mask: Mask, size: Size) -> bool:
+    """Return whether a mask is of another size, but by a pixel a side at most (853 for 854)."""
+    gap: int = max(abs(mask.shape[0] - size.height), abs(mask.shape[1] - size.width))
+    return gap == 1
+
+
+def resized_mask(mask: Mask, size: Size) -> Mask:
+    """Return the mask at another size, each pixel that of the nearest centre.
+
+    The nearest pixel invents no values between object and background.
+    """
+    scale = mask.shape[0] / size.height, mask.shape[1] / size.width
+    rows = ((np.arange(size.height) + 0.5) * scale[0]).astype(np.intp)
+    columns = ((np.arange(size.width) + 0.5) * scale[1]).astype(np.intp)
+    return mask[np.ix_(rows, columns)]
+
+
 def boundary(mask: Mask) -> Mask:
     """Return the boundary map of DAVIS: a pixel unlike its right, lower or lower-right neighbour.
 

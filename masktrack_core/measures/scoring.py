@@ -1,38 +1,51 @@
-"""Scores of a folder of masks in DAVIS layout, whoever made them.
+"""Scores of a folder of masks, whoever made them.
 
-``<sequence>/<frame>.png`` on both sides, read by `masktrack_core.datasets.mask_folders`. Protocol
-of DAVIS-2016: first and last frame are not scored, per-sequence means are averaged without weights,
-T only where it is meant.
+``<sequence>/<frame>.png``, read by `masktrack_core.datasets.mask_folders`, against a truth in the
+same form or in any layout of `masktrack_core.datasets.layouts`. Protocol of DAVIS-2016: first and
+last frame are not scored, per-sequence means are averaged without weights, T only where it is
+meant. Objects belong to a sequence: they are the union over its truth.
 """
 
 import csv
+import logging
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from masktrack_core.arrays import Mask, Masks
+from masktrack_core.arrays import Mask, Masks, Size
 from masktrack_core.datasets.index import read_facts
+from masktrack_core.datasets.layouts import VideoLayout
 from masktrack_core.datasets.mask_folders import (
+    FoundObjects,
     MaskFiles,
     find_masks,
     find_objects,
     find_sequences,
+    is_one_sequence,
     opened_folder,
 )
-from masktrack_core.datasets.protocol import scored_frames
+from masktrack_core.datasets.protocol import Before, scored_frames
+from masktrack_core.datasets.truths import TrueObject, open_truth
+from masktrack_core.datasets.videos import VideoTruth
 from masktrack_core.errors import InputError
 from masktrack_core.files.io import atomic_path
+from masktrack_core.masks.elementary import is_off_by_rounding, resized_mask
 from masktrack_core.measures import metrics
+
+log = logging.getLogger(__name__)
+
+#: As many files are named one by one.
+_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +57,60 @@ class Fact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoringRules:
+    """Which frames count. The defaults are those of DAVIS."""
+
+    #: Ends of a sequence that are not scored, of ``first`` and ``last``.
+    skip: tuple[str, ...] = ("first", "last")
+    #: What becomes of frames before an object first appears.
+    before: Before = "counted"
+    #: Whether only some frames have a truth: the others are not scored.
+    sparse: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse other words with ``InputError``."""
+        if set(self.skip) - {"first", "last"} or self.before not in ("counted", "skipped"):
+            raise InputError(
+                "rules: expected skip of first and last, and before of counted or skipped, got "
+                f"{self.skip} and {self.before!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoringTask:
     """One object of one sequence to score."""
 
     sequence: str
     object_id: int = 1
-    truth: MaskFiles
-    pred: MaskFiles
-    skip: tuple[str, ...] = ("first", "last")  # frames not scored (DAVIS-2016)
+    #: Whether the object has a number, or the masks show one object.
+    is_numbered: bool = False
+    truth: MaskFiles | VideoTruth
+    #: None where the result has masks of the sequence, and none of them holds the object.
+    pred: MaskFiles | None
+    #: Names of all frames of the sequence, in order; those without truth are not scored.
+    frames: tuple[str, ...]
+    #: Position of the object's first frame among them.
+    first: int = 0
+    rules: ScoringRules = field(default_factory=ScoringRules)
     with_temporal: bool = True
+
+    @property
+    def where(self) -> str:
+        """Return the words that name the task in messages."""
+        return f"{self.sequence}, object {self.object_id}" if self.is_numbered else self.sequence
+
+    @property
+    def start(self) -> int:
+        """Return the position of the frame from which the sequence counts."""
+        return self.first if self.rules.before == "skipped" else 0
+
+    def scored(self) -> list[str]:
+        """Return the frames that count; raise `InputError` where none is left."""
+        counted = self.frames[scored_frames(len(self.frames), self.rules.skip, start=self.start)]
+        names = [name for name in counted if name in self.truth.paths]
+        if not names:
+            raise InputError(f"length: none of {len(counted)} frames that count has a truth")
+        return names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +126,43 @@ class SequenceScore:
     j: NDArray[np.float64]
     f: NDArray[np.float64]
     t: NDArray[np.float64] | None
+    #: What a person should know of how the masks were read, a line each.
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Findings:
+    """What is found before anything is measured."""
+
+    tasks: list[ScoringTask] = field(default_factory=list)
+    #: What forbids a score.
+    problems: list[str] = field(default_factory=list)
+    #: What a person should know.
+    notes: list[str] = field(default_factory=list)
+
+    def sound(self) -> list[ScoringTask]:
+        """Return the tasks that can be scored; name those too short, and all that is missing."""
+        sound = []
+        for task in self.tasks:
+            lines = find_mismatches(task)
+            self.problems += lines
+            if lines:
+                continue
+            try:
+                task.scored()
+            except InputError:
+                self.notes.append(
+                    f"{task.where}: left out, none of its {len(task.frames)} frames is scored "
+                    f"without {' and '.join(task.rules.skip) or 'those before'}; see --skip"
+                )
+                continue
+            if task.first and task.rules.before == "counted":
+                self.notes.append(
+                    f"{task.where}: first seen in frame {task.frames[task.first]}; the frames "
+                    "before count, as in DAVIS-2017: --before skipped scores from there"
+                )
+            sound.append(task)
+        return sound
 
 
 def score(
@@ -77,46 +172,92 @@ def score(
     split: str = "present",
     temporal: Literal["stable", "all", "none"] = "stable",
     objects: int | str | None = None,
+    layout: VideoLayout | Mapping[str, Any] | str | None = None,
+    rules: ScoringRules | None = None,
     jobs: int = 1,
     progress: bool = False,
 ) -> list[SequenceScore]:
     """Return J, F and T of the masks in a folder or zip, in the order of the sequences' names.
 
     ``split`` is that of `choose_sequences`, ``objects`` that of `object_tasks`; ``temporal`` says
-    of which sequences T is taken: where DAVIS-2016 does, of all, of none. ``jobs`` processes work
-    on a sequence each. Raises `InputError` naming every mask that is missing, extra, unreadable
-    or of the wrong size.
+    of which sequences T is taken: where DAVIS-2016 does, of all, of none. ``truth`` is read by
+    ``layout``, as `datasets.index` does; without, by what lies there. ``jobs`` processes work on an
+    object of a sequence each. What a person should know is logged. Raises `InputError` naming every
+    mask that is missing, extra, unreadable or of the wrong size, an object that no truth holds, and
+    where nothing is left to score.
     """
-    facts = read_davis_facts()
+    rules, facts = rules or ScoringRules(), read_davis_facts()
+    stable = {name for name, fact in facts.items() if fact.is_stable}
+    found = Findings()
     with ExitStack() as stack:
-        true, pred = (
-            find_sequences(stack.enter_context(opened_folder(folder))) for folder in (truth, masks)
-        )
-        stable = {name for name, fact in facts.items() if fact.is_stable}
-        tasks = [
-            task
-            for name in choose_sequences(true, pred, split, facts)
-            for task in object_tasks(
-                name,
-                true.get(name),
-                pred.get(name),
-                objects=objects,
-                with_temporal=temporal == "all" or (temporal == "stable" and name in stable),
+        roots = [stack.enter_context(opened_folder(folder)) for folder in (truth, masks)]
+        expected = find_sequences(roots[1])
+        true = open_truth(roots[0], layout, sparse=rules.sparse, expected=expected)
+        pred = find_sequences(roots[1], true.sequences)
+        pred = _paired(true.sequences, pred, is_one_truth=true.is_one_sequence)
+        for name in choose_sequences(true.sequences, pred, split, facts):
+            if name not in true.sequences:
+                there = "extra, not in TRUTH" if name in pred else "missing in TRUTH and in MASKS"
+                found.problems.append(f"{name}: {there}")
+                continue
+            given = find_masks(pred.get(name)).paths
+            try:
+                truths = true.objects_of(name, objects, masks=given)
+            except InputError as error:
+                found.problems += str(error).split("\n")
+                continue
+            if not truths:
+                found.notes.append(
+                    f"{name}: left out, no frame of its truth holds object {objects}"
+                )
+                continue
+            chosen = temporal == "all" or (temporal == "stable" and name in stable)
+            kwargs = {"names_extra": not isinstance(objects, int), "with_temporal": chosen}
+            object_tasks(name, truths, pred.get(name), found, rules=rules, **kwargs)
+        if objects == "all" and found.tasks and not any(one.is_numbered for one in found.tasks):
+            found.problems.append(
+                f"{found.tasks[0].sequence}: expected object ids in the truth, got masks of one "
+                "object (0 and 255) in all of its masks; leave out --object"
             )
-        ]
-        problems = [line for task in tasks for line in find_mismatches(task)]
-        sound = [task for task in tasks if not find_mismatches(task)]
+        tasks = found.sound()
         scores = []
-        results = score_sequences(sound, jobs=jobs)
-        bar = tqdm(results, total=len(sound), unit="sequence", disable=not progress, leave=False)
+        results = score_sequences(tasks, jobs=jobs)
+        bar = tqdm(results, total=len(tasks), unit="sequence", disable=not progress, leave=False)
         for result in bar:
             if isinstance(result, list):
-                problems += result
+                found.problems += result
             else:
                 scores.append(result)
+    problems = list(dict.fromkeys(found.problems))
+    notes = list(dict.fromkeys([*found.notes, *(note for one in scores for note in one.notes)]))
     if problems:
         raise InputError("\n".join([f"{len(problems)} problems, no score", *problems]))
+    if not scores:
+        raise InputError("\n".join(["nothing is left to score", *notes]))
+    for note in notes:
+        log.warning("%s", note)
     return scores
+
+
+def _paired(
+    truth: Collection[str], pred: dict[str, Path], *, is_one_truth: bool
+) -> dict[str, Path]:
+    """Return the folders of masks under the names of the truth's sequences.
+
+    A folder of masks that is given itself has no name of a sequence: it belongs to the only one
+    that the other side has. Raises `InputError` where that has several.
+    """
+    if pred.keys() & set(truth):
+        return {name: pred[name] for name in pred if name in truth} if is_one_truth else pred
+    if not is_one_sequence(pred) and not is_one_truth:
+        return pred
+    if len(truth) == len(pred) == 1:
+        return dict(zip(truth, pred.values(), strict=True))
+    many, one = ("TRUTH", "MASKS") if len(truth) > 1 else ("MASKS", "TRUTH")
+    raise InputError(
+        f"{one}: expected <sequence>/<frame>.png beside the {max(len(truth), len(pred))} sequences "
+        f"of {many}, got the masks of one sequence without its name; give its folder on both sides"
+    )
 
 
 def read_davis_facts() -> dict[str, Fact]:
@@ -148,45 +289,75 @@ def choose_sequences(
 
 def object_tasks(
     sequence: str,
-    truth: Path | None,
+    truths: Sequence[TrueObject],
     pred: Path | None,
+    found: Findings,
     *,
-    objects: int | str | None,
+    rules: ScoringRules,
     with_temporal: bool,
-) -> list[ScoringTask]:
-    """Return what there is to score in the folders of a sequence; None where it has no folder.
+    names_extra: bool = True,
+) -> None:
+    """Add a task for each true object of a sequence to what was found.
 
-    ``objects`` is an object id, ``"all"`` for each that the truth has, or None for masks of one
-    object.
+    ``pred`` is the folder of the result's masks, None without any. An object of the truth that the
+    masks lack counts with its zeros, and is named; so is, with ``names_extra``, one of the masks
+    that the truth lacks.
     """
-    numbers: Sequence[int | None]
-    if objects == "all":
-        numbers = find_objects(truth) if truth else [None]
-    else:
-        numbers = [int(objects) if objects is not None else None]
-    return [
-        ScoringTask(
-            sequence=sequence,
-            object_id=number or 1,
-            truth=find_masks(truth, number),
-            pred=find_masks(pred, number),
-            with_temporal=with_temporal,
+    numbers = [truth.number for truth in truths if truth.number is not None]
+    held = find_objects(pred) if numbers and pred is not None else FoundObjects()
+    if names_extra:
+        found.notes += [
+            f"{sequence}, object {number}: in the masks, not in the truth; not scored"
+            for number in held.first
+            if number not in numbers
+        ]
+    if held.is_binary and len(numbers) > 1:
+        found.problems.append(
+            f"{sequence}: expected masks with the ids of the objects {numbers}, got masks of one "
+            "object (0 and 255); say with --object which it is"
         )
-        for number in numbers
-    ]
+        return
+    for truth in truths:
+        number = None if held.is_binary else truth.number
+        masks = find_masks(pred, number)
+        if pred is not None and number is not None and number not in held.first:
+            found.notes.append(
+                f"{sequence}, object {number}: in none of the masks, it counts as missed"
+            )
+        found.tasks.append(
+            ScoringTask(
+                sequence=sequence,
+                object_id=truth.number or 1,
+                is_numbered=truth.number is not None,
+                truth=truth.files,
+                pred=None if pred is not None and not masks.paths else masks,
+                frames=truth.frames,
+                first=truth.first,
+                rules=rules,
+                with_temporal=with_temporal,
+            )
+        )
 
 
 def find_mismatches(task: ScoringTask) -> list[str]:
     """Return one line for each missing and each extra mask of a sequence."""
-    truth, pred = list(task.truth.paths), list(task.pred.paths)
-    if not truth:
-        what = "extra, not in TRUTH" if pred else "missing in TRUTH and in MASKS"
-        return [f"{task.sequence}: {what}"]
-    if not pred:
+    if task.pred is None:
+        return []
+    if not task.pred.paths:
         return [f"{task.sequence}: missing in MASKS, the whole sequence"]
-    lines = [f"{task.sequence}/{name}.png: extra" for name in pred if name not in task.truth.paths]
-    needed = truth[scored_frames(len(truth), task.skip)]
-    return lines + [f"{task.sequence}/{name}.png: missing" for name in needed if name not in pred]
+    extra = [name for name in task.pred.paths if name not in task.frames]
+    lines = [f"{task.sequence}/{name}.png: extra, without a truth" for name in extra]
+    if len(extra) > _NAMED:
+        lines = [
+            f"{task.sequence}: {len(extra)} masks extra, without a truth, such as {extra[:3]}; "
+            "--sparse scores the frames that have one"
+        ]
+    try:
+        needed = task.scored()
+    except InputError:
+        return lines
+    missing = [name for name in needed if name not in task.pred.paths]
+    return lines + [f"{task.sequence}/{name}.png: missing" for name in missing]
 
 
 def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
@@ -194,14 +365,18 @@ def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
 
     T follows the published numbers: the true first mask, then the scored results in order.
     """
-    frames = list(task.truth.paths)
-    first, names = frames[0], frames[scored_frames(len(frames), task.skip)]
+    first, names = task.frames[task.start], task.scored()
+    before = [first] if first in task.truth.paths else []
     problems: list[str] = []
-    truth = _read_masks(task.truth, list(dict.fromkeys([first, *names])), problems)
-    pred = _read_masks(task.pred, names, problems)
-    if first in truth:
-        problems += _find_wrong_sizes(task.truth, truth, truth[first].shape)
-        problems += _find_wrong_sizes(task.pred, pred, truth[first].shape)
+    truth = _read_masks(task.truth, list(dict.fromkeys([*before, *names])), problems)
+    if not truth:
+        return problems
+    size = Size(*next(iter(truth.values())).shape)
+    pred = {name: np.zeros(size, np.bool_) for name in names}
+    if task.pred is not None:
+        pred = _read_masks(task.pred, names, problems)
+    notes = _fit(task.truth, truth, size, problems)
+    notes += _fit(task.pred, pred, size, problems) if task.pred is not None else []
     if problems:
         return problems
     true_masks, masks = np.stack([truth[n] for n in names]), np.stack([pred[n] for n in names])
@@ -211,11 +386,14 @@ def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
         frames=tuple(names),
         j=metrics.region_similarity(masks, true_masks),
         f=metrics.contour_accuracy(masks, true_masks),
-        t=_temporal(truth[first], masks, names[0] == first) if task.with_temporal else None,
+        t=_temporal(truth.get(first), masks, task, names) if task.with_temporal else None,
+        notes=tuple(notes),
     )
 
 
-def _read_masks(files: MaskFiles, names: Sequence[str], problems: list[str]) -> dict[str, Mask]:
+def _read_masks(
+    files: MaskFiles | VideoTruth, names: Sequence[str], problems: list[str]
+) -> dict[str, Mask]:
     masks = {}
     for name in names:
         try:
@@ -225,21 +403,38 @@ def _read_masks(files: MaskFiles, names: Sequence[str], problems: list[str]) -> 
     return masks
 
 
-def _find_wrong_sizes(
-    files: MaskFiles, masks: Mapping[str, Mask], expected: tuple[int, ...]
+def _fit(
+    files: MaskFiles | VideoTruth, masks: dict[str, Mask], size: Size, problems: list[str]
 ) -> list[str]:
-    return [
-        f"{files.paths[name]}: wrong size, expected {expected} like TRUTH, got {mask.shape}"
-        for name, mask in masks.items()
-        if mask.shape != expected
-    ]
+    """Bring masks a pixel off to the size, a note each; add a problem for any other size."""
+    notes = []
+    for name, mask in masks.items():
+        if mask.shape == size:
+            continue
+        if is_off_by_rounding(mask, size):
+            masks[name] = resized_mask(mask, size)
+            notes.append(f"{files.paths[name]}: {mask.shape}, resized to {tuple(size)}")
+        else:
+            problems.append(
+                f"{files.paths[name]}: wrong size, expected {tuple(size)} like TRUTH, got "
+                f"{mask.shape}"
+            )
+    return notes
 
 
-def _temporal(first: Mask, masks: Masks, is_first_scored: bool) -> NDArray[np.float64]:
-    before = masks[:1] if is_first_scored else first[None]
-    steps = metrics.temporal_instability(np.concatenate([before, masks]))
-    if is_first_scored:
-        steps[0] = np.nan  # nothing leads to the first frame
+def _temporal(
+    first: Mask | None, masks: Masks, task: ScoringTask, names: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return T of the step to each scored frame; NaN where the frame before is not the one before.
+
+    The step to the first of them is from the true first mask.
+    """
+    steps = metrics.temporal_instability(
+        np.concatenate([masks[:1] if first is None else first[None], masks])
+    )
+    places = [task.frames.index(name) for name in names]
+    gaps = np.diff([task.start, *places]) != 1  # also where the first frame is scored itself
+    steps[gaps] = np.nan
     return steps
 
 
@@ -335,17 +530,33 @@ def _cell(value: str | int | float) -> str:
     return str(value)
 
 
-def format_summary(rows: Sequence[Row]) -> str:
-    """Return the summary as text, in percent with one decimal like the tables of DAVIS."""
-    lines = [
-        f"{'':14}{'':>5}{'J':>8}{'':14}{'F':>8}{'':14}{'T':>8}",
-        f"{'':14}{'n':>5}" + f"{'mean':>8}{'recall':>7}{'decay':>7}" * 2 + f"{'mean':>8}{'n':>5}",
-    ]
+def object_rows(rows: Iterable[Row]) -> list[Row]:
+    """Return rows of `sequence_rows` as `format_summary` prints them, each object by its name."""
+    named = []
     for row in rows:
+        has_t = int(not math.isnan(float(row["T"])))
+        name = f"{row['sequence']}, object {row['object']}"
+        named.append(row | {"split": name, "sequences": 1, "T_sequences": has_t})
+    return named
+
+
+def format_summary(rows: Sequence[Row], objects: Sequence[Row] = ()) -> str:
+    """Return the summary as text, in percent with one decimal like the tables of DAVIS.
+
+    ``objects`` are the rows of `object_rows` that go before it.
+    """
+    width = max([14, *(len(str(row["split"])) for row in objects)])
+    lines = [
+        f"{'':{width}}{'':>5}{'J':>8}{'':14}{'F':>8}{'':14}{'T':>8}",
+        f"{'':{width}}{'n':>5}"
+        + f"{'mean':>8}{'recall':>7}{'decay':>7}" * 2
+        + f"{'mean':>8}{'n':>5}",
+    ]
+    for row in [*objects, *rows]:
         j, f = _percents(row, _STATISTICS[:3]), _percents(row, _STATISTICS[3:6])
         t = "-" if math.isnan(float(row["T"])) else f"{100 * float(row['T']):.1f}"
         lines.append(
-            f"{row['split']:14}{row['sequences']:>5}{j}{f}{t:>8}{row['T_sequences'] or '':>5}"
+            f"{row['split']:{width}}{row['sequences']:>5}{j}{f}{t:>8}{row['T_sequences'] or '':>5}"
         )
     return "\n".join(lines)
 

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from masktrack_core.arrays import Frame
-from masktrack_core.datasets.object_masks import read_objects
+from masktrack_core.datasets.object_masks import MaskValues, read_objects
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
 from masktrack_core.pictures.overlays import OBJECTS, overlay
 
 
-def overlay_clip(clip: Clip, masks: Path, *, tint: float = 0.3) -> Iterator[Frame]:
+def overlay_clip(
+    clip: Clip, masks: Path, *, tint: float = 0.3, values: MaskValues | None = None
+) -> Iterator[Frame]:
     """Yield the frames of a clip with the masks of a folder over them, found by name.
 
     An object keeps its colour; frames without a mask stay as they are. Raises `InputError` where
@@ -23,7 +25,7 @@ def overlay_clip(clip: Clip, masks: Path, *, tint: float = 0.3) -> Iterator[Fram
             f"{sorted(paths)[:3] or 'no PNG'}; give the folder of this clip's masks"
         )
     for t, name in enumerate(clip.names):
-        objects = read_objects(paths[name]) if name in paths else {}
+        objects = read_objects(paths[name], values) if name in paths else {}
         try:
             colours = [OBJECTS[(label - 1) % len(OBJECTS)] for label in objects]
             yield overlay(clip[t], [*objects.values()], colours, tint=tint)

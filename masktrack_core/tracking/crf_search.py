@@ -114,7 +114,7 @@ def search_crf(
 def _tasks(objects: Mapping[str, TrackedObject], every: int) -> Iterator[tuple[int, int]]:
     for place, (name, tracked) in enumerate(objects.items()):
         video = tracked.video
-        times = [t for t in range(1, len(video)) if video.has_truth(t)][::every]
+        times = [t for t in range(video.first + 1, len(video)) if video.has_truth(t)][::every]
         if not times:
             raise InputError(
                 f"crf search: {name}: expected annotated frames after the first, got none; take "

@@ -5,7 +5,6 @@ and GrabCut oracles (Table 2) and with the copy of the nearest annotation (Figur
 """
 
 import threading
-from collections.abc import Collection
 
 import cv2
 import numpy as np
@@ -67,8 +66,3 @@ def _grabcut(frame: Frame, box: Box, iterations: int, seed: int) -> Mask:
     if failures:
         raise failures[0]
     return np.isin(cells, (cv2.GC_FGD, cv2.GC_PR_FGD))
-
-
-def nearest_annotation(annotated: Collection[int], t: int) -> int:
-    """Return the annotated frame nearest in time to ``t``; the earlier of two as near (§5.4)."""
-    return min(sorted(annotated), key=lambda frame: abs(frame - t))

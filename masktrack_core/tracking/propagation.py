@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import cv2
@@ -18,6 +17,7 @@ from masktrack_core.masks.deform import as_prior
 from masktrack_core.masks.elementary import canonical, check_mask, dilate
 from masktrack_core.masks.regions import SIDE, crop_frame, crop_mask, paste_prob, prior_window
 from masktrack_core.networks.network import MaskTrackNet, foreground
+from masktrack_core.tracking.annotations import nearest_spans
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class PropagationParams:
     ``flow_weight``: of the second of two streams in the average; the first has the rest. 0.5 is
     the paper's average (§3.3).
     ``connected``: drop the parts of a mask that do not touch the coarsened mask before it.
+    ``backwards``: reach the frames before the first annotation from it (paper §5.4).
     """
 
     dilation_radius: float = 5.0
@@ -44,6 +45,7 @@ class PropagationParams:
     region_minimum: float | None = None
     flow_weight: float = 0.5
     connected: bool = False
+    backwards: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning with ``InputError``."""
@@ -76,17 +78,22 @@ def propagate(
     streams: Sequence[FrameSequence],
     annotations: Mapping[int, Mask],
     params: PropagationParams,
+    *,
+    others: Mapping[int, Mask] | None = None,
 ) -> Iterator[tuple[int, Prob]]:
     """Return ``(t, prob)`` of every frame once, starting from the annotated frames.
 
     Each frame is reached from the annotation nearest in time, forwards or backwards (paper
     §5.4); a frame in the middle is reached forwards. An annotated frame answers its annotation.
+    An empty mask says "not here": the frames from it to the next annotation have no object.
+    ``others`` are, by frame, pixels that annotations give to other objects, and so not to this one
+    (`masktrack_core.tracking.annotations` makes both of annotated frames, and says the rule).
     ``streams`` are one, or two that are averaged (frames, flow magnitude), and the average guides
     the next frame; ``network`` is one for both of them, or two, one for each. Frames do not come in
     order of time; each is computed when it is asked for. Memory does not grow with the video.
 
-    Raises at once ``InputError`` for no annotation, one outside the video, an empty one or one of
-    another size than its frame, for more than two streams, and for another number of networks.
+    Raises at once ``InputError`` for no annotation, one outside the video or of another size than
+    its frame, for empty ones alone, for more than two streams, and for another number of networks.
     """
     if not 1 <= len(streams) <= 2:
         raise InputError(f"streams: expected one or two, frames and flow, got {len(streams)}")
@@ -98,7 +105,7 @@ def propagate(
         )
     for each in networks:  # half the time on a CPU
         each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return _propagated(networks, streams, annotations, params)
+    return _propagated(networks, streams, annotations, params, others or {})
 
 
 def _propagated(
@@ -106,12 +113,21 @@ def _propagated(
     streams: Sequence[FrameSequence],
     annotations: Mapping[int, Mask],
     params: PropagationParams,
+    taken: Mapping[int, Mask],
 ) -> Iterator[tuple[int, Prob]]:
-    for start, order in nearest_spans(sorted(annotations), len(streams[0])):
+    absent = [t for t, mask in annotations.items() if not mask.any()]
+    there = annotations.keys() - set(absent)
+    left = set(range(len(streams[0]))) - annotations.keys()
+    for start, order in nearest_spans(
+        there, len(streams[0]), absent=absent, backwards=params.backwards
+    ):
         previous = annotations[start]
         for t, frames in _read_ahead(streams, order):
             prob = _estimate(networks, frames, previous, params)
+            if t in taken:
+                prob = np.where(taken[t], np.float32(0), prob)
             yield t, prob
+            left.discard(t)
             mask: Mask = np.asarray(prob > params.threshold)
             if mask.any():
                 previous = mask
@@ -121,6 +137,8 @@ def _propagated(
                 _log.info("frame %d: nothing found; the mask before it guides on", t)
     for t, mask in annotations.items():
         yield t, mask.astype(np.float32)
+    for t in sorted(left):
+        yield t, np.zeros(annotations[min(annotations)].shape, np.float32)
 
 
 def _estimate(
@@ -187,21 +205,6 @@ def _forward(network: MaskTrackNet, frame: Frame, prior: Mask) -> Prob:
     return prob
 
 
-def nearest_spans(annotated: Sequence[int], length: int) -> list[tuple[int, range]]:
-    """Return (annotated frame, frames reached from it in order) so that each is reached once.
-
-    A frame goes to the annotation nearest in time; halfway between two, to the earlier one.
-    ``annotated`` is sorted; annotated frames themselves are in no span.
-    """
-    spans = [(annotated[0], range(annotated[0] - 1, -1, -1))]
-    for left, right in pairwise(annotated):
-        middle = (left + right) // 2
-        spans.append((left, range(left + 1, middle + 1)))
-        spans.append((right, range(right - 1, middle, -1)))
-    spans.append((annotated[-1], range(annotated[-1] + 1, length)))
-    return [span for span in spans if len(span[1])]
-
-
 def _read_ahead(
     streams: Sequence[FrameSequence], order: range
 ) -> Iterator[tuple[int, list[Frame]]]:
@@ -222,8 +225,8 @@ def _read_ahead(
 def checked_annotations(frames: FrameSequence, annotations: Mapping[int, Mask]) -> dict[int, Mask]:
     """Return annotations that can start a propagation over the frames, their bytes 0 and 1.
 
-    Raises ``InputError`` for none, for a frame outside the video, and for a mask that is not bool,
-    is of another size than its frame, or empty.
+    Raises ``InputError`` for none, for a frame outside the video, for a mask that is not bool or of
+    another size than its frame, and where all are empty.
     """
     if not annotations:
         raise InputError("annotations: expected at least one annotated frame, got none")
@@ -240,9 +243,9 @@ def checked_annotations(frames: FrameSequence, annotations: Mapping[int, Mask]) 
                 f"annotation of frame {t}: expected shape {size} like the frame, got "
                 f"{mask.shape}; resize the mask to the video's size"
             )
-        if not mask.any():
-            raise InputError(
-                f"annotation of frame {t}: expected a mask with at least one object pixel, got an "
-                "empty one; annotate a frame in which the object is visible"
-            )
+    if not any(mask.any() for mask in annotations.values()):
+        raise InputError(
+            "annotations: expected a mask with at least one object pixel, got empty ones in frames "
+            f"{sorted(annotations)}; annotate a frame in which the object is visible"
+        )
     return {t: canonical(mask) for t, mask in annotations.items()}

@@ -74,11 +74,12 @@ def finetune(
 
     With ``offline_share`` its weights are then averaged with those it came with (Wortsman et al.,
     "Robust fine-tuning of zero-shot models", CVPR 2022): one network, which forgets less.
-    Raises ``InputError`` for annotations that do not fit the frames.
+    An empty mask, "not here", is no example. Raises ``InputError`` for annotations that do not fit
+    the frames.
     """
     annotations = checked_annotations(frames, annotations)
     examples = FirstFrameExamples(
-        [(frames[t], mask) for t, mask in sorted(annotations.items())],
+        [(frames[t], mask) for t, mask in sorted(annotations.items()) if mask.any()],
         params.examples,
         prior_kind=network.spec.prior,
         seed=seed,
@@ -101,9 +102,13 @@ def segment_boxes(
 
     ``boxes`` maps frames to masks of which only the bounding box is looked at. A segment lies in
     its box. Where the network finds nothing there the box itself is returned, and a warning logged.
+    An empty mask stays empty: "not here".
     """
     segments = {}
     for t, box in boxes.items():
+        if not box.any():
+            segments[t] = box
+            continue
         box = as_prior(canonical(box), "box")
         # Paper: silent on what the network finds outside the box. An annotated box bounds the
         # object: what lies outside is not part of it.
@@ -121,15 +126,17 @@ def segment_video(
     *,
     finetuning: FinetuningParams | None,
     propagation: PropagationParams,
+    others: Mapping[int, Mask] | None = None,
     seed: int = 0,
 ) -> Iterator[tuple[int, Mask]]:
     """Return ``(t, mask)`` of every frame of a video, from the masks of one or a few of them.
 
     ``finetuning`` None skips the online stage. The network given is changed by the online stage;
     pass a copy to keep it. Not in order of time when an annotated frame is not the first. Nothing
-    is computed before the first is asked for. Raises at once what `propagate` raises.
+    is computed before the first is asked for. What annotations say, and how they are made for
+    several objects: `tracking.annotations`. Raises at once what `propagate` raises.
     """
-    probs = propagate(network, [frames], annotations, propagation)
+    probs = propagate(network, [frames], annotations, propagation, others=others)
 
     def masks() -> Iterator[tuple[int, Mask]]:
         if finetuning is not None:

@@ -19,6 +19,7 @@ ATOMIC = {"atomic_path", "atomic_folder"}
 #: (file, function) that writes otherwise, and why that is no half file.
 ELSEWHERE = {
     ("files/io.py", "atomic_path"): "flushes what was written",
+    ("files/io.py", "_save"): "into memory first, then under atomic_path",
     ("training/state.py", "write_state"): "its own partial name, flushed and renamed",
     ("files/tensors.py", "write_tensors"): "its own partial name, flushed and renamed",
     ("files/picture_zip.py", "_store"): "into memory, for a zip that is opened under atomic_path",

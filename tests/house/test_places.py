@@ -16,7 +16,6 @@ MODULES = {
 #: Modules without a file of their own: where they are tested, and why there.
 ELSEWHERE = {
     "arrays": ("house/test_layers.py", "names of types, no behaviour"),
-    "errors": ("house/test_layers.py", "one exception, raised in every other test"),
     "gpus": ("workflow/test_gpus.py", "jobs that share a machine"),
     "commands.flat": ("house/test_pixels.py", "the file that it makes is compared"),
     "experiment.flat_config": ("house/test_pixels.py", "the file that it makes is compared"),
@@ -33,9 +32,10 @@ ELSEWHERE = {
     "datasets.external": ("workflow/test_inputs.py", "others' masks through the workflow"),
     "datasets.layouts": ("unit/datasets/test_index.py", "a layout is seen in its index"),
     "datasets.mask_folders": ("unit/measures/test_scoring.py", "folders as they are scored"),
-    "datasets.object_masks": ("unit/datasets/test_video_files.py", "masks of a person's clip"),
     "datasets.patterns": ("unit/datasets/test_index.py", "a pattern is seen in the index it gives"),
     "datasets.sources": ("unit/datasets/test_oddities.py", "where a set comes from, odd ones"),
+    "datasets.truth_files": ("unit/datasets/test_index.py", "as the videos of an index read them"),
+    "datasets.truths": ("unit/measures/test_scoring.py", "what masks are scored against"),
     "datasets.videos": ("unit/datasets/test_index.py", "an index is opened where it is made"),
     "experiment.attributes": ("unit/experiment/test_effort.py", "Figure 5 beside Figure 4"),
     "experiment.configuration": ("workflow/test_bad_input.py", "a whole configuration is needed"),

@@ -2,19 +2,21 @@
 
 import io as memory
 import json
+import os
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from pycocotools import mask as oracle
 
 from masktrack_core.arrays import Size
-from masktrack_core.datasets.checks import read_config
+from masktrack_core.datasets.checks import check_path, read_config
 from masktrack_core.datasets.coco import read_coco, segmentation_mask
 from masktrack_core.datasets.index import index_video
 from masktrack_core.datasets.object_masks import read_objects
@@ -27,6 +29,8 @@ from masktrack_core.files.archives import MaskArchive, write_mask_archive
 from masktrack_core.files.decoding import read_size
 from masktrack_core.files.tensors import read_tensors, write_tensors
 from masktrack_core.files.unpacking import UnpackLimits, unpack
+from masktrack_core.measures.metrics import region_similarity
+from masktrack_core.measures.scoring import score
 from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.networks.weights import load_network, save_weights
 from masktrack_core.tables import INDEX
@@ -99,6 +103,169 @@ def test_pictures(tmp_path, mode, suffix):
     readers = (io.read_frame, io.read_mask, io.read_labels, read_size, read_objects)
     path = tmp_path / f"a.{suffix.lower()}"
     assert survives(path, picture_bytes(mode, suffix), readers, 200) == 1000
+
+
+# --- no silent change of an answer
+
+#: Mutants of each kind of mask file; docs/reliability.md has the figures of more.
+MASKS = int(os.environ.get("MASKTRACK_MUTANTS", "60"))
+
+
+def drawn_masks():
+    """Return picture and format of each kind of mask file: two objects, or one."""
+    labels = np.zeros((20, 24), np.uint8)
+    labels[2:9, 3:12], labels[11:18, 8:20] = 1, 2
+    mask, palette = np.where(labels > 0, 255, 0).astype(np.uint8), Image.fromarray(labels)
+    palette.putpalette(io.label_colours()[:4].tobytes())
+    soft = cv2.GaussianBlur(mask, (0, 0), 1)
+    noise = np.random.default_rng(4).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+    return {
+        "palette": (palette, "PNG"),
+        "gif": (palette, "GIF"),
+        "greys": (Image.fromarray(labels), "PNG"),
+        "mask": (Image.fromarray(mask), "PNG"),
+        "1-bit": (Image.fromarray(mask > 0), "PNG"),
+        "16-bit": (Image.fromarray((labels + 1000 * (labels > 0)).astype(np.uint16)), "PNG"),
+        "colour": (Image.fromarray(np.dstack([mask // 2, 0 * mask, 0 * mask])), "BMP"),
+        "cutout": (Image.fromarray(np.dstack([noise, mask])), "PNG"),
+        "soft": (Image.fromarray(soft), "TIFF"),
+        "plain": (Image.fromarray(mask), "PPM"),
+        "lossless": (Image.fromarray(np.dstack([mask] * 3)), "WEBP"),
+        "lossy": (Image.fromarray(mask), "JPEG"),
+    }
+
+
+DRAWN = drawn_masks()
+
+
+def plain_objects(path):
+    """Return the objects of a mask file as a person would read it, with Pillow alone."""
+    with Image.open(path) as image:
+        image = ImageOps.exif_transpose(image)
+        palette = np.reshape(image.getpalette() or [], (-1, 3))
+        coloured = bool((palette != palette[:, :1]).any())
+        transparent = np.array(image.convert("RGBA"))[..., 3] if "A" in image.mode else None
+        values = np.array(image if coloured or image.mode[0] in "I1" else image.convert("RGB"))
+    grey = (values.max(axis=2) if values.ndim == 3 else values) * 1
+    ids = np.unique(grey[grey > 0]).tolist()
+    if transparent is not None and np.ptp(transparent):
+        return {1: transparent > 127}
+    if ids and max(ids) > 1000 and grey.dtype.itemsize > 1:
+        return {i % 1000: grey == i for i in ids if i != 10000}
+    flat = values.ndim == 2 or not np.ptp(values, axis=2).any()
+    if flat and (coloured or max(ids, default=0) < 32):
+        return {i: grey == i for i in ids if i != 255} or {1: grey == 255}
+    return {1: grey > (0 if len(ids) < 2 else grey.max() / 2)}
+
+
+def sealed(png):
+    """Return a PNG whose chunks have right checksums again, so that damage is not just noticed."""
+    whole, at = bytearray(png), 8
+    while at + 12 <= len(whole):
+        end = at + 8 + int.from_bytes(whole[at : at + 4], "big")
+        if end + 4 > len(whole):
+            break
+        whole[end : end + 4] = zlib.crc32(whole[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return bytes(whole)
+
+
+def repainted(picture, form, rng):
+    """Return a sound file in which a few pixels have other values."""
+    values = np.array(picture)
+    for _ in range(rng.integers(1, 4)):
+        y, x, height, width = (int(rng.integers(0, 20)) for _ in range(4))
+        values[y : y + height, x : x + width] = rng.integers(0, 2 if picture.mode == "1" else 256)
+    painted = Image.fromarray(values)
+    if picture.mode == "P":
+        painted.putpalette(io.label_colours().tobytes())
+    file = memory.BytesIO()
+    painted.save(file, form)
+    return file.getvalue()
+
+
+def changed_masks(name, count):
+    """Yield files of one kind of mask: damaged, damaged with right checksums, and painted over."""
+    (picture, form), rng = DRAWN[name], np.random.default_rng(7)
+    file = memory.BytesIO()
+    picture.save(file, form, **({"lossless": True} if form == "WEBP" else {}))
+    for number, damaged in enumerate(mutants(file.getvalue(), count, seed=8)):
+        if number % 3 == 2 and form != "JPEG":
+            yield repainted(picture, form, rng)
+        else:
+            yield sealed(damaged) if number % 3 and form == "PNG" else damaged
+
+
+def same(objects, others):
+    return objects.keys() == others.keys() and all(
+        np.array_equal(objects[label], others[label]) for label in objects
+    )
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_changed_mask_is_an_error_or_what_a_plain_reader_finds(tmp_path, name):
+    decoded = 0
+    for changed in changed_masks(name, MASKS):
+        path = tmp_path / f"mask.{DRAWN[name][1].lower()}"
+        path.write_bytes(changed)
+        try:
+            objects = read_objects(path)
+        except InputError as error:
+            assert "\n" not in str(error) and "Traceback" not in str(error)
+            continue
+        decoded += 1
+        assert same(objects, {k: m for k, m in plain_objects(path).items() if m.any()}), changed
+    assert decoded, "no changed mask was readable"
+
+
+@pytest.fixture
+def tiny_set(tmp_path):
+    """A DAVIS-like set of one sequence of three frames, and results that are its truth."""
+    truth = np.zeros((20, 24), np.bool_)
+    truth[2:9, 3:12] = True
+    for t in range(3):
+        frame = np.full((20, 24, 3), 40 * t, np.uint8)
+        io.write_frame(tmp_path / "set" / "JPEGImages" / "480p" / "a" / f"{t}.jpg", frame)
+        io.write_mask(tmp_path / "set" / "Annotations" / "480p" / "a" / f"{t}.png", truth)
+        io.write_mask(tmp_path / "masks" / "a" / f"{t}.png", truth)
+    return tmp_path, truth
+
+
+@pytest.mark.parametrize("name", [name for name, (_, form) in DRAWN.items() if form == "PNG"])
+def test_a_changed_result_is_an_error_or_scored_as_what_a_plain_reader_finds(tiny_set, name):
+    root, truth = tiny_set
+    for changed in changed_masks(name, MASKS // 3):
+        path = root / "masks" / "a" / "1.png"
+        path.write_bytes(changed)
+        try:
+            (scored,) = score(root / "set", root / "masks", temporal="none")
+        except InputError as error:
+            assert "1.png" in str(error)
+            continue
+        with Image.open(path) as image:
+            image = ImageOps.exif_transpose(image)
+            alpha = np.array(image.convert("RGBA"))[..., 3]
+            values = np.array(image if image.mode[0] in "IP1" else image.convert("RGB")) * 1
+        grey = values.max(axis=2) if values.ndim == 3 else values
+        few = np.unique(grey).size == 1 or (np.unique(grey).size == 2 and not grey.min())
+        plain = grey > (0 if few and grey.max() in (1, 255, 65535) else grey.max() / 2)
+        found = alpha > 127 if np.ptp(alpha) else plain
+        assert scored.j.tolist() == [region_similarity(found[None], truth[None])[0]], changed
+
+
+@pytest.mark.parametrize("name", [name for name, (_, form) in DRAWN.items() if form == "PNG"])
+def test_a_changed_truth_is_a_problem_or_read_like_by_a_plain_reader(tiny_set, name):
+    root, _ = tiny_set
+    for changed in changed_masks(name, MASKS // 3):
+        path = root / "set" / "Annotations" / "480p" / "a" / "1.png"
+        path.write_bytes(changed)
+        problems = [*check_path(root / "set")]
+        assert all("\n" not in problem for problem in problems)
+        try:
+            whole = io.read_mask(path).shape == (20, 24)
+        except InputError:
+            whole = False
+        assert bool(problems) != whole, problems
 
 
 @pytest.fixture(scope="module")

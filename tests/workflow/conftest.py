@@ -34,11 +34,11 @@ class Workflow:
     def __init__(self, folder, overlay=None):
         self.folder, self.overlay = Path(folder), overlay or {}
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments, python=sys.executable, project=ROOT):
         path = self.folder / "overlay.yaml"
         path.write_text(yaml.safe_dump(self.overlay))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--configfile", str(ROOT / "config.yaml"), str(path)]
+        command = [str(python), "-m", "snakemake", "--snakefile", str(project / "Snakefile")]
+        command += ["--configfile", str(project / "config.yaml"), str(path)]
         command += ["--directory", str(self.folder), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
         return Run(done.returncode, done.stdout + done.stderr)

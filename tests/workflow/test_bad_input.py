@@ -2,6 +2,9 @@
 
 import copy
 import shutil
+import sys
+import venv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ import yaml
 from PIL import Image
 from snakemake.utils import update_config
 
-from .conftest import ROOT, SHORT, Workflow
+from .conftest import ROOT, SHORT, Workflow, edited_copy
 
 
 def stop(workflow, *arguments):
@@ -111,10 +114,11 @@ def test_a_mask_of_another_size(on_disk):
     assert "00002.png: expected the size of its frame, (40, 60), got (20, 30)" in message
 
 
-def test_an_empty_first_mask(on_disk):
-    Image.fromarray(np.zeros(SIZE, np.uint8)).save(on_disk[2] / "00000.png")
+def test_masks_that_are_all_empty(on_disk):
+    for path in on_disk[2].iterdir():
+        Image.fromarray(np.zeros(SIZE, np.uint8)).save(path)
     message = damaged(on_disk)
-    assert "expected the object in the first frame's truth" in message
+    assert "object 1: expected its truth in some frame, got none in 4 frames" in message
 
 
 def test_a_corrupt_frame(on_disk):
@@ -150,3 +154,25 @@ def test_the_example_configurations_ask_for_folders_and_nothing_else(tmp_path, t
         update_config(overlay, more)
     message = stop(Workflow(tmp_path, overlay), "-n", f"results/davis/{target}")
     assert "expected the folder that holds the data, got '/path/to/" in message
+
+
+def test_a_checkout_and_its_environment_in_a_folder_with_a_space_run_jobs(
+    on_disk, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    project = Path(edited_copy(tmp_path / "one two's", "errors", lambda text: text)).parent
+    environment = project / ".venv"
+    venv.create(environment, symlinks=True)
+    (site,) = environment.glob("lib/python3*/site-packages")
+    (site / "all.pth").write_text("\n".join(path for path in sys.path if "packages" in path))
+    workflow, target = on_disk[0], "results/scores/box_oracle/first/mine/walk/1.csv"
+    workflow.folder = project
+    run = workflow("--cores", "1", target, python=environment / "bin" / "python", project=project)
+    assert run.status == 0, run.output[-3000:]
+    assert (project / target).exists()
+
+
+def test_a_sequence_whose_name_yaml_takes_for_a_number(workflow):
+    workflow.overlay = {"datasets": {"rendered_davis": {"only": [8]}}}
+    message = stop(workflow)
+    assert "8 is not of type 'string'" in message and "quote it where YAML" in message

@@ -186,6 +186,24 @@ def test_an_edited_script_reruns_its_rule_and_after_and_an_edit_undone_reruns_no
     assert Workflow(finished, SHORT)(*dry_run).jobs == {}
 
 
+def test_new_times_of_scripts_and_of_the_whole_checkout_rerun_nothing(finished, tmp_path):
+    """A branch switched and back, a fresh clone beside old results: what is read is the same."""
+    snakefile = edited_copy(tmp_path, "errors", lambda text: text)
+    dry_run = ("-n", "--snakefile", snakefile, "results/table2.csv")
+    script = tmp_path / "project" / "workflow_scripts" / "score.py"
+    script.touch()
+    assert Workflow(finished, SHORT)(*dry_run).jobs == {}
+    text = script.read_text()
+    script.write_text(text + "\nNEW = 1\n")
+    assert Workflow(finished, SHORT)(*dry_run).jobs == {"score": 18, "table": 1}
+    script.write_text(text)
+    assert Workflow(finished, SHORT)(*dry_run).jobs == {}
+    for path in (tmp_path / "project").rglob("*.*"):
+        path.touch()
+    run = Workflow(finished, SHORT)(*dry_run)
+    assert run.status == 0 and run.jobs == {}, run.output[-3000:]
+
+
 def test_finetuned_networks_that_are_not_kept_are_made_again_for_a_propagation(finished, tmp_path):
     """The other way round is `test_a_propagation_parameter_does_not_finetune_again`."""
     folder = tmp_path / "run"

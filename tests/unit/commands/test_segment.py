@@ -2,6 +2,8 @@ import errno
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -9,6 +11,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from masktrack_core.commands import own_tracks, own_videos
 from masktrack_core.commands import segment as cli_segment
@@ -16,6 +19,7 @@ from masktrack_core.commands.cli import main
 from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import reached_modules
+from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import USAGE, read_usage, usage_record
 from masktrack_core.files import io
 from masktrack_core.masks.elementary import merge_objects
@@ -252,11 +256,11 @@ def test_crf_is_the_same_for_any_number_of_processes(segment, frames, first, tmp
 def test_the_flow_stream_runs_the_network_as_it_is_in_its_file(segment, frames, first, monkeypatch):
     seen = []
 
-    def noted(networks, streams, annotations, params):
+    def noted(networks, streams, *rest, **options):
         seen.append(
             [sum(p.detach().sum().item() for p in network.parameters()) for network in networks]
         )
-        return propagate(networks, streams, annotations, params)
+        return propagate(networks, streams, *rest, **options)
 
     monkeypatch.setattr(own_tracks, "propagate", noted)
     assert segment(frames, "--first", first, "--flow", "dis", out="a") == 0
@@ -327,8 +331,82 @@ def test_stages_that_another_version_of_the_code_made_are_not_gone_on_with(
 
 
 def test_the_code_of_a_run_is_that_of_every_stage():
-    stages = {"own_tracks", "segmentation", "training", "propagation", "flow", "raft", "crf"}
+    tracking = {"tracking.segmentation", "tracking.propagation", "tracking.crf"}
+    stages = {"commands.own_tracks", "training.loop", "motion.flow", "motion.raft"} | tracking
     assert stages <= reached_modules(Path(own_videos.__file__))
+
+
+def test_a_shorter_clip_leaves_no_mask_of_the_longer_one(segment, frames, first, tmp_path):
+    assert segment(frames, "--first", first, "--no-finetune") == 0
+    (tmp_path / "out" / "mine.png").write_bytes(first.read_bytes())
+    for number in (10, 11):
+        (frames / f"{number}.png").unlink()
+    assert segment(frames, "--first", first, "--no-finetune", "--overwrite") == 0
+    assert list(contents(tmp_path / "out")) == ["7.png", "8.png", "9.png", "mine.png"]
+
+
+def test_what_is_read_decides_whether_a_run_is_the_same(segment, frames, first, tmp_path, capsys):
+    """Not times, nor what else lies there: the masks themselves, what macOS leaves, a copy."""
+    arguments = ("--first", first, "--no-finetune", "--out", frames / "masks")
+    assert segment(frames, *arguments) == 0
+    before = (frames / "masks" / "8.png").stat().st_mtime_ns
+    (frames / ".DS_Store").write_bytes(b"Bud1")
+    for path in frames.glob("*.png"):
+        os.utime(path, ns=(0, 0))
+    frames = frames.rename(tmp_path / "elsewhere")
+    arguments = ("--first", first, "--no-finetune", "--out", frames / "masks")
+    assert segment(frames, *arguments) == 0
+    assert (frames / "masks" / "8.png").stat().st_mtime_ns == before
+    io.write_frame(frames / "9.png", picture(0))
+    assert segment(frames, *arguments) == 2
+    assert "made with other frames; give --overwrite" in capsys.readouterr().err
+
+
+def test_two_runs_at_once_in_one_folder_are_refused_in_a_line(
+    segment, frames, first, tmp_path, capsys
+):
+    (tmp_path / "out").mkdir()
+    with sole_run(tmp_path / "out"):
+        assert segment(frames, "--first", first) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "expected a folder in which nothing is at work" in message
+    assert not [*(tmp_path / "out").iterdir()]
+    assert segment(frames, "--first", first, "--no-finetune") == 0
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_an_annotation_is_that_of_the_frame_with_its_number_or_else_of_its_place(
+    segment, frames, first, tmp_path, caplog, number
+):
+    caplog.set_level("INFO")
+    assert segment(frames, "--annotations", f"{number}={first}", "--no-finetune") == 0
+    assert contents(tmp_path / "out")["7.png"] == first.read_bytes()
+    assert f"annotation {number}: 7, frame 0 from 0" in caplog.text
+
+
+def test_a_mask_means_what_the_person_says(segment, frames, tmp_path, capsys):
+    drawn = np.zeros(SIZE, np.uint8)
+    drawn[10:26, 8:24], drawn[28:36, 30:50] = 38, 75
+    Image.fromarray(drawn).save(tmp_path / "grey.png")
+    arguments = ("--first", tmp_path / "grey.png", "--no-finetune")
+    assert segment(frames, *arguments) == 2
+    assert "got the greys 38, 75, which could be" in capsys.readouterr().err
+    assert segment(frames, *arguments, "--mask-values", "palette") == 0
+    made = io.read_labels(tmp_path / "out" / "7.png")
+    assert np.array_equal(made, (drawn == 38) + 2 * (drawn == 75))
+    look = ("overlay", frames, tmp_path / "out", tmp_path / "look")
+    assert main([*map(str, look)]) == 0
+
+
+def test_help_is_shown_in_a_locale_that_lacks_its_characters():
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "LC_ALL": "C"}
+    for command in ("segment", "overlay", "score", "check", "plan"):
+        arguments = [sys.executable, "-m", "masktrack_core.commands.cli", command, "--help"]
+        done = subprocess.run(arguments, capture_output=True, env=environment)
+        assert done.returncode == 0 and b"usage: masktrack" in done.stdout, done.stderr
+    absent = [*arguments[:-2], "check", "\u0444\u2026.png"]
+    done = subprocess.run(absent, capture_output=True, env=environment | {"PYTHONUTF8": "0"})
+    assert done.returncode == 2 and b"Traceback" not in done.stderr, done.stderr
 
 
 def test_an_overlay_shows_every_frame(segment, frames, labels, tmp_path):
@@ -357,7 +435,7 @@ def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--annotations", "9={first}"), "expected frames 0 … 4, got frame 9"),
+        (("--annotations", "99={first}"), "frames 0 … 4, or the numbers in the names 7 … 11, got"),
         (("--first", "{first}", "--box-weights", "{box}"), "expected beside --box"),
         (("--box", "0,0,5,5", "--box-weights", "{mask}"), "expected a network that is shown boxes"),
         (("--first", "{first}", "--flow", "raft_small"), "--flow-weights: expected beside"),
@@ -365,6 +443,8 @@ def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys
         (("--first", "{first}", "--out", "{first}"), "expected a folder for the masks, got a file"),
         (("--box", "50,30,20,20", "--box-weights", "{box}"), "inside a frame of 56 x 40 pixels"),
         (("--first", "{first}", "--device", "cuda:9"), "cuda:9"),
+        (("--first", "{first}", "--device", "banana"), "expected auto, cpu, cuda or cuda:N, got '"),
+        (("--first", "{first}", "--device", "mps"), "got 'mps'"),
         (("--first", "{first}", "--iterations", "0"), "expected at least 1"),
         (("--first", "{first}", "--dilation", "nan"), "--dilation"),
         (("--first", "{first}", "--overlay", "look.gif"), "expected a video's suffix"),

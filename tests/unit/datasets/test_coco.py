@@ -159,7 +159,7 @@ def test_a_picture_without_annotations_is_empty_and_a_frame_not_listed_has_no_tr
     assert [video.has_truth(t) for t in range(3)] == [True, True, False]
     assert video.truth(0).sum() == 100 and not video.truth(1).any()
     content = json.loads(path.read_text())
-    content["images"][0]["width"] = 31
+    content["images"][0]["width"] = 32
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="expected the size of its frame"):
         video.truth(0)

@@ -6,11 +6,12 @@ import pytest
 
 from masktrack_core.datasets.contents import contents_digest, with_contents
 from masktrack_core.datasets.index import folder_fingerprint, index_video
-from masktrack_core.datasets.stills import index_stills, open_stills
+from masktrack_core.datasets.stills import index_stills
 from masktrack_core.errors import InputError
 from masktrack_core.files import io
 from masktrack_core.files.archives import MaskArchive, write_mask_archive
 from masktrack_core.tables import STILLS
+from masktrack_core.training.stills import open_stills
 
 LAYOUT = {"images": "images/{name}.png", "masks": "masks/{name}.png"}
 

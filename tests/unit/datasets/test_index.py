@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from masktrack_core.datasets.checks import check_path
 from masktrack_core.datasets.index import (
     folder_fingerprint,
     index_video,
+    layout_of,
     list_sequences,
     read_facts,
 )
@@ -227,6 +229,16 @@ def test_an_index_survives_its_csv_and_a_video_its_pickle(tmp_path):
     assert np.array_equal(video.truth(2), mask(2))
 
 
+def write_labels(root, objects):
+    """A sequence ``pets`` in the layout of DAVIS-2017, its frames with these objects."""
+    for t, numbers in enumerate(objects):
+        io.write_frame(root / f"JPEGImages/480p/pets/{t:05d}.jpg", frame(t))
+        labels = np.zeros(SHAPE, np.uint8)
+        for number in numbers:
+            labels[3 * number : 3 * number + 2, 2:8] = number
+        io.write_labels(root / f"Annotations/480p/pets/{t:05d}.png", labels)
+
+
 # --- problems
 
 
@@ -243,11 +255,44 @@ def test_a_missing_root_or_sequence_is_named_with_what_is_there(tmp_path):
         list_sequences(tmp_path, "segtrack_v2")
 
 
-def test_truth_without_a_frame_and_a_sequence_without_truth_are_errors(tmp_path):
+def test_a_truth_without_a_frame_is_named_once_and_left_out(tmp_path, caplog):
+    """``worm`` of SegTrack-v2 has 243 frames and one mask more, ``0000000000.png``."""
+    write_labels(tmp_path, [{1, 2}, {1, 2}, {1, 2}])
+    extra = tmp_path / "Annotations/480p/pets/0000000000.png"
+    extra.write_bytes((extra.parent / "00000.png").read_bytes())
+    index = index_video(tmp_path, "davis2017", "pets", [1, 2])
+    assert len(index) == 6
+    assert "0000000000.png" not in " ".join(index.truth_path)
+    assert caplog.text.count("0000000000.png") == 1
+    assert "pets: 1 truths have no frame and are left out" in caplog.text
+    (extra.parent / "00001.png").unlink()
+    with pytest.raises(InputError, match=r"pets, object 1: expected a truth for each of 3 .*00001"):
+        index_video(tmp_path, "davis2017", "pets", [1, 2])
+
+
+def test_objects_are_those_of_all_truths_and_each_has_a_first_frame(tmp_path):
+    write_labels(tmp_path, [{1}, {1}, {1, 2}, {2}])
+    assert list_sequences(tmp_path, "davis2017") == [("pets", 1), ("pets", 2)]
+    index = index_video(tmp_path, "davis2017", "pets", [1, 2])
+    assert [open_video(index, number).first for number in (1, 2)] == [0, 2]
+    assert check_video(index) == []
+
+
+def test_a_root_of_youtube_vos_is_found_and_sparse(tmp_path):
+    write_labels(tmp_path, [{1}, set(), {2}, set(), {1, 2}])
+    for name in ("JPEGImages", "Annotations"):
+        (tmp_path / name / "480p" / "pets").rename(tmp_path / name / "pets")
+        (tmp_path / name / "480p").rmdir()
+    for empty in ("00001", "00003"):
+        (tmp_path / "Annotations/pets" / f"{empty}.png").unlink()
+    assert layout_of(tmp_path) == "youtube_vos"
+    index = index_video(tmp_path, "youtube_vos", "pets", [1, 2])
+    assert [open_video(index, number).first for number in (1, 2)] == [0, 2]
+    assert list(check_path(tmp_path)) == []
+
+
+def test_a_sequence_without_truth_is_an_error(tmp_path):
     write_davis(tmp_path)
-    (tmp_path / "JPEGImages/480p/cows/00001.jpg").unlink()
-    with pytest.raises(InputError, match=r"cows, object 1: expected a frame for each .*00001"):
-        index_video(tmp_path, "davis", "cows", [1])
     for path in (tmp_path / "Annotations/480p/cows").iterdir():
         path.unlink()
     with pytest.raises(InputError, match=r"truth of sequence 'cows', object 1"):
@@ -294,8 +339,8 @@ def test_every_problem_of_a_sequence_is_found_not_the_first(tmp_path):
     io.write_mask(tmp_path / "Annotations/480p/cows/00004.png", mask(1, (24, 40)))
     io.write_mask(tmp_path / "Annotations/480p/cows/00000.png", np.zeros(SHAPE, np.bool_))
     problems = check_video(index)
-    named = ["00001.jpg", "00002.jpg", "00003.png", "00004.png", "00000.jpg"]
-    assert len(problems) == 5
+    named = ["00001.jpg", "00002.jpg", "00003.png", "00004.png"]
+    assert len(problems) == 4
     assert all(name in problem for name, problem in zip(named, problems, strict=True))
     (tmp_path / "JPEGImages/480p/cows/00000.jpg").unlink()
     assert len(check_video(index)) == 1

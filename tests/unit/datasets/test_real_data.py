@@ -51,9 +51,9 @@ def test_davis_is_sound():
 
 
 def test_segtrack_girl_is_read_from_grey_stored_as_colour():
-    assert list_sequences(REAL / "SegTrackv2", "segtrack_v2") == [("girl", 1)]
+    assert ("girl", 1) in list_sequences(REAL / "SegTrackv2", "segtrack_v2")
     index = index_video(REAL / "SegTrackv2", "segtrack_v2", "girl", [1])
-    assert len(index) == 8
+    assert len(index) == index.truth_path.ne("").sum() > 1
     assert check_video(index) == []
     assert 0.05 < open_video(index, 1).truth(0).mean() < 0.5
 

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from masktrack_core.datasets.contents import contents_digest, with_contents
 from masktrack_core.datasets.layouts import STILL_LAYOUTS, StillLayout
-from masktrack_core.datasets.stills import drop_empty, index_stills, open_stills, read_still
+from masktrack_core.datasets.stills import drop_empty, index_stills, read_still
 from masktrack_core.errors import InputError
 from masktrack_core.files import io
 from masktrack_core.files.archives import write_mask_archive
 from masktrack_core.tables import STILLS
+from masktrack_core.training.stills import open_stills
 
 
 def write_stills(root, layout, values=(255, 106, 255)):
@@ -72,11 +74,12 @@ def test_a_mask_of_another_size_is_an_error(tmp_path):
 def test_the_digest_of_opened_stills_is_that_of_every_picture_mask_and_deformed_mask(tmp_path):
     root, layout = write_stills(tmp_path / "set", STILL_LAYOUTS["ecssd"]), STILL_LAYOUTS["ecssd"]
     index, deformed = tmp_path / "index.csv", tmp_path / "deformed.zip"
-    io.write_table(index, index_stills(root, "ecssd"), STILLS)
 
     def digest(shown=2, **more):
+        stills = with_contents(index_stills(root, "ecssd"))
+        io.write_table(index, stills, STILLS)
         masks = [(f"set/ä {9 + i}/0", np.full((4, 5), i < shown)) for i in range(3)]
-        write_mask_archive(deformed, masks)
+        write_mask_archive(deformed, masks, made_of=contents_digest(stills))
         return open_stills(["set"], [index], [deformed], masks_per_image=1, **more).digest()
 
     before = digest()

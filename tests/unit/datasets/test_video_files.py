@@ -1,4 +1,7 @@
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -7,8 +10,10 @@ from PIL import Image
 from masktrack_core.commands.cli import main
 from masktrack_core.datasets import video_files
 from masktrack_core.datasets.checks import check_path
-from masktrack_core.datasets.object_masks import read_objects
+from masktrack_core.datasets.index import index_video
+from masktrack_core.datasets.sources import existing_root, set_root
 from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
+from masktrack_core.datasets.videos import open_video
 from masktrack_core.errors import InputError
 from masktrack_core.files import io
 from masktrack_core.pictures.films import overlay_clip
@@ -88,49 +93,75 @@ def test_what_is_no_video_is_named(tmp_path):
     assert not (tmp_path / "b.mp4").exists()
 
 
-# --- a person's masks
+# --- what OpenCV does not say
+
+LIMITED = """
+import resource, sys
+from masktrack_core.commands.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+sys.exit(main(sys.argv[1:]))
+"""
 
 
-def save(path, values, palette=None):
-    picture = Image.fromarray(np.asarray(values, np.uint8))
-    if palette is not None:
-        picture.putpalette(palette)
-    picture.save(path)
-    return path
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_a_film_that_the_disk_did_not_take_is_an_error_and_no_file(tmp_path, suffix):
+    """Every write beyond 4 kB fails, as on a full disk; OpenCV's writer raises nothing."""
+    rng = np.random.default_rng(2)
+    for t in range(6):
+        noise = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        io.write_frame(tmp_path / "frames" / f"{t}.png", noise)
+        io.write_mask(tmp_path / "masks" / f"{t}.png", np.eye(64, dtype=np.bool_))
+    out = tmp_path / "films" / f"look{suffix}"
+    command = [sys.executable, "-c", LIMITED, "overlay", tmp_path / "frames", tmp_path / "masks"]
+    done = subprocess.run([*command, out], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "of 6 frames that were written" in done.stderr.splitlines()[-1]
+    assert not [*out.parent.iterdir()]
 
 
-def test_masks_of_any_two_values_are_one_object(tmp_path):
-    for value in (1, 2, 128, 255):
-        objects = read_objects(save(tmp_path / "a.png", [[0, value], [value, 0]]))
-        assert list(objects) == [1]
-        assert objects[1].tolist() == [[False, True], [True, False]]
+def test_a_picture_that_the_disk_did_not_take_is_an_error_and_no_file(tmp_path):
+    noise = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    io.write_frame(tmp_path / "frames" / "0.png", noise)
+    io.write_mask(tmp_path / "masks" / "0.png", np.eye(64, dtype=np.bool_))
+    command = [sys.executable, "-c", LIMITED, "overlay", tmp_path / "frames", tmp_path / "masks"]
+    done = subprocess.run([*command, tmp_path / "look"], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "0.png: File too large" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "look").exists()
 
 
-def test_palettes_and_small_greys_are_labels(tmp_path):
-    colours = io.label_colours().tobytes()
-    for palette in (colours, None):
-        objects = read_objects(save(tmp_path / "a.png", [[0, 3], [1, 3]], palette))
-        assert {label: mask.sum() for label, mask in objects.items()} == {1: 1, 3: 2}
-    void = read_objects(save(tmp_path / "a.png", [[0, 3], [255, 3]], colours))
-    assert list(void) == [3]
-    assert list(read_objects(save(tmp_path / "a.png", [[0, 255], [0, 0]], colours))) == [1]
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 24 kB; skip where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", folder]
+    if os.geteuid() or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a small disk can be mounted by root alone")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
 
 
-def test_greys_that_could_be_either_and_colours_are_refused(tmp_path):
-    with pytest.raises(InputError, match="could be either"):
-        read_objects(save(tmp_path / "a.png", [[0, 3], [255, 3]]))
-    red_and_green = np.zeros((2, 3, 3), np.uint8)
-    red_and_green[0, 0], red_and_green[1, 1] = (255, 0, 0), (0, 255, 0)
-    with pytest.raises(InputError, match="3 colours"):
-        read_objects(save(tmp_path / "a.png", red_and_green))
-    red_and_green[1, 1] = 0
-    assert read_objects(save(tmp_path / "a.png", red_and_green))[1].sum() == 1
+def test_a_full_disk_is_called_that(small_disk):
+    noise = np.random.default_rng(2).integers(0, 256, (9, 200, 200, 3), dtype=np.uint8)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        write_video(small_disk / "look.mp4", noise, rate=25)
+    assert error.value.filename == str(small_disk / "look.mp4")
+    with pytest.raises(OSError, match="No space left on device") as error:
+        io.write_frame(small_disk / "look.png", noise[0])
+    assert error.value.filename == str(small_disk / "look.png")
+    assert not [*small_disk.iterdir()]
 
 
-def test_a_soft_edge_is_one_object_and_black_is_none(tmp_path):
-    soft = np.linspace(0, 255, 40).astype(np.uint8).reshape(4, 10)
-    assert read_objects(save(tmp_path / "a.png", soft))[1].sum() == (soft > 127).sum()
-    assert read_objects(save(tmp_path / "a.png", np.zeros((3, 3)))) == {}
+def test_a_film_whose_decoder_is_missing_is_not_called_damaged(inputs, tmp_path):
+    with pytest.raises(InputError, match=r"av1\.mp4: .*got 'AV01', for which it has no decoder"):
+        VideoFile(inputs / "video" / "av1.mp4")
+    whole = bytearray((inputs / "video" / "bear.mp4").read_bytes())
+    start, end = whole.index(b"mdat") + 4, whole.index(b"moov") - 4
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(whole[:start] + bytes(end - start) + whole[end:])
+    with pytest.raises(InputError, match="got no frame; copy the file again"):
+        VideoFile(damaged)
 
 
 # --- overlays
@@ -207,3 +238,106 @@ def test_check_of_sound_data_says_nothing(tmp_path, video, capsys):
     assert capsys.readouterr().out == ""
     assert list(check_path(tmp_path / "absent"))
     assert main(["check", str(tmp_path / "davis"), "--layout", "davs"]) == 2
+
+
+# --- which pictures of a folder are frames, and what their numbers mean
+
+
+def write_frames(folder, names):
+    for t, name in enumerate(names):
+        io.write_frame(folder / name, moving(t))
+    return folder
+
+
+def test_a_mask_among_the_frames_is_no_frame_and_that_is_said(tmp_path, caplog):
+    names = [f"{t:05d}.png" for t in range(4)]
+    clip = Clip(write_frames(tmp_path, [*names, "mask.png", "first.jpg"]))
+    assert clip.names == ("00000", "00001", "00002", "00003")
+    assert "first.jpg, mask.png left out: a frame has a number like 00000.png" in caplog.text
+    assert np.array_equal(clip[3], moving(3))
+
+
+@pytest.mark.parametrize("other", ["00003_mask.png", "mask_00003.png", "00004.bmp"])
+def test_numbered_pictures_of_two_kinds_are_refused_with_what_to_do(tmp_path, other):
+    write_frames(tmp_path, [*(f"{t:05d}.png" for t in range(4)), other])
+    with pytest.raises(InputError, match=rf"4 like 00000\.png.*1 like {other}.*|1 like .*4 like"):
+        Clip(tmp_path)
+
+
+def test_frames_of_any_names_stay_frames(tmp_path):
+    for place, names in enumerate(
+        (["a.png", "b.png"], ["9.png", "10.png"], ["s2_f01.JPG", "s2_f02.jpeg"], ["only.png"])
+    ):
+        clip = Clip(write_frames(tmp_path / str(place), names))
+        assert list(clip.names) == [name.partition(".")[0] for name in names]
+
+
+def test_numbers_of_frames_are_those_of_their_names_or_else_places(tmp_path, caplog):
+    caplog.set_level("INFO")
+    from1 = Clip(write_frames(tmp_path / "a", [f"{t:05d}.png" for t in range(1, 6)]))
+    assert from1.numbered([1, 5]) == {1: 0, 5: 4}
+    assert "annotation 1: 00001, frame 0 from 0" in caplog.text
+    assert from1.numbered([0, 4]) == {0: 0, 4: 4}
+    assert "annotation 4: 00005, frame 4 from 0" in caplog.text
+    caplog.clear()
+    from0 = Clip(write_frames(tmp_path / "b", [f"f{t}.png" for t in range(3)]))
+    assert from0.numbered([0, 2]) == {0: 0, 2: 2}
+    assert not caplog.text
+    for numbers in ([6], [0, 5], [7, 1]):
+        with pytest.raises(InputError, match=r"numbers in the names 00001 … 00005, got \[.*\]"):
+            from1.numbered(numbers)
+
+
+def test_the_given_frames_from_1_are_annotated_by_their_names(inputs):
+    assert Clip(inputs / "from1").numbered([1]) == {1: 0}
+
+
+# --- 16 bits
+
+
+def test_frames_of_16_bits_are_stretched_over_the_range_of_the_sequence(tmp_path, caplog):
+    for t, values in enumerate(([[7000, 7100]], [[7051, 7510]])):
+        Image.fromarray(np.uint16(values)).save(tmp_path / f"{t}.png")
+    clip = Clip(tmp_path)
+    assert [clip[t][0, :, 0].tolist() for t in range(2)] == [[0, 50], [26, 255]]
+    assert "their values 7000 to 7510 are stretched over 8 bits" in caplog.text
+    assert caplog.text.count("stretched") == 1
+    index = index_video(tmp_path.parent, {"frames": "{sequence}/*.png"}, tmp_path.name, [1])
+    video = open_video(index, 1)
+    assert all(np.array_equal(video[t], clip[t]) for t in range(2))
+
+
+def test_the_given_thermal_frames_reach_the_network_with_contrast(inputs, caplog):
+    clip = Clip(inputs / "thermal")
+    frames = np.stack([clip[t] for t in range(len(clip))])
+    assert (frames.min(), frames.max()) == (0, 255)
+    assert frames.std() > 30
+    assert "frames of 16 bits" in caplog.text
+
+
+# --- names and roots in a configuration
+
+
+@pytest.mark.parametrize(("only", "came"), [("[0010]", "8"), ("[no]", "False")])
+def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(tmp_path, capsys, only, came):
+    (tmp_path / "set").mkdir()
+    text = f"datasets:\n  mine: {{layout: davis, root: {tmp_path}/set, only: {only}}}\n"
+    (tmp_path / "c.yaml").write_text(text)
+    for t in range(2):
+        io.write_frame(tmp_path / f"set/JPEGImages/480p/0010/{t}.jpg", moving(t))
+        io.write_mask(tmp_path / f"set/Annotations/480p/0010/{t}.png", np.ones((32, 48), np.bool_))
+    assert main(["check", str(tmp_path / "c.yaml")]) == 2
+    assert f"mine.only: expected names, got {came}, as which YAML" in capsys.readouterr().out
+    (tmp_path / "c.yaml").write_text(text.replace(only, "['0010']"))
+    assert main(["check", str(tmp_path / "c.yaml")]) == 0
+
+
+@pytest.mark.parametrize("root", ["~/set", "$HOME/set", "${HOME}/set"])
+def test_a_root_may_begin_with_the_home_folder(tmp_path, monkeypatch, root):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "set").mkdir()
+    assert existing_root("datasets.mine.root", root) == tmp_path / "set"
+    row = {"root": root, "layout": "davis"}
+    assert set_root({"datasets": {"mine": row}}, "datasets", "mine") == str(tmp_path / "set")
+    with pytest.raises(InputError, match="'~/absent', which does not exist"):
+        existing_root("datasets.mine.root", "~/absent")

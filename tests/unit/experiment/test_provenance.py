@@ -108,7 +108,7 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_time(kept, tmp_path):
 
 
 def test_an_error_is_in_the_log_before_it_leaves_the_job(tmp_path):
-    script = provenance.Path(provenance.__file__).parents[1] / "workflow_scripts" / "x.py"
+    script = provenance.Path(provenance.__file__).parents[2] / "workflow_scripts" / "x.py"
     with pytest.raises(InputError), provenance.job_log(tmp_path / "log", script):
         logging.getLogger("x").info("started")
         raise InputError("mask.png: expected a mask, got a poem; draw one")

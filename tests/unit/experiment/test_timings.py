@@ -61,7 +61,7 @@ def test_cpu_time_and_the_peak_of_a_gpu_go_through_the_log_into_the_table(folder
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     log = folder / "logs" / "train" / "segment.log"
     log.parent.mkdir(parents=True)
-    script = __file__.replace("tests/unit", "workflow_scripts")
+    script = __file__.replace("tests/unit/experiment", "workflow_scripts")
     with job_log(log, script):
         logging.getLogger(__name__).info("at work")
     assert "GPU memory peak 3000 MB" in log.read_text()

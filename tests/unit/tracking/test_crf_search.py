@@ -18,6 +18,8 @@ SEARCH = SearchParams(start=CrfParams(bilateral_sxy=5, bilateral_srgb=20, iterat
 class Square:
     """A video of a bright square whose truth is known in all frames but one."""
 
+    first = 0
+
     truth_paths = ("there", "there", None, "there")
 
     def __len__(self):

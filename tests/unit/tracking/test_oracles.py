@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.tracking.oracles import box_oracle, grabcut_oracle, nearest_annotation
+from masktrack_core.tracking.oracles import box_oracle, grabcut_oracle
 
 SIZE = (60, 80)
 
@@ -90,8 +90,3 @@ def test_grabcut_refuses_a_frame_of_another_size():
     frame, truth = disk_scene()
     with pytest.raises(InputError, match=r"frame: expected uint8 \(60, 80, 3\) like truth"):
         grabcut_oracle(frame[1:], truth)
-
-
-def test_the_nearest_annotation_answers_and_of_two_as_near_the_earlier():
-    nearest = [nearest_annotation([4, 0, 7], t) for t in range(9)]
-    assert nearest == [0, 0, 0, 4, 4, 4, 7, 7, 7]  # frame 2 lies between 0 and 4

@@ -17,7 +17,7 @@ from masktrack_core.masks.elementary import dilate
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.measures.metrics import contour_accuracy, region_similarity
 from masktrack_core.networks.network import NetworkSpec, build_network
-from masktrack_core.tracking.propagation import PropagationParams, nearest_spans, predict, propagate
+from masktrack_core.tracking.propagation import PropagationParams, predict, propagate
 from masktrack_core.tracking.segmentation import (
     FinetuningParams,
     finetune,
@@ -301,19 +301,37 @@ def test_channels_come_last_in_every_convolution_and_change_nothing_but_the_last
     assert after.std() > 0 and np.abs(after - before).max() <= 2e-6
 
 
-@pytest.mark.parametrize(
-    ("annotated", "length", "expected"),
-    [
-        ([0], 4, [(0, [1, 2, 3])]),
-        ([2], 4, [(2, [1, 0]), (2, [3])]),
-        ([0, 4], 5, [(0, [1, 2]), (4, [3])]),
-        ([0, 3], 5, [(0, [1]), (3, [2]), (3, [4])]),
-        ([0, 1], 2, []),
-    ],
-)
-def test_each_frame_is_reached_once_from_the_nearest_annotation(annotated, length, expected):
-    spans = [(start, list(order)) for start, order in nearest_spans(annotated, length)]
-    assert spans == expected
+def test_from_a_frame_without_the_object_nothing_is_found_until_its_next_annotation():
+    frames, masks = moving_square()
+    nothing = np.zeros_like(masks[0])
+    probs = run(frames, {0: masks[0], 3: nothing, 6: masks[6]})
+    assert [bool((probs[t] > 0.5).any()) for t in range(8)] == [1, 1, 1, 0, 0, 0, 1, 1]
+    assert sorted(probs) == list(range(8))
+
+
+def test_an_object_is_not_before_its_first_annotation_where_an_earlier_frame_lacks_it():
+    frames, masks = moving_square()
+    nothing = np.zeros_like(masks[0])
+    probs = run(frames, {0: nothing, 4: masks[4]})
+    assert [bool((probs[t] > 0.5).any()) for t in range(8)] == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_frames_before_the_first_annotation_of_all_are_reached_only_where_asked():
+    frames, masks = moving_square()
+    for backwards in (True, False):
+        probs = run(frames, {4: masks[4]}, backwards=backwards)
+        assert [bool((probs[t] > 0.5).any()) for t in range(8)] == [backwards] * 4 + [True] * 4
+
+
+def test_pixels_annotated_as_another_object_are_not_this_one_and_do_not_guide():
+    frames, masks = moving_square(step=0)
+    left = masks[0].copy()
+    left[:, 10:] = False
+    params = PropagationParams(dilation_radius=0)
+    found = dict(propagate(Follower(), [frames], {0: masks[0]}, params, others={3: left}))
+    assert np.array_equal(found[2] > 0.5, masks[2])
+    assert np.array_equal(found[3] > 0.5, masks[3] & ~left)
+    assert np.array_equal(found[4] > 0.5, masks[4] & ~left)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +340,7 @@ def test_each_frame_is_reached_once_from_the_nearest_annotation(annotated, lengt
         ({}, "at least one annotated frame"),
         ({9: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame 9"),
         ({0: np.ones((20, 32), bool)}, r"expected shape \(40, 64\) like the frame"),
-        ({0: np.zeros((40, 64), bool)}, "got an empty one"),
+        ({0: np.zeros((40, 64), bool)}, r"got empty ones in frames \[0\]"),
     ],
 )
 def test_annotations_that_cannot_start_are_refused_when_asked_not_at_the_first_frame(
