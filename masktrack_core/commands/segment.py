@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import torch
 
     from masktrack_core.arrays import Box
-    from masktrack_core.commands.own_tracks import Motion, Request
-    from masktrack_core.commands.own_videos import Annotations
+    from masktrack_core.commands.clips import Annotations
     from masktrack_core.commands.score import Commands
+    from masktrack_core.commands.stages import Motion, Request
     from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.experiment.usage import Usage
@@ -180,8 +180,8 @@ def _box(text: str) -> "Box":
 
 def _segment(options: argparse.Namespace) -> int:
     _check_together(options)
+    from masktrack_core.commands.clips import segment_clip
     from masktrack_core.commands.overlay import check_overlay, write_overlay
-    from masktrack_core.commands.own_videos import segment_clip
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.devices import use_device
 
@@ -211,7 +211,7 @@ def _check_together(options: argparse.Namespace) -> None:
 
 
 def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") -> "Annotations":
-    from masktrack_core.commands.own_videos import annotate_box, read_annotations
+    from masktrack_core.commands.clips import annotate_box, read_annotations
     from masktrack_core.networks.included import included_network
 
     if options.box is not None:
@@ -227,7 +227,7 @@ def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") 
 
 
 def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
-    from masktrack_core.commands.own_tracks import Request
+    from masktrack_core.commands.stages import Request
     from masktrack_core.experiment.usage import read_usage
     from masktrack_core.networks.included import included_network
     from masktrack_core.networks.weights import load_network
@@ -251,7 +251,7 @@ def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
 def _motion(options: argparse.Namespace) -> "Motion | None":
     if options.flow is None:
         return None
-    from masktrack_core.commands.own_tracks import Motion
+    from masktrack_core.commands.stages import Motion
     from masktrack_core.motion.flow import FlowParams
 
     return Motion(method=FlowParams(method=options.flow), weights=options.flow_weights)

@@ -41,7 +41,7 @@ def test_other_errors_are_not_taken_for_it():
 
 STARVED = """
 import resource, sys
-from masktrack_core.commands import cli, own_videos
+from masktrack_core.commands import cli, clips
 from masktrack_core.datasets.object_masks import read_objects
 {warm}
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from masktrack_core.commands import own_tracks
+from masktrack_core.commands import stages
 from masktrack_core.commands.cli import main
-from masktrack_core.commands.own_videos import read_annotations
+from masktrack_core.commands.clips import read_annotations
 from masktrack_core.datasets.mask_folders import find_sequences
 from masktrack_core.datasets.object_masks import AnnotationFile
 from masktrack_core.datasets.sources import dataset_objects
@@ -340,7 +340,7 @@ def test_pixels_of_another_stay_its_own_after_the_crf_too(made, weights, tmp_pat
     def spread(frames, *_, **__):
         return (np.ones_like(prob) for _, prob in frames)
 
-    monkeypatch.setattr(own_tracks, "refined_frames", spread)
+    monkeypatch.setattr(stages, "refined_frames", spread)
     files = [made / "late/labels" / f"{t:05d}.png" for t in (0, 8)]
     given = f"0={files[0]},obj2={tmp_path / 'two.png'}@8"
     two = io.read_labels(files[1]) == 2

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from masktrack_core.commands import own_tracks, own_videos
+from masktrack_core.commands import clips, stages
 from masktrack_core.commands import segment as cli_segment
 from masktrack_core.commands.cli import main
 from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
@@ -151,8 +151,8 @@ def test_a_box_goes_through_the_box_network(segment, weights, frames, tmp_path):
 
 
 def stop_at(monkeypatch, name, calls):
-    """Let a function of `own_tracks` be stopped at its last call of ``calls``; count the calls."""
-    made, original = [], getattr(own_tracks, name)
+    """Let a function of `stages` be stopped at its last call of ``calls``; count the calls."""
+    made, original = [], getattr(stages, name)
 
     def counted(*arguments, **options):
         made.append(name)
@@ -160,7 +160,7 @@ def stop_at(monkeypatch, name, calls):
             raise KeyboardInterrupt
         return original(*arguments, **options)
 
-    monkeypatch.setattr(own_tracks, name, counted)
+    monkeypatch.setattr(stages, name, counted)
     return made
 
 
@@ -185,7 +185,7 @@ def test_a_stopped_run_goes_on_with_what_is_complete(
 
 
 def test_a_killed_training_goes_on_from_its_state(segment, frames, first, tmp_path, monkeypatch):
-    monkeypatch.setattr(own_tracks, "_STATE_EVERY_S", 0)
+    monkeypatch.setattr(stages, "_STATE_EVERY_S", 0)
     arguments = ("--first", first, "--iterations", "6")
     assert segment(frames, *arguments, out="whole") == 0
     real, steps = training._Loop.step, []
@@ -262,7 +262,7 @@ def test_the_flow_stream_runs_the_network_as_it_is_in_its_file(segment, frames, 
         )
         return propagate(networks, streams, *rest, **options)
 
-    monkeypatch.setattr(own_tracks, "propagate", noted)
+    monkeypatch.setattr(stages, "propagate", noted)
     assert segment(frames, "--first", first, "--flow", "dis", out="a") == 0
     assert segment(frames, "--first", first, "--flow", "--no-finetune", out="b") == 0
     ((learnt, given), (same, other)) = seen
@@ -283,7 +283,7 @@ def test_a_full_disk_is_one_line(segment, frames, first, tmp_path, monkeypatch, 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out" / "1.zip"))
 
-    monkeypatch.setattr(own_tracks, "write_prob_archive", full)
+    monkeypatch.setattr(stages, "write_prob_archive", full)
     assert segment(frames, "--first", first, "--no-finetune") == 2
     assert "1.zip: No space left on device; make room" in capsys.readouterr().err
 
@@ -323,7 +323,7 @@ def test_stages_that_another_version_of_the_code_made_are_not_gone_on_with(
     assert segment(frames, "--first", first) == 130
     learnt = (tmp_path / "out" / ".masktrack" / "1.safetensors").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(own_videos, "core_digest", lambda script: "another version")
+        patch.setattr(clips, "core_digest", lambda script: "another version")
         assert segment(frames, "--first", first) == 2
         assert "made with other code; give --overwrite" in capsys.readouterr().err
     assert (tmp_path / "out" / ".masktrack" / "1.safetensors").read_bytes() == learnt
@@ -332,8 +332,8 @@ def test_stages_that_another_version_of_the_code_made_are_not_gone_on_with(
 
 def test_the_code_of_a_run_is_that_of_every_stage():
     tracking = {"tracking.segmentation", "tracking.propagation", "tracking.crf"}
-    stages = {"commands.own_tracks", "training.loop", "motion.flow", "motion.raft"} | tracking
-    assert stages <= reached_modules(Path(own_videos.__file__))
+    expected = {"commands.stages", "training.loop", "motion.flow", "motion.raft"} | tracking
+    assert expected <= reached_modules(Path(clips.__file__))
 
 
 def test_a_shorter_clip_leaves_no_mask_of_the_longer_one(segment, frames, first, tmp_path):

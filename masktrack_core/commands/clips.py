@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from masktrack_core.arrays import Box, Mask
-from masktrack_core.commands.own_tracks import ObjectRun, Request, motion_frames
+from masktrack_core.commands.stages import ObjectRun, Request, motion_frames
 from masktrack_core.datasets.object_masks import AnnotationFile, MaskValues, read_annotation
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
