@@ -5,8 +5,19 @@ and loaded when first used; `docs/architecture.md` shows the rooms that it comes
 where each is defined, are those of ``__init__.pyi``.
 """
 
-import lazy_loader
-
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+def __getattr__(name: str) -> object:
+    """Return what is offered under a name, and remember it."""
+    import lazy_loader  # when first needed: importing the package alone stays as light as it was
+
+    load, _, names = lazy_loader.attach_stub(__name__, __file__)
+    found: object = names if name == "__all__" else load(name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return the names that are offered, and those that were used."""
+    return sorted({*globals(), *__getattr__("__all__")})  # type: ignore[misc]
