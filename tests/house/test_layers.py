@@ -70,8 +70,12 @@ def test_a_package_says_in_a_few_lines_what_it_is_for_and_where_to_start(package
     assert len(text.splitlines()) <= 15
 
 
-@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: path.stem)
-def test_the_core_imports_modules_by_their_full_names(path):
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(CORE.rglob("*.py")), *sorted((CORE.parent / "workflow_scripts").glob("*.py"))],
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
+)
+def test_core_and_scripts_import_modules_by_their_full_names(path):
     """Names offered at the top are for people: a digest of code follows modules only."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("masktrack_core"):

@@ -381,6 +381,8 @@ def test_a_search_builds_a_lattice_for_each_pair_of_widths(noise, monkeypatch):
     frame, prob = noise
 
     class OneFrame:
+        first = 0
+
         def __getitem__(self, t):
             return frame
 
