@@ -10,6 +10,10 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> object:
     """Return what is offered under a name, and remember it."""
+    if name.startswith("__") and name != "__all__":
+        # Libraries ask every module for such names; a job must not read the list for that.
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
     import lazy_loader  # when first needed: importing the package alone stays as light as it was
 
     load, _, names = lazy_loader.attach_stub(__name__, __file__)

@@ -174,12 +174,13 @@ def allowed(folder, job, place):
     own += [other for rule, other in OTHERWISE if rule == job["rule"]]
     if any(Path(place).is_relative_to(folder / path) for path in own if path):
         return True
-    # Under another name first: an output is whole or not there.
+    # Under another name first: an output, or the folder it stands in, is whole or not there.
     for path in map(Path, job["output"]):
-        if Path(place).is_relative_to(folder / path.parent):
-            name = Path(place).relative_to(folder / path.parent).parts[0]
-            if name.startswith((".partial-", f".{path.name}.")):
-                return True
+        for parent in (path.parent, path.parent.parent):
+            if Path(place).is_relative_to(folder / parent):
+                name = Path(place).relative_to(folder / parent).parts[:1]
+                if name and name[0].startswith((".partial-", f".{path.name}.")):
+                    return True
     return False
 
 
@@ -204,7 +205,8 @@ def undeclared(folder, job, files):
             )
             said = snakemake or place in digests or allowed(folder, job, place)
         else:
-            outside = (ROOT / ".venv", ROOT / "tests" / "workflow" / "audit")
+            outside = [ROOT / ".venv", ROOT / "tests" / "workflow" / "audit"]
+            outside += ROOT.glob("*.egg-info")  # what `pip install -e .` notes of the package
             said = not path.is_relative_to(ROOT) or any(map(path.is_relative_to, outside))
         if not said:
             yield f"{job['rule']}: {place}"
