@@ -10,13 +10,21 @@ import cv2
 import numpy as np
 import torch
 
-from masktrack_core import ranges
 from masktrack_core.arrays import Frame, Mask, Prob, Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks.deform import as_prior
 from masktrack_core.masks.elementary import canonical, check_mask, dilate
 from masktrack_core.masks.regions import SIDE, crop_frame, crop_mask, paste_prob, prior_window
 from masktrack_core.networks.network import MaskTrackNet, foreground
+from masktrack_core.ranges import (
+    BETWEEN_0_AND_1,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Range,
+    check_fields,
+    optional,
+)
 from masktrack_core.tracking.annotations import nearest_spans
 
 _log = logging.getLogger(__name__)
@@ -49,15 +57,15 @@ class PropagationParams:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning with ``InputError``."""
-        ranges.check_fields(
+        check_fields(
             "propagation",
             self,
-            dilation_radius=ranges.NOT_NEGATIVE,
-            threshold=ranges.BETWEEN_0_AND_1,
-            region=ranges.optional(ranges.POSITIVE),
+            dilation_radius=NOT_NEGATIVE,
+            threshold=BETWEEN_0_AND_1,
+            region=optional(POSITIVE),
             region_size=SIDE,
-            region_minimum=ranges.optional(ranges.Range(1)),
-            flow_weight=ranges.SHARE,
+            region_minimum=optional(Range(1)),
+            flow_weight=SHARE,
         )
 
 
