@@ -34,7 +34,7 @@ docs/paper_flat.yaml: config.yaml paper.yaml $(READY)  # paper.yaml in one piece
 	$(BIN)/masktrack flat paper.yaml > $@
 
 test: $(READY)  ## every test, one complete run of the embedded benchmark among them
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 faults: $(READY)  ## a run that is killed and damaged again and again
 	$(BIN)/python -m pytest -m faults tests/workflow/test_faults.py
