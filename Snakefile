@@ -10,10 +10,6 @@ configfile: "config.yaml"
 validate(config, "rules/schemas/config.schema.yaml")
 
 
-# Ignored without `--sdm apptainer`; envs/ serves `--sdm conda`.
-container: "docker://python:3.11"
-
-
 pathvars:
     results=config["results"],
     data=config["data"],
