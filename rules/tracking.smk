@@ -210,6 +210,7 @@ rule oracle:
     params:
         code=code("oracle"),
         oracle=lambda wildcards: config["variants"][wildcards.variant]["oracle"],
+        rows=parts("variants", "variant", grabcut="grabcuts"),
         seed=config["seed"],
     script:
         "../workflow_scripts/oracle.py"

@@ -11,7 +11,7 @@ from masktrack_core.files.archives import read_annotations
 from masktrack_core.files.io import atomic_folder, read_table, write_mask
 from masktrack_core.tables import INDEX
 from masktrack_core.tracking.annotations import annotation_sources
-from masktrack_core.tracking.oracles import box_oracle, grabcut_oracle
+from masktrack_core.tracking.oracles import GrabcutParams, box_oracle, grabcut_oracle
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
@@ -24,6 +24,7 @@ def main(job: "Snakemake") -> None:
         annotations = read_annotations(Path(job.input.annotations))
         sources = annotation_sources(annotations, len(video))
         nothing = np.zeros(video.size, np.bool_)
+        cut = GrabcutParams(**(job.params.rows["grabcut"] or {}))
         for t, name in enumerate(video.frame_names):
             truth = video.truth(t)
             if truth is None:
@@ -32,7 +33,7 @@ def main(job: "Snakemake") -> None:
                 case "box":
                     mask = box_oracle(truth)
                 case "grabcut":
-                    mask = grabcut_oracle(video[t], truth, seed=job.params.seed)
+                    mask = grabcut_oracle(video[t], truth, cut, seed=job.params.seed)
                 case "copy":
                     mask = annotations[sources[t]] if t in sources else nothing
                 case "copy_box":

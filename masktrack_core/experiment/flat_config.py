@@ -14,6 +14,7 @@ from masktrack_core.masks.regions import CropParams
 from masktrack_core.motion.flow import FlowImageParams, FlowParams
 from masktrack_core.networks.spec import NetworkSpec
 from masktrack_core.tracking.crf import CrfParams
+from masktrack_core.tracking.oracles import GrabcutParams
 from masktrack_core.tracking.propagation import PropagationParams
 from masktrack_core.training.loop import TrainParams
 
@@ -29,6 +30,7 @@ PARAMETERS: Mapping[str, Any] = MappingProxyType(
         "flow_methods": FlowParams,
         "flow_images": FlowImageParams,
         "crfs": CrfParams,
+        "grabcuts": GrabcutParams,
     }
 )
 #: Tables and pages that are results: what they name is used.

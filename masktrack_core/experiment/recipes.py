@@ -108,6 +108,8 @@ class VariantRecipe(_Recipe):
 
     trackers: tuple[str, ...] = ()
     oracle: str | None = None
+    #: None: GrabCut of the whole frame
+    grabcut: str | None = None
     #: folder, zip, addresses of one, or a row of archives
     masks: str | tuple[str, ...] | None = None
     #: None: that of the propagation of its trackers
@@ -193,6 +195,11 @@ def _check_meaning(recipes: Recipes) -> None:
             raise InputError(
                 f"variants.{variant.name}: expected either trackers, oracle or masks, "
                 f"got {' and '.join(sources) or 'none'}; keep one of them"
+            )
+        if variant.grabcut and variant.oracle != "grabcut":
+            raise InputError(
+                f"variants.{variant.name}.grabcut: expected only beside `oracle: grabcut`, got "
+                f"'{variant.grabcut}'; remove it"
             )
         refinements = [given for given in (variant.crf, variant.crf_search) if given]
         if len(refinements) > (1 if variant.trackers else 0):

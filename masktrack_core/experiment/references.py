@@ -32,6 +32,7 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("annotations", "network"): "networks",
         ("annotations", "propagation"): "propagations",
         ("variants", "trackers"): "trackers",
+        ("variants", "grabcut"): "grabcuts",
         ("variants", "crf"): "crfs",
         ("variants", "crf_search"): "crf_searches",
         ("tables", "datasets"): "datasets",

@@ -5,6 +5,7 @@ and GrabCut oracles (Table 2) and with the copy of the nearest annotation (Figur
 """
 
 import threading
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,6 +13,32 @@ import numpy as np
 from masktrack_core.arrays import Box, Frame, Mask, Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks.elementary import bounding_box, box_mask, check_mask
+from masktrack_core.ranges import COUNT, FRACTION, NOT_NEGATIVE, check_fields, optional
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrabcutParams:
+    """Parameters of the GrabCut oracle.
+
+    # Paper: none are published. The defaults are OpenCV's GrabCut (5 components, RGB) on the whole
+    # frame; `grabcuts.local` of config.yaml is the reading that comes nearest to the paper.
+    """
+
+    #: Background learnt from: this many longer sides of the box around it. None: the whole frame.
+    window: float | None = None
+    #: Share of the box below which the cut has failed, and the box is the answer.
+    smallest: float = 0.0
+    iterations: int = 5
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` for a number without meaning."""
+        check_fields(
+            "grabcut",
+            self,
+            window=optional(NOT_NEGATIVE),
+            smallest=FRACTION,
+            iterations=COUNT,
+        )
 
 
 def box_oracle(truth: Mask) -> Mask:
@@ -23,28 +50,46 @@ def box_oracle(truth: Mask) -> Mask:
     return np.zeros_like(truth) if box is None else box_mask(box, Size(*truth.shape))
 
 
-def grabcut_oracle(frame: Frame, truth: Mask, *, iterations: int = 5, seed: int = 0) -> Mask:
+def grabcut_oracle(
+    frame: Frame, truth: Mask, params: GrabcutParams | None = None, *, seed: int = 0
+) -> Mask:
     """Return GrabCut of the frame, started from the true bounding box ("Grabcut oracle", Table 2).
 
     Everything outside the box stays background. The same input gives the same mask, and no
     other user of OpenCV's generator is disturbed: the cut runs in a thread of its own, since that
     generator is one per thread and cannot be saved and restored. An empty truth gives an empty
-    mask; a box that fills the picture leaves GrabCut no background to learn from and is returned
-    as it is. The result may be empty where the box shows only colours of the background.
+    mask; a box that fills the window leaves GrabCut no background to learn from and is returned
+    as it is. With ``smallest`` at 0 the result may be empty, where the box shows only colours of
+    the background.
     """
+    params = params or GrabcutParams()
     check_mask("truth", truth)
     if frame.dtype != np.uint8 or frame.shape != (*truth.shape, 3):
         raise InputError(
             f"frame: expected uint8 {(*truth.shape, 3)} like truth, got {frame.dtype} {frame.shape}"
         )
-    if iterations < 1:
-        raise InputError(f"iterations: expected 1 or more, got {iterations}")
     box = bounding_box(truth)
-    if box is None or box.width * box.height == truth.size:
-        return truth.copy() if box is None else np.ones_like(truth)
-    # Paper: neither the iterations nor the colour space of the GrabCut oracle are published; we
-    # take OpenCV's GrabCut (5 components, RGB) and its usual 5 iterations.
-    return _grabcut(frame, box, iterations, seed)
+    if box is None:
+        return truth.copy()
+    filled = box_mask(box, Size(*truth.shape))
+    rows, columns = _window(box, Size(*truth.shape), params.window)
+    if filled[rows, columns].all():
+        return filled
+    inside = Box(box.x - columns.start, box.y - rows.start, box.width, box.height)
+    found = np.zeros_like(truth)
+    found[rows, columns] = _grabcut(frame[rows, columns], inside, params.iterations, seed)
+    return found if found.sum() >= params.smallest * filled.sum() else filled
+
+
+def _window(box: Box, size: Size, window: float | None) -> tuple[slice, slice]:
+    """Return rows and columns of the box and what lies around it, within the frame."""
+    if window is None:
+        return slice(0, size.height), slice(0, size.width)
+    around = round(window * max(box.width, box.height))
+    return (
+        slice(max(box.y - around, 0), min(box.y + box.height + around, size.height)),
+        slice(max(box.x - around, 0), min(box.x + box.width + around, size.width)),
+    )
 
 
 def _grabcut(frame: Frame, box: Box, iterations: int, seed: int) -> Mask:

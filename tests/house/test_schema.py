@@ -26,6 +26,7 @@ from masktrack_core.motion.flow import FlowImageParams, FlowParams
 from masktrack_core.networks.network import NetworkSpec
 from masktrack_core.tracking.crf import PUBLISHED, CrfParams
 from masktrack_core.tracking.crf_search import SearchParams
+from masktrack_core.tracking.oracles import GrabcutParams
 from masktrack_core.tracking.propagation import PropagationParams
 from masktrack_core.tracking.segmentation import FinetuningParams
 from masktrack_core.training.examples import FirstFrameParams
@@ -44,6 +45,7 @@ TABLES = {
     "flow_images": FlowImageParams,
     "flows": FlowRecipe,
     "crfs": CrfParams,
+    "grabcuts": GrabcutParams,
     "crf_searches": SearchParams,
     "networks": NetworkRecipe,
     "finetunings": FinetuningRecipe,
@@ -118,7 +120,7 @@ def test_schema_and_dataclass_accept_the_same_numbers(table, key, entry):
 
 def test_the_numbers_of_every_parameter_table_are_compared():
     assert {table for table, *_ in NUMBERS} == set(PARAMETERS)
-    assert len(NUMBERS) == 49
+    assert len(NUMBERS) == 52
 
 
 def walk(schema, path=()):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.tracking.oracles import box_oracle, grabcut_oracle
+from masktrack_core.tracking.oracles import GrabcutParams, box_oracle, grabcut_oracle
 
 SIZE = (60, 80)
 
@@ -84,6 +84,60 @@ def test_grabcut_survives_boxes_and_grounds_of_very_few_pixels():
     for mask in (dot, nearly_all):
         for picture in (frame, flat):
             assert not (grabcut_oracle(picture, mask) & ~box_oracle(mask)).any()
+
+
+def neighbours_scene():
+    """An object on a blue ground, in the midst of a frame of the object's colours."""
+    near, truth = disk_scene()
+    noise = np.random.default_rng(1).integers(0, 30, (240, 320, 3))
+    frame = (np.array([200, 60, 40]) + noise).astype(np.uint8)
+    frame[90:150, 120:200] = near
+    return frame, np.pad(truth, ((90, 90), (120, 120)))
+
+
+def overlap(mask, truth):
+    return (mask & truth).sum() / (mask | truth).sum()
+
+
+def test_what_lies_far_from_the_box_is_no_ground_to_learn_from():
+    frame, truth = neighbours_scene()
+    assert overlap(grabcut_oracle(frame, truth), truth) < 0.1  # as the whole frame teaches it
+    local = grabcut_oracle(frame, truth, GrabcutParams(window=0.25))
+    assert overlap(local, truth) > 0.98
+    assert not (local & ~box_oracle(truth)).any()
+
+
+def test_nothing_outside_the_window_decides():
+    frame, truth = disk_scene()
+    params = GrabcutParams(window=0.25)  # 8 px around a box of 31
+    before = grabcut_oracle(frame, truth, params)
+    inside = np.zeros_like(truth)
+    inside[15 - 8 : 46 + 8, 25 - 8 : 56 + 8] = True
+    other = np.where(inside[..., None], frame, 255 - frame)
+    np.testing.assert_array_equal(grabcut_oracle(other, truth, params), before)
+    assert overlap(before, truth) > 0.98
+
+
+def test_a_cut_that_leaves_nothing_is_the_box_where_asked_for():
+    frame, truth = disk_scene()
+    flat = np.full_like(frame, 100)
+    assert not grabcut_oracle(flat, truth).any()
+    found = grabcut_oracle(flat, truth, GrabcutParams(smallest=0.1))
+    np.testing.assert_array_equal(found, box_oracle(truth))
+
+
+def test_a_cut_as_large_as_asked_for_is_kept():
+    frame, truth = disk_scene()
+    share = grabcut_oracle(frame, truth).sum() / box_oracle(truth).sum()
+    for smallest, kept in ((share - 0.01, True), (share + 0.01, False)):
+        found = grabcut_oracle(frame, truth, GrabcutParams(smallest=smallest))
+        assert (found == box_oracle(truth)).all() != kept
+
+
+def test_a_window_of_nothing_around_the_box_leaves_no_ground_to_learn_from():
+    frame, truth = disk_scene()
+    found = grabcut_oracle(frame, truth, GrabcutParams(window=0))
+    np.testing.assert_array_equal(found, box_oracle(truth))
 
 
 def test_grabcut_refuses_a_frame_of_another_size():
