@@ -113,6 +113,9 @@ rule external:
         code=code("external"),
         source=lambda wildcards: config["variants"][wildcards.variant]["masks"],
         files=lambda wildcards: masks_fingerprint(wildcards.variant),
+        mask_values=lambda wildcards: config["variants"][wildcards.variant][
+            "mask_values"
+        ],
         objects=lambda wildcards: len(
             experiment.objects_of(wildcards.dataset, wildcards.sequence)
         ),

@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
+from masktrack_core.datasets.object_masks import MaskValues, read_found
+from masktrack_core.files.io import write_text
 
-from masktrack_core.files.io import read_labels, write_text
-from masktrack_core.masks.elementary import VOID
+#: Part of what is remembered: another one where files are read by another rule.
+_RULE = 2
 
 
 @dataclass
@@ -29,17 +30,17 @@ class LabelCache:
             known = json.loads(self.path.read_text(encoding="utf-8")) if self.path else {}
             self._known = known if isinstance(known, dict) else {}
 
-    def labels(self, file: Path) -> set[int]:
-        """Return the object ids of a label picture, without background and void.
+    def labels(self, file: Path, values: MaskValues | None = "labels") -> set[int]:
+        """Return the ids of the objects in a label picture, as `object_masks.read_found` has them.
 
         Raises `InputError` for a picture that holds no labels.
         """
         state = file.stat()
-        key, mark = str(file), [state.st_size, state.st_ctime_ns]
+        key, mark = str(file), [state.st_size, state.st_ctime_ns, f"{values} {_RULE}"]
         match self._known.get(key):
             case [known, list(ids)] if known == mark:
                 return set(ids)
-        labels = {int(i) for i in np.unique(read_labels(file)) if i not in (0, VOID)}
+        labels = set(read_found(file, values))
         self._known[key] = [mark, sorted(labels)]
         self._is_new = True
         return labels

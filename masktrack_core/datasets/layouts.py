@@ -7,16 +7,30 @@ frame number, compared as a number, so that ``frame0001.jpg`` meets ``00001.jpg`
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
 
+from masktrack_core.datasets.object_masks import MaskValues
 from masktrack_core.datasets.patterns import check_pattern, match_pattern, placeholders
 from masktrack_core.errors import InputError
 
-Encoding: TypeAlias = Literal["binary", "labels", "resized", "coco"]
-"""How a truth file is read: ``binary``, one object; ``labels``, an id a pixel; ``resized``, binary
-and perhaps stored at another size than its frame; ``coco``, one JSON for many frames."""
-ENCODINGS: tuple[Encoding, ...] = ("binary", "labels", "resized", "coco")
+Encoding: TypeAlias = Literal["binary", "labels", "palette", "bright", "resized", "coco"]
+"""How a truth file is read: ``binary``, one object; ``labels``, an id a pixel; ``palette``, ids by
+the colours of DAVIS' palette, or the greys they became; ``bright``, one object where the values are
+above half of the largest; ``resized``, above 127 and perhaps stored at another size than its frame;
+``coco``, one JSON for many frames."""
+ENCODINGS: tuple[Encoding, ...] = ("binary", "labels", "palette", "bright", "resized", "coco")
+
+#: The encodings in which a truth file has ids.
+NUMBERED: frozenset[str] = frozenset({"labels", "palette"})
+
+#: What an encoding says of the values of a truth file: nothing, where it must be one object.
+VALUES: Mapping[str, MaskValues | None] = {
+    "binary": None,
+    "labels": "labels",
+    "palette": "palette",
+    "bright": "binary",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +159,15 @@ def video_layout(layout: VideoLayout | Mapping[str, Any] | str) -> VideoLayout:
     if layout not in VIDEO_LAYOUTS:
         raise _unknown(layout, VIDEO_LAYOUTS)
     return VIDEO_LAYOUTS[layout]
+
+
+def valued_layout(layout: VideoLayout, values: MaskValues | None) -> VideoLayout:
+    """Return a layout whose truth has the values that a person says; as it is, where none."""
+    said: dict[MaskValues, Encoding]
+    said = {"labels": "labels", "palette": "palette", "binary": "bright"}
+    if values is None or layout.encoding not in VALUES:
+        return layout
+    return replace(layout, encoding=said[values])
 
 
 def still_layout(layout: StillLayout | Mapping[str, Any] | str) -> StillLayout:

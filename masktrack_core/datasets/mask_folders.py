@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from masktrack_core.arrays import Mask
+from masktrack_core.datasets.object_masks import (
+    NAMELESS,
+    MaskValues,
+    mask_of,
+    only_object,
+    read_found,
+)
 from masktrack_core.datasets.patterns import find_files, natural_key
 from masktrack_core.errors import InputError
-from masktrack_core.files.io import read_labels, read_mask
 from masktrack_core.files.unpacking import unpack
-from masktrack_core.masks.elementary import VOID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +32,28 @@ class MaskFiles:
     paths: Mapping[str, Path]
     #: Value of the object's pixels in label PNGs; None where a file shows one object.
     label: int | None = None
+    #: Id that a file of one object may give it, beside 1 and none.
+    own_id: int = 1
+    #: What the values of the files are, where a person says it.
+    values: MaskValues | None = None
 
     def read(self, name: str) -> Mask:
-        """Return the mask of a frame; raise `InputError` naming a missing or damaged file.
+        """Return the mask of a frame, by the rule of `object_masks.read_objects`.
 
-        A file of one object counts as DAVIS' ``db_read_result`` has it: {0, 1} and {0, 255} are
-        foreground above 0, any other values above half of the file's largest.
+        Raises `InputError` naming a missing or damaged file, one of several meanings, and one of
+        one object without an id where there are several.
         """
+        path = self.paths[name]
+        found = read_found(path, self.values)
         if self.label is None:
-            return read_mask(self.paths[name], threshold=None)
-        return np.asarray(read_labels(self.paths[name]) == self.label)
+            return only_object(path, found, object_id=self.own_id)
+        if NAMELESS in found and self.values is None:
+            raise InputError(
+                f"{path}: expected the ids of objects, as other masks of the sequence have them, "
+                "got a mask of one object without an id; write ids, or read 255 as void with "
+                "--mask-values labels (mask_values of a variant)"
+            )
+        return mask_of(path, found, self.label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +62,9 @@ class FoundObjects:
 
     #: Object id → name of the frame in which it first appears; empty where nothing is labelled.
     first: Mapping[int, str] = field(default_factory=dict)
-    #: Whether the files are masks of one object, 0 and 255: they hold pixels, and no object ids.
+    #: Whether the files are masks of one object, as 0 and 255 are: pixels, and no object ids.
     is_binary: bool = False
-    #: One line for each file that could not be read as labels.
+    #: One line for each file that cannot be read, or could mean several things.
     problems: tuple[str, ...] = ()
 
 
@@ -133,48 +148,52 @@ def is_one_sequence(folders: Mapping[str, Path]) -> bool:
     return len(folders) == 1 and bool(_pictures(next(iter(folders.values()))))
 
 
-def find_masks(folder: Path | None, object_id: int | None = None) -> MaskFiles:
+def find_masks(
+    folder: Path | None, object_id: int | None = None, *, values: MaskValues | None = None
+) -> MaskFiles:
     """Return the masks of one object in the folder of a sequence; of none, where it is None.
 
     ``object_id`` None: files that show one object, or those of object 1 where each has a folder.
+    ``values`` is that of `object_masks.read_objects`.
     """
     if folder is None:
         return MaskFiles(paths={})
     own = folder / str(object_id or 1)
     if _object_folders(folder) and not _pictures(folder):
-        return MaskFiles(paths=_pictures(own) if own.is_dir() else {})
-    return MaskFiles(paths=_pictures(folder), label=object_id)
+        paths = _pictures(own) if own.is_dir() else {}
+        return MaskFiles(paths=paths, own_id=object_id or 1, values=values)
+    return MaskFiles(paths=_pictures(folder), label=object_id, values=values)
 
 
-def find_objects(folder: Path) -> FoundObjects:
+def find_objects(folder: Path, *, values: MaskValues | None = None) -> FoundObjects:
     """Return the objects of a sequence: the union over all of its masks, which are all read.
 
     An object that has a folder of its own first appears in its first mask that is not empty.
     """
     first: dict[int, str] = {}
     problems: list[str] = []
-    values: set[int] = set()
+    is_nameless = False
     for number, files in _object_folders(folder).items() if not _pictures(folder) else ():
-        for name, path in files.items():
+        masks = MaskFiles(paths=files, own_id=number, values=values)
+        for name in files:
             try:
-                if read_mask(path, threshold=None).any():
+                if masks.read(name).any():
                     first[number] = name
                     break
             except InputError as error:
                 problems.append(str(error))
     for name, path in _pictures(folder).items():
         try:
-            found = np.flatnonzero(np.bincount(read_labels(path).ravel(), minlength=256)).tolist()
+            found = read_found(path, values)
         except InputError as error:
             problems.append(str(error))
             continue
-        values.update(found)
-        for number in found:
-            if number not in (0, VOID):
-                first.setdefault(number, name)
+        is_nameless |= NAMELESS in found
+        for number in found.keys() - {NAMELESS}:
+            first.setdefault(number, name)
     return FoundObjects(
         first=dict(sorted(first.items())),
-        is_binary=VOID in values and not first,
+        is_binary=is_nameless and not first,
         problems=tuple(problems),
     )
 

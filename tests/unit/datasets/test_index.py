@@ -346,10 +346,15 @@ def test_every_problem_of_a_sequence_is_found_not_the_first(tmp_path):
     assert len(check_video(index)) == 1
 
 
-def test_a_binary_mask_read_as_labels_is_found(tmp_path):
-    problems = check_video(index_video(write_davis(tmp_path), "davis2017", "cows", [1]))
-    assert len(problems) == 1
-    assert "the layout's encoding" in problems[0]
+def test_masks_of_one_object_in_a_layout_of_labels_are_that_object(tmp_path):
+    root = write_davis(tmp_path)
+    assert list_sequences(root, "davis2017") == [("cows", 1)]
+    labels, binary = (index_video(root, name, "cows", [1]) for name in ("davis2017", "davis"))
+    assert set(labels.encoding) == {"binary"} and labels.equals(binary)
+    assert check_video(labels) == []
+    assert open_video(labels, 1).truth(0).any()
+    problems = check_video(index_video(root, "davis2017", "cows", [2]))
+    assert len(problems) == 1 and "the layout's encoding" in problems[0]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from PIL import Image
 
 from masktrack_core.datasets import label_cache
 from masktrack_core.datasets.label_cache import LabelCache
-from masktrack_core.files import io
+from masktrack_core.datasets.object_masks import read_found
 
 
 def write(path, *ids):
@@ -22,11 +22,11 @@ def write(path, *ids):
 def test_a_file_that_did_not_change_is_read_once(tmp_path, monkeypatch):
     reads = []
 
-    def noted(path):
+    def noted(path, values):
         reads.append(path.name)
-        return io.read_labels(path)
+        return read_found(path, values)
 
-    monkeypatch.setattr(label_cache, "read_labels", noted)
+    monkeypatch.setattr(label_cache, "read_found", noted)
     path = write(tmp_path / "0.png", 1, 7, 255)
     for _ in range(2):
         cache = LabelCache(tmp_path / "cache" / "objects.json")
