@@ -46,7 +46,7 @@ def check_path(
     elif found in STILL_LAYOUTS:
         yield from check_stills(path, found)
     else:
-        told = valued_layout(video_layout(found), values)
+        told = valued_layout(video_layout(found), values, is_found=layout is None)
         row = _DEFAULTS | {"root": str(path), "layout": told}
         yield from _check_dataset("folder", row, path)
 

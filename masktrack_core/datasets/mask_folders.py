@@ -15,11 +15,11 @@ from masktrack_core.arrays import Mask
 from masktrack_core.datasets.object_masks import (
     NAMELESS,
     MaskValues,
-    mask_of,
+    numbered_object,
     only_object,
     read_found,
 )
-from masktrack_core.datasets.patterns import find_files, natural_key
+from masktrack_core.datasets.patterns import PICTURE_SUFFIXES, find_files, natural_key
 from masktrack_core.errors import InputError
 from masktrack_core.files.unpacking import unpack
 
@@ -47,13 +47,7 @@ class MaskFiles:
         found = read_found(path, self.values)
         if self.label is None:
             return only_object(path, found, object_id=self.own_id)
-        if NAMELESS in found and self.values is None:
-            raise InputError(
-                f"{path}: expected the ids of objects, as other masks of the sequence have them, "
-                "got a mask of one object without an id; write ids, or read 255 as void with "
-                "--mask-values labels (mask_values of a variant)"
-            )
-        return mask_of(path, found, self.label)
+        return numbered_object(path, found, self.label, self.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,24 +87,33 @@ def find_sequences(root: Path, expected: Collection[str] = ()) -> dict[str, Path
     ``expected``: names that tell a folder of sequences ``1``, ``2`` … from one sequence with a
     folder an object.
     """
+    found = _readings(root, ("png",)) or _readings(root, PICTURE_SUFFIXES)
+    if not found:
+        raise InputError(
+            f"{annotations_folder(root) or root}: expected masks <sequence>/<frame>.png, found no "
+            "picture; check the path"
+        )
+    return next((one for one in found if one.keys() & set(expected)), found[0])
+
+
+def _readings(root: Path, suffixes: Collection[str]) -> list[dict[str, Path]]:
+    """Return what could be the folders of sequences below a root, the likeliest first."""
     folder = annotations_folder(root) or root
     readings: list[dict[str, Path]] = []
     for _ in range(4):
-        if _pictures(folder):
+        if _files(folder, suffixes):
             readings.append({folder.name: folder})
             break
         folders = _folders(folder)
         readings += (
-            [found] if (found := {one.name: one for one in folders if _has_masks(one)}) else []
+            [found]
+            if (found := {one.name: one for one in folders if _has_masks(one, suffixes)})
+            else []
         )
         if len(folders) != 1:
             break
         folder = folders[0]
-    if not readings:
-        raise InputError(
-            f"{folder}: expected masks <sequence>/<frame>.png, found no PNG file; check the path"
-        )
-    return next((found for found in readings if found.keys() & set(expected)), readings[0])
+    return readings
 
 
 def annotations_folder(root: Path) -> Path | None:
@@ -198,20 +201,29 @@ def find_objects(folder: Path, *, values: MaskValues | None = None) -> FoundObje
     )
 
 
-def _has_masks(folder: Path) -> bool:
-    return bool(_pictures(folder)) or bool(_object_folders(folder))
+def _has_masks(folder: Path, suffixes: Collection[str]) -> bool:
+    return any(_files(one, suffixes) for one in (folder, *_numbered(folder)))
 
 
 def _object_folders(folder: Path) -> dict[int, dict[str, Path]]:
     """Return the masks in the folders of a sequence that are named like objects, 1, 2, 3 …"""
-    numbered = [one for one in _folders(folder) if one.name.isdecimal() and one.name[0] != "0"]
-    found = {int(one.name): _pictures(one) for one in numbered}
+    found = {int(one.name): _pictures(one) for one in _numbered(folder)}
     return {number: found[number] for number in sorted(found) if found[number]}
 
 
+def _numbered(folder: Path) -> list[Path]:
+    return [one for one in _folders(folder) if one.name.isdecimal() and one.name[0] != "0"]
+
+
 def _pictures(folder: Path) -> dict[str, Path]:
-    """Return the PNG files of a folder by stem; macOS adds ``._`` files, which are none."""
-    files = [path for path in folder.glob("*.png") if not path.name.startswith(".")]
+    """Return the masks in a folder by stem: its PNG files, other pictures where it has none."""
+    return _files(folder, ("png",)) or _files(folder, PICTURE_SUFFIXES)
+
+
+def _files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """Return the files of some kinds by stem; macOS adds ``._`` files, which are none."""
+    files = [path for path in folder.glob("*.*") if not path.name.startswith(".")]
+    files = [path for path in files if path.suffix[1:].lower() in suffixes and path.is_file()]
     return {path.stem: path for path in sorted(files, key=lambda path: natural_key(path.name))}
 
 

@@ -117,11 +117,25 @@ def only_object(path: Path, found: Objects, *, object_id: int = 1) -> Mask:
             f"{path}: expected one object, got the ids {sorted(found)}; choose one (--object of "
             "masktrack score), or read all as one with --mask-values binary"
         )
-    return mask_of(path, found, next(iter(found), NAMELESS))
+    return _mask_of(path, found, next(iter(found), NAMELESS))
 
 
-def mask_of(path: Path, found: Objects, label: int) -> Mask:
-    """Return the mask of an object in what was found in a file; empty where it is not among it."""
+def numbered_object(path: Path, found: Objects, label: int, values: MaskValues | None) -> Mask:
+    """Return the mask of one object of several; empty where the file does not show it.
+
+    ``found`` is what `read_found` gave. Raises `InputError` for a mask of one object without an id,
+    where ``values`` does not say that 255 is void.
+    """
+    if NAMELESS in found and values is None:
+        raise InputError(
+            f"{path}: expected the ids of objects, as other masks of the sequence have them, got a "
+            "mask of one object without an id; write ids, or read 255 as void with --mask-values "
+            "labels"
+        )
+    return _mask_of(path, found, label)
+
+
+def _mask_of(path: Path, found: Objects, label: int) -> Mask:
     if label in found:
         return found[label]
     return np.zeros(next(iter(found.values())).shape if found else read_size(path), np.bool_)

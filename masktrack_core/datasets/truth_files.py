@@ -5,7 +5,7 @@ from pathlib import Path
 from masktrack_core.arrays import Mask
 from masktrack_core.datasets.coco import read_coco
 from masktrack_core.datasets.layouts import NUMBERED, VALUES
-from masktrack_core.datasets.object_masks import mask_of, only_object, read_found
+from masktrack_core.datasets.object_masks import numbered_object, only_object, read_found
 from masktrack_core.errors import InputError
 from masktrack_core.files.io import read_mask
 
@@ -24,7 +24,7 @@ def read_truth(path: Path, encoding: str, object_id: int, *, frame: Path) -> Mas
     try:
         found = read_found(path, VALUES[encoding])
         if encoding in NUMBERED:
-            return mask_of(path, found, object_id)
+            return numbered_object(path, found, object_id, VALUES[encoding])
         return only_object(path, found, object_id=object_id)
     except InputError as error:
         if "--mask-values" not in str(error):

@@ -189,7 +189,9 @@ def open_truth(
         or (annotations_folder(root) and found != "youtube_vos")
     ):
         return folders
-    in_layout = LayoutTruth(root=root, layout=valued_layout(video_layout(found), values))
+    in_layout = LayoutTruth(
+        root=root, layout=valued_layout(video_layout(found), values, is_found=True)
+    )
     try:
         return in_layout if in_layout.sequences else folders
     except InputError:
@@ -200,7 +202,7 @@ def open_truth(
 
 def _without_ids(sequence: str, asked: int | str, *, is_binary: bool) -> InputError:
     """Return the error for an object that is asked for where the truth has no ids."""
-    held = "masks of one object (0 and 255)" if is_binary else "background alone"
+    held = "masks of one object without an id" if is_binary else "background alone"
     what = "object ids" if asked == "all" else f"object {asked}"
     return InputError(
         f"{sequence}: expected {what} in the truth, got {held} in all of its masks; "

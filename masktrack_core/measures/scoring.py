@@ -228,7 +228,7 @@ def score(
         if objects == "all" and found.tasks and not any(one.is_numbered for one in found.tasks):
             found.problems.append(
                 f"{found.tasks[0].sequence}: expected object ids in the truth, got masks of one "
-                "object (0 and 255) in all of its masks; leave out --object"
+                "object without an id in all of its masks; leave out --object"
             )
         tasks = found.sound()
         scores = []
@@ -331,7 +331,7 @@ def object_tasks(
     if held.is_binary and len(numbers) > 1:
         found.problems.append(
             f"{sequence}: expected masks with the ids of the objects {numbers}, got masks of one "
-            "object (0 and 255); say with --object which it is"
+            "object without an id; say with --object which it is"
         )
         return
     for truth in truths:
