@@ -1,5 +1,6 @@
 """Everything wrong with data on disk, found in one pass before anything is computed."""
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from masktrack_core.datasets.layouts import (
     video_layout,
 )
 from masktrack_core.datasets.object_masks import MaskValues
-from masktrack_core.datasets.sources import dataset_objects, set_root, source
+from masktrack_core.datasets.sources import dataset_objects, expand_paths, set_root, source
 from masktrack_core.datasets.stills import index_stills, read_still
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.datasets.videos import check_video
@@ -67,9 +68,11 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def check_config(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield every problem of the sets that a configuration names; missing downloads are logged."""
-    data = str(config.get("data") or "data")
+    whole = copy.deepcopy(dict(config))
+    expand_paths(whole)
+    data = str(whole.get("data") or "data")
     for table in ("datasets", "stills"):
-        rows = config.get(table) or {}
+        rows = whole.get(table) or {}
         if not isinstance(rows, Mapping):
             yield f"{table}: expected named rows, got {type(rows).__name__}"
             continue

@@ -15,7 +15,6 @@ from masktrack_core.datasets.sources import (
     SequenceObject,
     check_sources,
     dataset_objects,
-    expanded,
     set_root,
     source,
 )
@@ -168,7 +167,9 @@ class Experiment:
         if source(f"datasets.{dataset}", row) != "root":
             return ""
         objects = self.objects_of(dataset, sequence)
-        files = sequence_files(Path(expanded(row["root"])), row["layout"], sequence, objects)
+        files = sequence_files(
+            Path(self.root("datasets", dataset)), row["layout"], sequence, objects
+        )
         return folder_fingerprint(files)
 
     def fingerprint_of_stills(self, stills: str) -> str:
@@ -181,7 +182,7 @@ class Experiment:
             return ""
         layout = still_layout(row["layout"])
         patterns = (layout.images, layout.masks)
-        found = [find_files(Path(expanded(row["root"])), pattern, {}) for pattern in patterns]
+        found = [find_files(Path(self.root("stills", stills)), pattern, {}) for pattern in patterns]
         return folder_fingerprint(sorted({path for files in found for path, _ in files}))
 
 
