@@ -35,7 +35,7 @@ from masktrack_core.datasets.mask_folders import (
     opened_folder,
 )
 from masktrack_core.datasets.object_masks import MaskValues
-from masktrack_core.datasets.protocol import Before, scored_frames
+from masktrack_core.datasets.protocol import Before, before_note, scored_frames
 from masktrack_core.datasets.truths import TrueObject, open_truth
 from masktrack_core.datasets.videos import VideoTruth
 from masktrack_core.errors import InputError
@@ -157,11 +157,9 @@ class Findings:
                     f"without {' and '.join(task.rules.skip) or 'those before'}; see --skip"
                 )
                 continue
-            if task.first and task.rules.before == "counted":
-                self.notes.append(
-                    f"{task.where}: first seen in frame {task.frames[task.first]}; the frames "
-                    "before count, as in DAVIS-2017: --before skipped scores from there"
-                )
+            if task.first:
+                said = before_note(task.frames[task.first], task.rules.before)
+                self.notes.append(f"{task.where}: {said}")
             sound.append(task)
         return sound
 

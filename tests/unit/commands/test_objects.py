@@ -119,6 +119,9 @@ def test_a_late_object_that_is_missed_counts(inputs, tmp_path, capsys, caplog, b
     found = scored(*pair, tmp_path, "--object", "all", *options)
     assert found == {("late", "1"): 100.0, ("late", "2"): expected}
     assert "late, object 2: in none of the masks, it counts as missed" in caplog.text
+    rule = {"counted": "the frames before count, as in DAVIS-2017"}
+    rule["skipped"] = "it is scored from there, as in YouTube-VOS"
+    assert f"late, object 2: first seen in frame 00008; {rule[before]}" in caplog.text
     printed = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[4] for row in printed if row[1:2] == ["object"]] == ["100.0", str(expected)]
 
