@@ -15,9 +15,9 @@ which is given to the method and takes the place of the sequence's first, as in 
 def before_note(frame: str, before: Before) -> str:
     """Return in words what is done with the frames before an object's first, and why."""
     if before == "skipped":
-        rule = "it is scored from there, as in YouTube-VOS (--before counted, or that key: DAVIS-2017)"
+        rule = "it is scored from there, as in YouTube-VOS (before: counted has DAVIS-2017's)"
     else:
-        rule = "the frames before count, as in DAVIS-2017 (--before skipped, or that key: YouTube-VOS)"
+        rule = "the frames before count, as in DAVIS-2017 (before: skipped has YouTube-VOS')"
     return f"first seen in frame {frame}; {rule}"
 
 
