@@ -214,20 +214,20 @@ def _has_ids(root: Path) -> bool:
     return False
 
 
-def folder_fingerprint(paths: Iterable[Path]) -> str:
-    """Return a digest of the names, sizes and change times of the files at and below paths.
+def folder_fingerprint(paths: Iterable[Path], *, cache: LabelCache | None = None) -> str:
+    """Return a digest of the names and contents of the files at and below paths.
 
-    For rerun triggers: it changes when a file is added, removed, renamed or written. The order of
-    ``paths`` counts. Contents are not read. Raises `InputError` for a missing path.
+    For rerun triggers: it changes when a file is added, removed, renamed, or holds something else,
+    not when files are copied or touched. The order of ``paths`` counts. ``cache`` remembers the
+    contents of files that did not change. Raises `InputError` for a missing path.
     """
-    digest = hashlib.sha256()
+    digest, cache = hashlib.sha256(), cache or LabelCache()
     for path in paths:
         if not Path(path).exists():
             raise InputError(f"{path}: expected a file or folder, got nothing; check the path")
         for file in _files_below(Path(path)):
-            state = file.stat()
             name = file.relative_to(path).as_posix() if file != Path(path) else file.name
-            digest.update(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
+            digest.update(f"{name}\0{cache.digest(file)}\0".encode())
         digest.update(b"\n")
     return digest.hexdigest()
 

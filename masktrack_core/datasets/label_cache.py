@@ -1,10 +1,11 @@
-"""The ids in label pictures, remembered as long as the files do not change."""
+"""What files hold, ids and digests, remembered as long as the files do not change."""
 
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from masktrack_core.datasets.contents import file_digest
 from masktrack_core.datasets.object_masks import MaskValues, read_found
 from masktrack_core.files.io import write_text
 
@@ -14,7 +15,7 @@ _RULE = 2
 
 @dataclass
 class LabelCache:
-    """Object ids by file: a data set is read whole to know its objects, but only once.
+    """Object ids or digests by file: a data set is read whole to know them, but only once.
 
     A file counts as unchanged while its size and the time of its last change, which nobody can set
     back, are the same. ``path`` None remembers for this object's life only.
@@ -35,15 +36,27 @@ class LabelCache:
 
         Raises `InputError` for a picture that holds no labels.
         """
-        state = file.stat()
-        key, mark = str(file), [state.st_size, state.st_ctime_ns, f"{values} {_RULE}"]
-        match self._known.get(key):
+        mark = [*_state(file), f"{values} {_RULE}"]
+        match self._known.get(str(file)):
             case [known, list(ids)] if known == mark:
                 return set(ids)
         labels = set(read_found(file, values))
-        self._known[key] = [mark, sorted(labels)]
-        self._is_new = True
+        self._remember(file, mark, sorted(labels))
         return labels
+
+    def digest(self, file: Path) -> str:
+        """Return the SHA-256 of what a file holds; raise `InputError` where it cannot be read."""
+        mark = _state(file)
+        match self._known.get(str(file)):
+            case [known, str(digest)] if known == mark:
+                return digest
+        digest = file_digest(file)
+        self._remember(file, mark, digest)
+        return digest
+
+    def _remember(self, file: Path, mark: list[int | str], value: list[int] | str) -> None:
+        self._known[str(file)] = [mark, value]
+        self._is_new = True
 
     def keep(self) -> None:
         """Write what is remembered, where something new is."""
@@ -51,3 +64,8 @@ class LabelCache:
             with suppress(OSError):  # a folder that cannot be written costs time, no result
                 write_text(self.path, json.dumps(self._known))
             self._is_new = False
+
+
+def _state(file: Path) -> list[int | str]:
+    state = file.stat()
+    return [state.st_size, state.st_ctime_ns]

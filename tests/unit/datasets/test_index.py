@@ -1,5 +1,6 @@
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -394,6 +395,12 @@ def test_a_fingerprint_follows_files_and_nothing_else(tmp_path):
     assert folder_fingerprint([tmp_path / "b"]) == first
     file = tmp_path / "b/JPEGImages/480p/cows/00001.jpg"
     os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
+    shutil.copytree(tmp_path / "b", tmp_path / "c", copy_function=shutil.copyfile)
+    assert folder_fingerprint([tmp_path / "b"]) == folder_fingerprint([tmp_path / "c"]) == first
+    times, other = file.stat(), bytearray(file.read_bytes())
+    other[-1] ^= 1
+    file.write_bytes(other)  # under its old size and time
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     second = folder_fingerprint([tmp_path / "b"])
     file.rename(file.with_name("00007.jpg"))
     third = folder_fingerprint([tmp_path / "b"])
