@@ -23,6 +23,9 @@ from masktrack_core.datasets.patterns import PICTURE_SUFFIXES, find_files, natur
 from masktrack_core.errors import InputError
 from masktrack_core.files.unpacking import unpack
 
+#: As many names are given of what is there instead.
+_NAMED = 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class MaskFiles:
@@ -72,7 +75,11 @@ def opened_folder(path: Path) -> Iterator[Path]:
         yield path
     elif path.is_file() and zipfile.is_zipfile(path):
         with TemporaryDirectory() as folder:
-            yield unpack(path, Path(folder) / "masks")
+            masks = unpack(path, Path(folder) / "masks")
+            try:
+                yield masks
+            except InputError as error:  # a person knows the archive, not where it was unpacked
+                raise InputError(str(error).replace(str(masks), str(path))) from error
     else:
         raise InputError(
             f"{path}: expected a folder or a zip archive of masks, found neither; check the path"
@@ -89,9 +96,11 @@ def find_sequences(root: Path, expected: Collection[str] = ()) -> dict[str, Path
     """
     found = _readings(root, ("png",)) or _readings(root, PICTURE_SUFFIXES)
     if not found:
+        place = annotations_folder(root) or root
+        names = sorted(entry.name for entry in place.iterdir())[:_NAMED]
         raise InputError(
-            f"{annotations_folder(root) or root}: expected masks <sequence>/<frame>.png, found no "
-            "picture; check the path"
+            f"{place}: expected masks <sequence>/<frame>.png, found no picture, only "
+            f"{names or 'nothing'}; check the path, and unpack what is packed twice"
         )
     return next((one for one in found if one.keys() & set(expected)), found[0])
 

@@ -96,6 +96,7 @@ def read_found(path: Path, values: MaskValues | None = None) -> Objects:
         return _palette_ids(path, picture)
     cutout = opaque_object(path, picture)
     if cutout is not None:
+        _check_opacity(path, picture)
         return _one(cutout)
     if picture.palette is not None and not picture.grey_palette:
         return _indices(path, picture)
@@ -143,6 +144,17 @@ def _mask_of(path: Path, found: Objects, label: int) -> Mask:
 
 def _one(mask: Mask) -> Objects:
     return {NAMELESS: mask} if mask.any() else {}
+
+
+def _check_opacity(path: Path, picture: Picture) -> None:
+    """Raise `InputError` for areas of several opacities, of which some would be lost."""
+    levels = np.unique(picture.alpha) if picture.alpha is not None else np.zeros(0, np.uint8)
+    if picture.alpha is not None and len(levels) > 2 and not _is_soft(picture.alpha, 255):
+        raise InputError(
+            f"{path}: expected pixels that are opaque or not, got areas of {len(levels)} "
+            f"opacities such as {levels[:8].tolist()}; save objects as a palette PNG, and one "
+            "object as 0 and 255"
+        )
 
 
 def _grey(picture: Picture) -> NDArray[Any] | None:

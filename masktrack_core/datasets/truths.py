@@ -112,6 +112,12 @@ class FolderTruth:
         names = {name for files in objects for name in files.paths}
         if self.sparse or is_youtube_vos:
             names |= {*(beside or masks)}
+        elif missing := [name for name in beside if name not in names]:
+            raise InputError(
+                f"{folder}: expected a truth for each of {len(beside)} frames, got none for "
+                f"{len(missing)}, first {missing[:3]}; complete the files, or score the frames "
+                "that have one with --sparse"
+            )
         return tuple(sorted(names, key=natural_key))
 
 
