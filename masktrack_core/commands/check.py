@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.commands.overlay import add_mask_values
+from masktrack_core.commands.options import add_mask_values
 
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from masktrack_core.commands.overlay import add_mask_values
+from masktrack_core.commands.options import add_mask_values
 
 if TYPE_CHECKING:
     from masktrack_core.measures.scoring import SequenceScore
