@@ -4,6 +4,7 @@ import copy
 import os
 import shutil
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -210,10 +211,11 @@ def test_results_that_are_copied_in_with_new_times_train_and_track_nothing(finis
     Snakemake compares no folders, so what reads folders of masks is made again.
     """
     shutil.copytree(finished, tmp_path / "run")
-    files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    files = [path for path in (tmp_path / "run/results").rglob("*") if path.is_file()]
     files.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    now = time.time()
     for place, path in enumerate(files):
-        os.utime(path, (1e9 + place, 1e9 + place))
+        os.utime(path, (now + place / 100, now + place / 100))
     workflow = Workflow(tmp_path / "run", SHORT)
     assert workflow("-n", "results/table2.csv").jobs == {"score": 18, "table": 1}
     limited = workflow("-n", "--max-checksum-file-size", "1MB", "results/table2.csv").jobs
