@@ -1,5 +1,11 @@
 # MaskTrack: from data sets to the paper's tables and figures.  `snakemake -n` shows what would run.
+import sys
+
 from snakemake.utils import min_version, validate
+
+sys.path.insert(0, workflow.basedir)
+
+from masktrack_core.datasets.sources import expand_paths
 
 min_version("9.27")
 
@@ -8,6 +14,7 @@ configfile: "config.yaml"
 
 
 validate(config, "rules/schemas/config.schema.yaml")
+expand_paths(config)
 
 
 pathvars:

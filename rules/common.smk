@@ -5,8 +5,6 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, workflow.basedir)
-
 from masktrack_core.datasets.index import facts_file
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment

@@ -112,7 +112,10 @@ rule external:
     params:
         code=code("external"),
         source=lambda wildcards: config["variants"][wildcards.variant]["masks"],
-        files=lambda wildcards: masks_fingerprint(wildcards.variant),
+        files=lambda wildcards: experiment.fingerprint_of_masks(wildcards.variant),
+        mask_values=lambda wildcards: config["variants"][wildcards.variant][
+            "mask_values"
+        ],
         objects=lambda wildcards: len(
             experiment.objects_of(wildcards.dataset, wildcards.sequence)
         ),

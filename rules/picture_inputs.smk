@@ -1,7 +1,4 @@
 # What others' masks, figures, films and the page are made of: functions from names to files.
-from functools import cache
-
-from masktrack_core.datasets.index import folder_fingerprint
 from masktrack_core.experiment.figure_recipes import read_figures
 
 try:
@@ -121,14 +118,6 @@ def page_rows():
                         "masks": f"{RESULTS}/masks/{row.variant}/{row.annotation}/{place}",
                         "scores": score_file(*row.run, dataset, sequence, number),
                     }
-
-
-@cache
-def masks_fingerprint(variant):
-    """Return a digest of the files of a variant's masks; it changes when they do."""
-    if experiment.masks_archive(variant):
-        return ""
-    return folder_fingerprint([Path(config["variants"][variant]["masks"])])
 
 
 def masks_source(wildcards):

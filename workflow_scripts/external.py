@@ -19,8 +19,14 @@ def main(job: "Snakemake") -> None:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         root = Path(job.input.unpacked[0] if job.input.unpacked else job.params.source)
         counted = video.counted(job.params.skip, before=job.params.before)
-        objects, sequence = job.params.objects, job.wildcards.sequence
-        files = external_masks(root, sequence, video, objects=objects, counted=counted)
+        files = external_masks(
+            root,
+            job.wildcards.sequence,
+            video,
+            objects=job.params.objects,
+            counted=counted,
+            values=job.params.mask_values,
+        )
         write_external(files, video, folder)
 
 

@@ -1,8 +1,10 @@
 """Measure one object's masks against the truth, frame by frame (paper §5.1)."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.datasets.protocol import before_note
 from masktrack_core.datasets.videos import open_video
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.experiment.results import frame_scores
@@ -19,6 +21,9 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotated = {int(name) for name in MaskArchive(Path(job.input.annotations))}
+        if video.first:
+            said = before_note(video.frame_names[video.first], job.params.before)
+            logging.getLogger(__name__).info("object %d: %s", video.object_id, said)
         counted = video.counted(job.params.skip, before=job.params.before)
         scores = frame_scores(video, Path(job.input.masks), annotated, counted=counted)
         names = ("variant", "annotation", "dataset", "sequence")

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.commands.options import add_mask_values
+
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
 
@@ -29,6 +31,7 @@ def add(commands: "Commands") -> None:
     )
     check.add_argument("path", type=Path, metavar="PATH", help="configuration, folder or video")
     check.add_argument("--layout", help="layout of the folder (default: the first that fits)")
+    add_mask_values(check)
     check.set_defaults(run=_check)
 
 
@@ -36,7 +39,7 @@ def _check(options: argparse.Namespace) -> int:
     from masktrack_core.datasets.checks import check_path
 
     count = 0
-    for problem in check_path(options.path, layout=options.layout):
+    for problem in check_path(options.path, layout=options.layout, values=options.mask_values):
         sys.stdout.write(f"{problem}\n")
         count += 1
     logging.getLogger(__name__).info("%s: %d problems", options.path, count)

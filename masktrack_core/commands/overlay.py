@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.commands.options import add_mask_values
+
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
     from masktrack_core.datasets.object_masks import MaskValues
@@ -34,16 +36,6 @@ def add(commands: "Commands") -> None:
     add_mask_values(overlay)
     overlay.add_argument("--rate", type=float, metavar="FPS", help="frames a second (the clip's)")
     overlay.set_defaults(run=_overlay)
-
-
-def add_mask_values(command: argparse.ArgumentParser) -> None:
-    """Add the option that says what the values of mask files are, where they do not say it."""
-    command.add_argument(
-        "--mask-values",
-        choices=("labels", "binary", "palette"),
-        help="read masks as object ids, as one object, or as colours of DAVIS' palette and the "
-        "greys they became (default: what a file can only mean; else it is refused)",
-    )
 
 
 def _overlay(options: argparse.Namespace) -> int:

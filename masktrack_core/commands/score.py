@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from masktrack_core.commands.options import add_mask_values
+
 if TYPE_CHECKING:
     from masktrack_core.measures.scoring import SequenceScore
 
@@ -18,9 +20,9 @@ Score masks against the annotations of DAVIS-2016, or of any data set.
 MASKS are <sequence>/<frame>.png, <sequence>/<object>/<frame>.png, or the folder of one sequence as
 `masktrack segment` writes it. TRUTH is the same, the root of DAVIS or of YouTube-VOS, or, with
 --layout, a data set in any layout that `masktrack check` reads. Measures are the official ones:
-region similarity J, contour accuracy F (mean, recall, decay) and temporal instability T. A mask of
-one object is foreground where its values {0, 1} or {0, 255} are not 0, and where other values are
-above half of the largest.
+region similarity J, contour accuracy F (mean, recall, decay) and temporal instability T. Masks are
+read as `masktrack segment` reads them: what could mean several things is refused. Graded masks are
+foreground above half of their largest value, as DAVIS has it, with --mask-values binary.
 
 Objects belong to a sequence: they are the ids in all of its truth. One that the masks lack counts
 as missed; one that no truth holds is refused.
@@ -81,6 +83,7 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
         help="score one object of label PNGs, or of folders <sequence>/<object>/: its id, or 'all' "
         "for each apart (default: masks of one object)",
     )
+    add_mask_values(score)
     score.add_argument(
         "--skip",
         type=_skip,
@@ -144,6 +147,7 @@ def _score(options: argparse.Namespace) -> int:
         objects=options.objects,
         layout=options.layout,
         rules=rules,
+        values=options.mask_values,
         jobs=options.jobs,
         progress=sys.stderr.isatty(),
     )

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.commands.overlay import add_mask_values
+from masktrack_core.commands.options import add_mask_values
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:

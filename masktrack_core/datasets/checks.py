@@ -1,5 +1,6 @@
 """Everything wrong with data on disk, found in one pass before anything is computed."""
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,8 +9,14 @@ from typing import Any
 import yaml
 
 from masktrack_core.datasets.index import index_video, layout_of
-from masktrack_core.datasets.layouts import STILL_LAYOUTS
-from masktrack_core.datasets.sources import dataset_objects, set_root, source
+from masktrack_core.datasets.layouts import (
+    STILL_LAYOUTS,
+    VideoLayout,
+    valued_layout,
+    video_layout,
+)
+from masktrack_core.datasets.object_masks import MaskValues
+from masktrack_core.datasets.sources import dataset_objects, expand_paths, set_root, source
 from masktrack_core.datasets.stills import index_stills, read_still
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.datasets.videos import check_video
@@ -20,11 +27,15 @@ log = logging.getLogger(__name__)
 _DEFAULTS = {"only": None, "table": None, "split": None}
 
 
-def check_path(path: Path, *, layout: str | None = None) -> Iterator[str]:
+def check_path(
+    path: Path, *, layout: str | None = None, values: MaskValues | None = None
+) -> Iterator[str]:
     """Yield every problem of a configuration, of a data set on disk, or of a clip, one a line.
 
     A ``.yaml`` file: all sets that it names. A folder: read by ``layout``, else by the first known
-    layout that finds files there, else as one clip. Raises `InputError` for a path that is none.
+    layout that finds files there, else as one clip. ``values`` says what the values of a folder's
+    truths are, where `object_masks.read_objects` cannot tell. Raises `InputError` for a path that
+    is none.
     """
     path = Path(path)
     if path.suffix in (".yaml", ".yml") and path.is_file():
@@ -36,7 +47,8 @@ def check_path(path: Path, *, layout: str | None = None) -> Iterator[str]:
     elif found in STILL_LAYOUTS:
         yield from check_stills(path, found)
     else:
-        row = _DEFAULTS | {"root": str(path), "layout": found}
+        told = valued_layout(video_layout(found), values, is_found=layout is None)
+        row = _DEFAULTS | {"root": str(path), "layout": told}
         yield from _check_dataset("folder", row, path)
 
 
@@ -56,9 +68,11 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def check_config(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield every problem of the sets that a configuration names; missing downloads are logged."""
-    data = str(config.get("data") or "data")
+    whole = copy.deepcopy(dict(config))
+    expand_paths(whole)
+    data = str(whole.get("data") or "data")
     for table in ("datasets", "stills"):
-        rows = config.get(table) or {}
+        rows = whole.get(table) or {}
         if not isinstance(rows, Mapping):
             yield f"{table}: expected named rows, got {type(rows).__name__}"
             continue
@@ -95,7 +109,10 @@ def _check_dataset(name: str, row: Mapping[str, Any], root: Path) -> Iterator[st
 
 
 def _check_sequence(
-    root: Path, layout: str | Mapping[str, Any], sequence: str, numbers: Sequence[int]
+    root: Path,
+    layout: str | Mapping[str, Any] | VideoLayout,
+    sequence: str,
+    numbers: Sequence[int],
 ) -> Iterator[str]:
     try:
         index = index_video(root, layout, sequence, numbers)

@@ -26,7 +26,7 @@ def with_contents(index: pd.DataFrame) -> pd.DataFrame:
     for paths in index.filter(regex="_path$").itertuples(index=False):
         for path in paths:
             if path not in known:
-                known[path] = _file_digest(path)
+                known[path] = file_digest(Path(path))
         rows.append(_digest(" ".join(known[path] for path in paths)))
     return index.assign(digest=rows)
 
@@ -39,9 +39,10 @@ def contents_digest(index: pd.DataFrame) -> str:
     return _digest("\n".join(index["name"] + " " + index["digest"]))
 
 
-def _file_digest(path: str) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of what a file holds; raise `InputError` where it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from masktrack_core.datasets.mask_folders import MaskFiles, find_masks, find_sequences
+from masktrack_core.datasets.object_masks import MaskValues
 from masktrack_core.datasets.videos import Video
 from masktrack_core.errors import InputError
 from masktrack_core.files.io import write_mask
@@ -52,13 +53,20 @@ def check_source(key: str, source: str | Sequence[str]) -> Path:
 
 
 def external_masks(
-    root: Path, sequence: str, video: Video, *, objects: int, counted: range
+    root: Path,
+    sequence: str,
+    video: Video,
+    *,
+    objects: int,
+    counted: range,
+    values: MaskValues | None = None,
 ) -> MaskFiles:
     """Return the masks of one object of a sequence, below a folder in DAVIS layout.
 
     ``objects`` is the number of objects of the sequence: with one, a file shows one object; with
     several, files are label PNGs or lie in a folder an object. Masks of frames that are not scored
-    (``counted`` are) may be missing. Raises `InputError` naming every mask that is missing.
+    (``counted`` are) may be missing. ``values`` is that of `object_masks.read_objects`. Raises
+    `InputError` naming every mask that is missing.
     """
     found = find_sequences(root, [sequence])
     folder = found.get(sequence)
@@ -67,7 +75,7 @@ def external_masks(
             f"{root}: expected masks of sequence '{sequence}' in a folder of that name, got "
             f"{sorted(found)[:5]}; add it, or leave the sequence out with `only`"
         )
-    files = find_masks(folder, video.object_id if objects > 1 else None)
+    files = find_masks(folder, video.object_id if objects > 1 else None, values=values)
     needed = {name for t, name in enumerate(video.frame_names) if t in counted}
     needed -= {name for t, name in enumerate(video.frame_names) if not video.has_truth(t)}
     missing = sorted(needed - set(files.paths))

@@ -14,23 +14,23 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 
 from masktrack_core.datasets.coco import CocoPicture, listed_frames
 from masktrack_core.datasets.label_cache import LabelCache
 from masktrack_core.datasets.layouts import (
+    NUMBERED,
     STILL_LAYOUTS,
+    VALUES,
     VIDEO_LAYOUTS,
     VideoLayout,
     first_pattern,
     video_layout,
 )
+from masktrack_core.datasets.object_masks import NAMELESS, read_found
 from masktrack_core.datasets.patterns import find_files, natural_key, placeholders
 from masktrack_core.datasets.truth_files import read_truth
 from masktrack_core.errors import InputError
-from masktrack_core.files.decoding import read_picture
-from masktrack_core.masks.elementary import VOID
 from masktrack_core.tables import INDEX, check_columns
 
 log = logging.getLogger(__name__)
@@ -67,10 +67,11 @@ def index_video(
     for object_id, truths in _truths(Path(root), layout, sequence, objects, frames).items():
         lost |= {path: None for key, path in truths.items() if key not in frames}
         pairs = [(path, truths.get(key)) for key, (_, path) in frames.items()]
-        first = _first_frame(pairs, layout.encoding, object_id)
+        encoding = "binary" if _is_unnumbered(layout, objects, truths) else layout.encoding
+        first = _first_frame(pairs, encoding, object_id)
         for t, (name, path) in enumerate(frames.values()):
             truth = str(pairs[t][1] or "")
-            rows.append((t, name, object_id, str(path), truth, layout.encoding, first, ""))
+            rows.append((t, name, object_id, str(path), truth, encoding, first, ""))
     if lost:
         log.warning(
             "%s: %d truths have no frame and are left out: %s",
@@ -120,6 +121,25 @@ def _truths(
     return found
 
 
+def _is_unnumbered(
+    layout: VideoLayout, objects: Sequence[int], truths: Mapping[_Key, Path]
+) -> bool:
+    """Return whether a sequence of a layout with ids has masks of one object, 0 and 255, instead.
+
+    Beside ids, 255 is void: the truths are read up to the first with an id.
+    """
+    if layout.encoding not in NUMBERED or list(objects) != [1]:
+        return False
+    is_nameless = False
+    for path in truths.values():
+        with suppress(InputError):  # damage is left to `videos.check_video`
+            found = read_found(path, VALUES[layout.encoding])
+            if found.keys() - {NAMELESS}:
+                return False
+            is_nameless |= NAMELESS in found
+    return is_nameless
+
+
 def _first_frame(pairs: Iterable[tuple[Path, Path | None]], encoding: str, object_id: int) -> int:
     """Return the first frame whose truth holds the object; 0 where none does, or is readable."""
     for t, (frame, truth) in enumerate(pairs):
@@ -140,9 +160,9 @@ def list_sequences(
     """Return every (sequence, object) on disk, sorted: for data sets without a list of their own.
 
     Objects are the ``{object}`` folders, the ids in all truths of the sequence for ``labels``,
-    else 1; ``cache`` remembers the ids of files that did not change. Sequences without truth are
-    left out and named in the log. Raises `InputError` for a missing root, for one without any
-    sequence, and for an unreadable truth.
+    else 1, also where all of these are masks of one object, 0 and 255; ``cache`` remembers the ids
+    of files that did not change. Sequences without truth are left out and named in the log. Raises
+    `InputError` for a missing root, for one without any sequence, and for an unreadable truth.
     """
     layout = video_layout(layout)
     found = find_files(root, layout.frame_pattern, {})
@@ -181,36 +201,33 @@ def layout_of(root: Path) -> str | None:
         or any(next(find_files(root, p, {}), None) for p in VIDEO_LAYOUTS[name].truths)
     ]
     chosen = next(iter([*whole, *found]), None)
-    return "davis2017" if chosen == "davis" and _has_palette_ids(root) else chosen
+    return "davis2017" if chosen == "davis" and _has_ids(root) else chosen
 
 
-def _has_palette_ids(root: Path) -> bool:
-    """Return whether the first truth of DAVIS that shows an object is a palette of object ids."""
+def _has_ids(root: Path) -> bool:
+    """Return whether the first truth of DAVIS that shows an object gives it an id."""
     (pattern,) = VIDEO_LAYOUTS["davis"].truths
     for path, _ in find_files(root, pattern, {}):
         with suppress(InputError):
-            picture = read_picture(path)
-            values = set(np.unique(picture.values).tolist())
-            if values != {0}:
-                has_palette = picture.palette is not None and not picture.grey_palette
-                return has_palette and not values <= {0, VOID}
+            if found := read_found(path):
+                return NAMELESS not in found
     return False
 
 
-def folder_fingerprint(paths: Iterable[Path]) -> str:
-    """Return a digest of the names, sizes and change times of the files at and below paths.
+def folder_fingerprint(paths: Iterable[Path], *, cache: LabelCache | None = None) -> str:
+    """Return a digest of the names and contents of the files at and below paths.
 
-    For rerun triggers: it changes when a file is added, removed, renamed or written. The order of
-    ``paths`` counts. Contents are not read. Raises `InputError` for a missing path.
+    For rerun triggers: it changes when a file is added, removed, renamed, or holds something else,
+    not when files are copied or touched. The order of ``paths`` counts. ``cache`` remembers the
+    contents of files that did not change. Raises `InputError` for a missing path.
     """
-    digest = hashlib.sha256()
+    digest, cache = hashlib.sha256(), cache or LabelCache()
     for path in paths:
         if not Path(path).exists():
             raise InputError(f"{path}: expected a file or folder, got nothing; check the path")
         for file in _files_below(Path(path)):
-            state = file.stat()
             name = file.relative_to(path).as_posix() if file != Path(path) else file.name
-            digest.update(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
+            digest.update(f"{name}\0{cache.digest(file)}\0".encode())
         digest.update(b"\n")
     return digest.hexdigest()
 
@@ -279,7 +296,7 @@ def _find_truths(
     for pattern in layout.truths:
         if layout.encoding == "coco":
             break
-        if "{object}" in pattern or layout.encoding == "labels" or object_id == 1:
+        if "{object}" in pattern or layout.encoding in NUMBERED or object_id == 1:
             found = {_key(free)[0]: path for path, free in find_files(root, pattern, fields)}
             if found:
                 return found
@@ -328,8 +345,10 @@ def _find_objects(root: Path, layout: VideoLayout, sequence: str, cache: LabelCa
         found = list(find_files(root, pattern, layout.fields(sequence)))
         if found and "{object}" in pattern:
             return sorted({int(free["object"]) for _, free in found})
-        if found and layout.encoding == "labels":
-            return sorted(set().union(*(cache.labels(path) for path, _ in found)))
+        if found and layout.encoding in NUMBERED:
+            values = VALUES[layout.encoding]
+            ids = set[int]().union(*(cache.labels(path, values) for path, _ in found))
+            return sorted(ids - {NAMELESS}) or [1] * len(ids)
         if found:
             return [1]
     return []

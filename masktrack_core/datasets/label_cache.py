@@ -1,19 +1,21 @@
-"""The ids in label pictures, remembered as long as the files do not change."""
+"""What files hold, ids and digests, remembered as long as the files do not change."""
 
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
+from masktrack_core.datasets.contents import file_digest
+from masktrack_core.datasets.object_masks import MaskValues, read_found
+from masktrack_core.files.io import write_text
 
-from masktrack_core.files.io import read_labels, write_text
-from masktrack_core.masks.elementary import VOID
+#: Part of what is remembered: another one where files are read by another rule.
+_RULE = 2
 
 
 @dataclass
 class LabelCache:
-    """Object ids by file: a data set is read whole to know its objects, but only once.
+    """Object ids or digests by file: a data set is read whole to know them, but only once.
 
     A file counts as unchanged while its size and the time of its last change, which nobody can set
     back, are the same. ``path`` None remembers for this object's life only.
@@ -29,20 +31,32 @@ class LabelCache:
             known = json.loads(self.path.read_text(encoding="utf-8")) if self.path else {}
             self._known = known if isinstance(known, dict) else {}
 
-    def labels(self, file: Path) -> set[int]:
-        """Return the object ids of a label picture, without background and void.
+    def labels(self, file: Path, values: MaskValues | None = "labels") -> set[int]:
+        """Return the ids of the objects in a label picture, as `object_masks.read_found` has them.
 
         Raises `InputError` for a picture that holds no labels.
         """
-        state = file.stat()
-        key, mark = str(file), [state.st_size, state.st_ctime_ns]
-        match self._known.get(key):
+        mark = [*_state(file), f"{values} {_RULE}"]
+        match self._known.get(str(file)):
             case [known, list(ids)] if known == mark:
                 return set(ids)
-        labels = {int(i) for i in np.unique(read_labels(file)) if i not in (0, VOID)}
-        self._known[key] = [mark, sorted(labels)]
-        self._is_new = True
+        labels = set(read_found(file, values))
+        self._remember(file, mark, sorted(labels))
         return labels
+
+    def digest(self, file: Path) -> str:
+        """Return the SHA-256 of what a file holds; raise `InputError` where it cannot be read."""
+        mark = _state(file)
+        match self._known.get(str(file)):
+            case [known, str(digest)] if known == mark:
+                return digest
+        digest = file_digest(file)
+        self._remember(file, mark, digest)
+        return digest
+
+    def _remember(self, file: Path, mark: list[int | str], value: list[int] | str) -> None:
+        self._known[str(file)] = [mark, value]
+        self._is_new = True
 
     def keep(self) -> None:
         """Write what is remembered, where something new is."""
@@ -50,3 +64,8 @@ class LabelCache:
             with suppress(OSError):  # a folder that cannot be written costs time, no result
                 write_text(self.path, json.dumps(self._known))
             self._is_new = False
+
+
+def _state(file: Path) -> list[int | str]:
+    state = file.stat()
+    return [state.st_size, state.st_ctime_ns]

@@ -7,16 +7,32 @@ frame number, compared as a number, so that ``frame0001.jpg`` meets ``00001.jpg`
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, Literal, TypeAlias
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, Literal, TypeAlias, get_args
 
+from masktrack_core.datasets.object_masks import MaskValues
 from masktrack_core.datasets.patterns import check_pattern, match_pattern, placeholders
 from masktrack_core.errors import InputError
 
-Encoding: TypeAlias = Literal["binary", "labels", "resized", "coco"]
-"""How a truth file is read: ``binary``, one object; ``labels``, an id a pixel; ``resized``, binary
-and perhaps stored at another size than its frame; ``coco``, one JSON for many frames."""
-ENCODINGS: tuple[Encoding, ...] = ("binary", "labels", "resized", "coco")
+Encoding: TypeAlias = Literal["binary", "labels", "objects", "palette", "bright", "resized", "coco"]
+"""How a truth file is read: ``binary``, one object; ``labels``, an id a pixel; ``objects``, ids or
+one object, as a file says and no other way (`object_masks.read_objects`); ``palette``, ids by the
+colours of DAVIS' palette, or the greys they became; ``bright``, one object where the values are
+above half of the largest; ``resized``, above 127 and perhaps stored at another size than its frame;
+``coco``, one JSON for many frames."""
+ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
+
+#: The encodings in which a truth file has ids.
+NUMBERED: frozenset[str] = frozenset({"labels", "objects", "palette"})
+
+#: What an encoding says of the values of a truth file: nothing, where the file must say it itself.
+VALUES: Mapping[str, MaskValues | None] = {
+    "binary": None,
+    "labels": "labels",
+    "objects": None,
+    "palette": "palette",
+    "bright": "binary",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +161,22 @@ def video_layout(layout: VideoLayout | Mapping[str, Any] | str) -> VideoLayout:
     if layout not in VIDEO_LAYOUTS:
         raise _unknown(layout, VIDEO_LAYOUTS)
     return VIDEO_LAYOUTS[layout]
+
+
+def valued_layout(
+    layout: VideoLayout, values: MaskValues | None, *, is_found: bool = False
+) -> VideoLayout:
+    """Return a layout whose truth has the values that a person says; as it is, where none.
+
+    ``is_found``: nobody named the layout, so that its labels are what each file can only mean.
+    """
+    said: dict[MaskValues, Encoding]
+    said = {"labels": "labels", "palette": "palette", "binary": "bright"}
+    if values is None and is_found and layout.encoding == "labels":
+        return replace(layout, encoding="objects")
+    if values is None or layout.encoding not in VALUES:
+        return layout
+    return replace(layout, encoding=said[values])
 
 
 def still_layout(layout: StillLayout | Mapping[str, Any] | str) -> StillLayout:

@@ -1,8 +1,8 @@
-"""A person's mask files: the objects in them, by one rule for every kind of picture.
+"""Mask files: the objects in them, by one rule for every kind of picture.
 
 What a file can mean in one way only is read so. What could mean two things is refused with both
-named, and a person chooses (``--mask-values``). Data sets and results are read as their layout
-says (`datasets.layouts`, `datasets.mask_folders`), which is such a choice.
+named, and a person chooses (``--mask-values``, or the encoding of a layout). Annotations of a clip,
+masks that are scored and truths of data sets are all read here.
 """
 
 from pathlib import Path
@@ -23,6 +23,9 @@ Objects: TypeAlias = dict[int, Mask]
 
 MaskValues: TypeAlias = Literal["labels", "binary", "palette"]
 """What the values of a mask file are, where a person says it."""
+
+#: Stands for the id of an object in a file that shows one and gives it none.
+NAMELESS = 0
 
 #: Greys below this one are ids: nobody draws a mask so dark.
 _DARKEST_MASK = 32
@@ -69,6 +72,20 @@ def read_objects(path: Path, values: MaskValues | None = None) -> Objects:
     half of the largest value; ``palette`` are colours of DAVIS' palette, or their greys.
     Raises `InputError` for unreadable files, and for values that have several meanings, or none.
     """
+    found = read_found(path, values)
+    if values == "labels" and NAMELESS in found:
+        raise InputError(
+            f"{path}: expected object ids from 1 to {VOID - 1} beside {VOID}, which is void, got "
+            f"[{VOID}] alone; read it as one object with --mask-values binary"
+        )
+    return {label or 1: mask for label, mask in found.items()}
+
+
+def read_found(path: Path, values: MaskValues | None = None) -> Objects:
+    """Return what `read_objects` does, with the id `NAMELESS` for one object without an id.
+
+    As ``labels``, 255 alone is such an object: void, where other files of the sequence have ids.
+    """
     path = Path(path)
     picture = read_picture(path)
     if values == "labels":
@@ -79,6 +96,7 @@ def read_objects(path: Path, values: MaskValues | None = None) -> Objects:
         return _palette_ids(path, picture)
     cutout = opaque_object(path, picture)
     if cutout is not None:
+        _check_opacity(path, picture)
         return _one(cutout)
     if picture.palette is not None and not picture.grey_palette:
         return _indices(path, picture)
@@ -90,8 +108,53 @@ def read_objects(path: Path, values: MaskValues | None = None) -> Objects:
     return _grey_objects(path, grey)
 
 
+def only_object(path: Path, found: Objects, *, object_id: int = 1) -> Mask:
+    """Return the mask of a file that shows one object, which may have id 1 or ``object_id``.
+
+    ``found`` is what `read_found` gave. Raises `InputError` for several objects, or another.
+    """
+    if len(found) > 1 or not found.keys() <= {NAMELESS, 1, object_id}:
+        raise InputError(
+            f"{path}: expected one object, got the ids {sorted(found)}; choose one (--object of "
+            "masktrack score), or read all as one with --mask-values binary"
+        )
+    return _mask_of(path, found, next(iter(found), NAMELESS))
+
+
+def numbered_object(path: Path, found: Objects, label: int, values: MaskValues | None) -> Mask:
+    """Return the mask of one object of several; empty where the file does not show it.
+
+    ``found`` is what `read_found` gave. Raises `InputError` for a mask of one object without an id,
+    where ``values`` does not say that 255 is void.
+    """
+    if NAMELESS in found and values is None:
+        raise InputError(
+            f"{path}: expected the ids of objects, as other masks of the sequence have them, got a "
+            "mask of one object without an id; write ids, or read 255 as void with --mask-values "
+            "labels"
+        )
+    return _mask_of(path, found, label)
+
+
+def _mask_of(path: Path, found: Objects, label: int) -> Mask:
+    if label in found:
+        return found[label]
+    return np.zeros(next(iter(found.values())).shape if found else read_size(path), np.bool_)
+
+
 def _one(mask: Mask) -> Objects:
-    return {1: mask} if mask.any() else {}
+    return {NAMELESS: mask} if mask.any() else {}
+
+
+def _check_opacity(path: Path, picture: Picture) -> None:
+    """Raise `InputError` for areas of several opacities, of which some would be lost."""
+    levels = np.unique(picture.alpha) if picture.alpha is not None else np.zeros(0, np.uint8)
+    if picture.alpha is not None and len(levels) > 2 and not _is_soft(picture.alpha, 255):
+        raise InputError(
+            f"{path}: expected pixels that are opaque or not, got areas of {len(levels)} "
+            f"opacities such as {levels[:8].tolist()}; save objects as a palette PNG, and one "
+            "object as 0 and 255"
+        )
 
 
 def _grey(picture: Picture) -> NDArray[Any] | None:
@@ -236,7 +299,9 @@ def _labels(path: Path, picture: Picture) -> Objects:
         )
     if values.max() > VOID and set(np.unique(values).tolist()) <= {0, *_MOTS_IDS, _MOTS_VOID}:
         return _mots(path, values)
-    if values.max() > VOID or (values.any() and set(np.unique(values).tolist()) <= {0, VOID}):
+    if values.any() and set(np.unique(values).tolist()) <= {0, VOID}:
+        return _one(np.asarray(values > 0))
+    if values.max() > VOID:
         raise InputError(
             f"{path}: expected object ids from 1 to {VOID - 1} beside {VOID}, which is void, got "
             f"{[int(i) for i in np.unique(values) if i][:8]}; renumber the objects, or read it as "
@@ -263,6 +328,8 @@ def _palette_ids(path: Path, picture: Picture) -> Objects:
     if picture.palette is not None:
         return split_objects(picture.values.astype(np.uint8))
     grey = _grey(picture)
+    if grey is not None and set(np.unique(grey).tolist()) <= {0, VOID}:
+        return _one(np.asarray(grey > 0))
     ids = None
     if picture.lossless:
         ids = _palette_colours(picture.values) if grey is None else _palette_greys(grey)

@@ -1,7 +1,8 @@
 """Path patterns with placeholders: which files match, and what the placeholders stand for.
 
 A pattern is a path below a root. ``{word}`` stands for any text without ``/``, ``{number}`` for
-digits, ``{object}`` for a number from 1, the suffix ``.*`` for any picture's.
+digits, ``{object}`` for a number from 1, the suffix ``.*`` for any picture's. The case of a
+picture's suffix does not count: cameras write ``.JPG``.
 """
 
 import re
@@ -34,7 +35,9 @@ def find_files(
             "data set or correct its root"
         )
     known = {name: escape(value) for name, value in fields.items()}
-    wildcards = _PLACEHOLDER.sub(lambda free: known.get(free[1], "*"), pattern)
+    stem, suffix = _parts(pattern)
+    wildcards = _PLACEHOLDER.sub(lambda free: known.get(free[1], "*"), stem)
+    wildcards += "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in suffix)
     for path in sorted(root.glob(wildcards)):
         free = match_pattern(pattern, path.relative_to(root).as_posix(), fields)
         if free is not None and not path.name.startswith(".") and path.is_file():
@@ -55,7 +58,7 @@ def natural_key(name: str) -> tuple[tuple[int, str], ...]:
 
 def _regex(pattern: str, fields: Mapping[str, str]) -> str:
     """Return the regular expression of a pattern, known placeholders filled in."""
-    stem, any_suffix = pattern.removesuffix(".*"), pattern.endswith(".*")
+    stem, suffix = _parts(pattern)
     seen: set[str] = set()
     regex = ""
     for position, part in enumerate(_PLACEHOLDER.split(stem)):
@@ -68,7 +71,15 @@ def _regex(pattern: str, fields: Mapping[str, str]) -> str:
         else:
             regex += f"(?P<{part}>{_VALUES.get(part, '[^/]+')})"
             seen.add(part)
-    return regex + (rf"\.(?i:{'|'.join(PICTURE_SUFFIXES)})" if any_suffix else "")
+    kinds = "|".join(PICTURE_SUFFIXES) if suffix == ".*" else suffix[1:]
+    return regex + (rf"\.(?i:{kinds})" if suffix else "")
+
+
+def _parts(pattern: str) -> tuple[str, str]:
+    """Return a pattern without and with the suffix of a picture, whose case does not count."""
+    stem, _, last = pattern.rpartition(".")
+    known = last == "*" or last.lower() in PICTURE_SUFFIXES
+    return (stem, f".{last.lower()}") if known and stem else (pattern, "")
 
 
 def placeholders(pattern: str) -> set[str]:

@@ -12,6 +12,15 @@ n-1 of every object; there all are in the first). ``skipped``: the object begins
 which is given to the method and takes the place of the sequence's first, as in YouTube-VOS."""
 
 
+def before_note(frame: str, before: Before) -> str:
+    """Return in words what is done with the frames before an object's first, and why."""
+    if before == "skipped":
+        rule = "it is scored from there, as in YouTube-VOS (before: counted has DAVIS-2017's)"
+    else:
+        rule = "the frames before count, as in DAVIS-2017 (before: skipped has YouTube-VOS')"
+    return f"first seen in frame {frame}; {rule}"
+
+
 def scored_frames(length: int, skip: Collection[str], *, start: int = 0) -> slice:
     """Return the frames of a sequence that count, as a slice.
 

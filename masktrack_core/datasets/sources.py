@@ -16,6 +16,20 @@ from masktrack_core.rendered.clips import VIDEO_SETS
 SOURCES = ("root", "rendered", "archives", "datasets")
 """The keys of a set of which exactly one is given; ``datasets`` is for stills alone."""
 
+PATH_KEYS = (
+    "results",
+    "data",
+    "stills.*.root",
+    "datasets.*.root",
+    "datasets.*.table",
+    "datasets.*.attributes",
+    "weights.*.path",
+    "architectures.*.pretrained",
+    "flows.*.weights",
+    "variants.*.masks",
+)
+"""The keys of a configuration whose value is, or may be, a place on disk; ``*`` is any row."""
+
 SequenceObject = tuple[str, int]
 
 
@@ -155,6 +169,21 @@ def existing_root(key: str, root: str | None) -> Path:
             "correct the path or remove the entry"
         )
     return place
+
+
+def expand_paths(config: dict[str, Any]) -> None:
+    """Fill in ``~`` and variables in every path of a configuration (`PATH_KEYS`), in place.
+
+    Addresses, and what is no text, stay as they are.
+    """
+    for key in PATH_KEYS:
+        table, _, last = key.rpartition(".*.")
+        table_rows = config.get(table)
+        rows = [*table_rows.values()] if isinstance(table_rows, dict) else []
+        for row in rows if table else [config]:
+            value = row.get(last) if isinstance(row, dict) else None
+            if isinstance(value, str) and "://" not in value and {"~", "$"} & set(value):
+                row[last] = expanded(value)
 
 
 def expanded(root: str) -> str:

@@ -2,21 +2,33 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from masktrack_core.arrays import Mask
 from masktrack_core.datasets.coco import read_coco
-from masktrack_core.files.io import read_labels, read_mask
+from masktrack_core.datasets.layouts import NUMBERED, VALUES
+from masktrack_core.datasets.object_masks import numbered_object, only_object, read_found
+from masktrack_core.errors import InputError
+from masktrack_core.files.io import read_mask
 
 
 def read_truth(path: Path, encoding: str, object_id: int, *, frame: Path) -> Mask:
     """Return an object's pixels in a truth file, at the file's size; empty where it is not there.
 
     ``encoding`` is that of `layouts.VideoLayout`; ``frame`` is the frame of the truth, which COCO's
-    JSON names. Raises `InputError` for a missing or damaged file.
+    JSON names. Raises `InputError` for a missing or damaged file, and for values that could mean
+    something else than the encoding says.
     """
     if encoding == "coco":
         return read_coco(path).mask(frame, object_id)
-    if encoding == "labels":
-        return np.asarray(read_labels(path) == object_id)
-    return read_mask(path)
+    if encoding not in VALUES:
+        return read_mask(path)
+    try:
+        found = read_found(path, VALUES[encoding])
+        if encoding in NUMBERED:
+            return numbered_object(path, found, object_id, VALUES[encoding])
+        return only_object(path, found, object_id=object_id)
+    except InputError as error:
+        if "--mask-values" not in str(error):
+            raise
+        raise InputError(
+            f"{error} (in a configuration: the layout's encoding, labels, palette or bright)"
+        ) from error

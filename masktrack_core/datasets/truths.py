@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from masktrack_core.datasets.index import index_video, layout_of, list_sequences
-from masktrack_core.datasets.layouts import VIDEO_LAYOUTS, VideoLayout, video_layout
+from masktrack_core.datasets.layouts import (
+    NUMBERED,
+    VIDEO_LAYOUTS,
+    VideoLayout,
+    valued_layout,
+    video_layout,
+)
 from masktrack_core.datasets.mask_folders import (
     FoundObjects,
     MaskFiles,
@@ -21,6 +27,7 @@ from masktrack_core.datasets.mask_folders import (
     frames_beside,
     is_one_sequence,
 )
+from masktrack_core.datasets.object_masks import MaskValues
 from masktrack_core.datasets.patterns import natural_key
 from masktrack_core.datasets.videos import VideoTruth, open_video
 from masktrack_core.errors import InputError
@@ -49,6 +56,8 @@ class FolderTruth:
     sparse: bool
     #: Names of sequences that the result has, where folders could be sequences or objects.
     expected: tuple[str, ...] = ()
+    #: What the values of the files are, where a person says it.
+    values: MaskValues | None = None
 
     @cached_property
     def folders(self) -> dict[str, Path]:
@@ -76,22 +85,17 @@ class FolderTruth:
         `InputError` where the truth holds no object at all, and a line for each unreadable file.
         """
         folder = self.folders[sequence]
-        found = FoundObjects() if asked is None else find_objects(folder)
+        found = FoundObjects() if asked is None else find_objects(folder, values=self.values)
         if found.problems:
             raise InputError("\n".join(found.problems))
         if asked is None or (asked == "all" and found.is_binary):
-            files = find_masks(folder)
+            files = find_masks(folder, values=self.values)
             frames = self._frames(folder, [files], masks)
             first = _first(sequence, files, frames)
             return [TrueObject(number=None, files=files, frames=frames, first=first)]
         if not found.first:
-            held = "masks of one object (0 and 255)" if found.is_binary else "background alone"
-            what = "object ids" if asked == "all" else f"object {asked}"
-            raise InputError(
-                f"{sequence}: expected {what} in the truth, got {held} in all of its masks; "
-                + ("leave out --object" if found.is_binary else "correct the truth")
-            )
-        each = {number: find_masks(folder, number) for number in found.first}
+            raise _without_ids(sequence, asked, is_binary=found.is_binary)
+        each = {n: find_masks(folder, n, values=self.values) for n in found.first}
         frames = self._frames(folder, list(each.values()), masks)
         return [
             TrueObject(number=n, files=files, frames=frames, first=frames.index(found.first[n]))
@@ -108,6 +112,12 @@ class FolderTruth:
         names = {name for files in objects for name in files.paths}
         if self.sparse or is_youtube_vos:
             names |= {*(beside or masks)}
+        elif missing := [name for name in beside if name not in names]:
+            raise InputError(
+                f"{folder}: expected a truth for each of {len(beside)} frames, got none for "
+                f"{len(missing)}, first {missing[:3]}; complete the files, or score the frames "
+                "that have one with --sparse"
+            )
         return tuple(sorted(names, key=natural_key))
 
 
@@ -144,7 +154,9 @@ class LayoutTruth:
             return []
         index = index_video(self.root, self.layout, sequence, numbers)
         videos = [open_video(index, number) for number in numbers]
-        is_one = there == [1] and self.layout.encoding not in ("labels", "coco")
+        is_one = there == [1] and videos[0].encoding not in (*NUMBERED, "coco")
+        if is_one and self.layout.encoding in NUMBERED and isinstance(asked, int):
+            raise _without_ids(sequence, asked, is_binary=True)
         return [
             TrueObject(
                 number=None if is_one else video.object_id,
@@ -162,18 +174,20 @@ def open_truth(
     *,
     sparse: bool,
     expected: Collection[str] = (),
+    values: MaskValues | None = None,
 ) -> FolderTruth | LayoutTruth:
     """Return the truth below a root: by its layout, else as it is found there.
 
     Without a layout, ``Annotations`` of DAVIS and folders of masks are read as masks are; other
     layouts are known by their files. A root like YouTube-VOS' whose masks hold no object ids has
     masks of one object, and its frames say which have no truth. ``expected``: names of sequences
-    that the result has.
+    that the result has. ``values`` says what the values of the files are, as
+    `object_masks.read_objects` has it.
     """
     if layout is not None:
-        chosen = video_layout(layout)
+        chosen = valued_layout(video_layout(layout), values)
         return LayoutTruth(root=root, layout=replace(chosen, sparse=chosen.sparse or sparse))
-    folders = FolderTruth(root=root, sparse=sparse, expected=tuple(expected))
+    folders = FolderTruth(root=root, sparse=sparse, expected=tuple(expected), values=values)
     found = layout_of(root)
     if (
         found is None
@@ -181,13 +195,25 @@ def open_truth(
         or (annotations_folder(root) and found != "youtube_vos")
     ):
         return folders
-    in_layout = LayoutTruth(root=root, layout=video_layout(found))
+    in_layout = LayoutTruth(
+        root=root, layout=valued_layout(video_layout(found), values, is_found=True)
+    )
     try:
         return in_layout if in_layout.sequences else folders
     except InputError:
         if annotations_folder(root) is None:
             raise
         return folders
+
+
+def _without_ids(sequence: str, asked: int | str, *, is_binary: bool) -> InputError:
+    """Return the error for an object that is asked for where the truth has no ids."""
+    held = "masks of one object without an id" if is_binary else "background alone"
+    what = "object ids" if asked == "all" else f"object {asked}"
+    return InputError(
+        f"{sequence}: expected {what} in the truth, got {held} in all of its masks; "
+        + ("leave out --object" if is_binary else "correct the truth")
+    )
 
 
 def _first(sequence: str, files: MaskFiles, frames: tuple[str, ...]) -> int:

@@ -1,7 +1,7 @@
 """A whole configuration, read once: what the workflow asks before it can plan its jobs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,6 @@ from masktrack_core.datasets.sources import (
     SequenceObject,
     check_sources,
     dataset_objects,
-    expanded,
     set_root,
     source,
 )
@@ -168,8 +167,10 @@ class Experiment:
         if source(f"datasets.{dataset}", row) != "root":
             return ""
         objects = self.objects_of(dataset, sequence)
-        files = sequence_files(Path(expanded(row["root"])), row["layout"], sequence, objects)
-        return folder_fingerprint(files)
+        files = sequence_files(
+            Path(self.root("datasets", dataset)), row["layout"], sequence, objects
+        )
+        return self._fingerprint(f"{dataset}/{sequence}", files)
 
     def fingerprint_of_stills(self, stills: str) -> str:
         """Return a digest of a set's pictures and masks on disk: it changes when they do; else "".
@@ -181,8 +182,21 @@ class Experiment:
             return ""
         layout = still_layout(row["layout"])
         patterns = (layout.images, layout.masks)
-        found = [find_files(Path(expanded(row["root"])), pattern, {}) for pattern in patterns]
-        return folder_fingerprint(sorted({path for files in found for path, _ in files}))
+        found = [find_files(Path(self.root("stills", stills)), pattern, {}) for pattern in patterns]
+        return self._fingerprint(stills, sorted({path for files in found for path, _ in files}))
+
+    def fingerprint_of_masks(self, variant: str) -> str:
+        """Return a digest of others' masks on disk: it changes when they do; else ""."""
+        if self.masks_archive(variant):
+            return ""
+        return self._fingerprint(variant, [Path(self.config["variants"][variant]["masks"])])
+
+    def _fingerprint(self, name: str, files: Sequence[Path]) -> str:
+        """Return the fingerprint of files; what they hold is remembered beside the indexes."""
+        cache = LabelCache(Path(self.config["results"]) / "index" / f"{name}.digests.json")
+        digest = folder_fingerprint(files, cache=cache)
+        cache.keep()
+        return digest
 
 
 def _objects(config: Mapping[str, Any]) -> dict[str, tuple[SequenceObject, ...]]:

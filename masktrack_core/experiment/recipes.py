@@ -112,6 +112,8 @@ class VariantRecipe(_Recipe):
     grabcut: str | None = None
     #: folder, zip, addresses of one, or a row of archives
     masks: str | tuple[str, ...] | None = None
+    #: what the values of those masks are, where a file could mean several things
+    mask_values: str | None = None
     #: None: that of the propagation of its trackers
     threshold: float | None = None
     crf: str | None = None
@@ -200,6 +202,11 @@ def _check_meaning(recipes: Recipes) -> None:
             raise InputError(
                 f"variants.{variant.name}.grabcut: expected only beside `oracle: grabcut`, got "
                 f"'{variant.grabcut}'; remove it"
+            )
+        if variant.mask_values and not variant.masks:
+            raise InputError(
+                f"variants.{variant.name}.mask_values: expected beside masks, which it explains, "
+                "got it alone; remove it"
             )
         refinements = [given for given in (variant.crf, variant.crf_search) if given]
         if len(refinements) > (1 if variant.trackers else 0):

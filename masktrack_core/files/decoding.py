@@ -202,4 +202,5 @@ def _values(image: Image.Image) -> NDArray[Any]:
         return values.astype(np.uint16)
     if image.mode in ("CMYK", "YCbCr", "RGBX", "LAB", "HSV"):
         return np.array(image.convert("RGB"))
-    raise ValueError(f"pixels of Pillow's mode {image.mode}")
+    kind = "fractions" if image.mode == "F" else f"pixels of Pillow's mode {image.mode}"
+    raise ValueError(f"{kind}, where whole numbers of 8 or 16 bits are read: convert the file")

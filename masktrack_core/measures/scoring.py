@@ -34,7 +34,8 @@ from masktrack_core.datasets.mask_folders import (
     is_one_sequence,
     opened_folder,
 )
-from masktrack_core.datasets.protocol import Before, scored_frames
+from masktrack_core.datasets.object_masks import MaskValues
+from masktrack_core.datasets.protocol import Before, before_note, scored_frames
 from masktrack_core.datasets.truths import TrueObject, open_truth
 from masktrack_core.datasets.videos import VideoTruth
 from masktrack_core.errors import InputError
@@ -156,11 +157,9 @@ class Findings:
                     f"without {' and '.join(task.rules.skip) or 'those before'}; see --skip"
                 )
                 continue
-            if task.first and task.rules.before == "counted":
-                self.notes.append(
-                    f"{task.where}: first seen in frame {task.frames[task.first]}; the frames "
-                    "before count, as in DAVIS-2017: --before skipped scores from there"
-                )
+            if task.first:
+                said = before_note(task.frames[task.first], task.rules.before)
+                self.notes.append(f"{task.where}: {said}")
             sound.append(task)
         return sound
 
@@ -174,6 +173,7 @@ def score(
     objects: int | str | None = None,
     layout: VideoLayout | Mapping[str, Any] | str | None = None,
     rules: ScoringRules | None = None,
+    values: MaskValues | None = None,
     jobs: int = 1,
     progress: bool = False,
 ) -> list[SequenceScore]:
@@ -181,10 +181,11 @@ def score(
 
     ``split`` is that of `choose_sequences`, ``objects`` that of `object_tasks`; ``temporal`` says
     of which sequences T is taken: where DAVIS-2016 does, of all, of none. ``truth`` is read by
-    ``layout``, as `datasets.index` does; without, by what lies there. ``jobs`` processes work on an
-    object of a sequence each. What a person should know is logged. Raises `InputError` naming every
-    mask that is missing, extra, unreadable or of the wrong size, an object that no truth holds, and
-    where nothing is left to score.
+    ``layout``, as `datasets.index` does; without, by what lies there. ``values`` says what the
+    values of masks are, where `object_masks.read_objects` cannot tell. ``jobs`` processes work on
+    an object of a sequence each. What a person should know is logged. Raises `InputError` naming
+    every mask that is missing, extra, unreadable, of several meanings or of the wrong size, an
+    object that no truth holds, and where nothing is left to score.
     """
     rules, facts = rules or ScoringRules(), read_davis_facts()
     stable = {name for name, fact in facts.items() if fact.is_stable}
@@ -192,7 +193,7 @@ def score(
     with ExitStack() as stack:
         roots = [stack.enter_context(opened_folder(folder)) for folder in (truth, masks)]
         expected = find_sequences(roots[1])
-        true = open_truth(roots[0], layout, sparse=rules.sparse, expected=expected)
+        true = open_truth(roots[0], layout, sparse=rules.sparse, expected=expected, values=values)
         pred = find_sequences(roots[1], true.sequences)
         pred = _paired(true.sequences, pred, is_one_truth=true.is_one_sequence)
         for name in choose_sequences(true.sequences, pred, split, facts):
@@ -212,12 +213,20 @@ def score(
                 )
                 continue
             chosen = temporal == "all" or (temporal == "stable" and name in stable)
-            kwargs = {"names_extra": not isinstance(objects, int), "with_temporal": chosen}
-            object_tasks(name, truths, pred.get(name), found, rules=rules, **kwargs)
+            object_tasks(
+                name,
+                truths,
+                pred.get(name),
+                found,
+                rules=rules,
+                values=values,
+                names_extra=not isinstance(objects, int),
+                with_temporal=chosen,
+            )
         if objects == "all" and found.tasks and not any(one.is_numbered for one in found.tasks):
             found.problems.append(
                 f"{found.tasks[0].sequence}: expected object ids in the truth, got masks of one "
-                "object (0 and 255) in all of its masks; leave out --object"
+                "object without an id in all of its masks; leave out --object"
             )
         tasks = found.sound()
         scores = []
@@ -295,6 +304,7 @@ def object_tasks(
     *,
     rules: ScoringRules,
     with_temporal: bool,
+    values: MaskValues | None = None,
     names_extra: bool = True,
 ) -> None:
     """Add a task for each true object of a sequence to what was found.
@@ -304,7 +314,12 @@ def object_tasks(
     that the truth lacks.
     """
     numbers = [truth.number for truth in truths if truth.number is not None]
-    held = find_objects(pred) if numbers and pred is not None else FoundObjects()
+    held = FoundObjects()
+    if numbers and pred is not None:
+        held = find_objects(pred, values=values)
+        if held.problems:
+            found.problems += held.problems
+            return
     if names_extra:
         found.notes += [
             f"{sequence}, object {number}: in the masks, not in the truth; not scored"
@@ -314,12 +329,12 @@ def object_tasks(
     if held.is_binary and len(numbers) > 1:
         found.problems.append(
             f"{sequence}: expected masks with the ids of the objects {numbers}, got masks of one "
-            "object (0 and 255); say with --object which it is"
+            "object without an id; say with --object which it is"
         )
         return
     for truth in truths:
         number = None if held.is_binary else truth.number
-        masks = find_masks(pred, number)
+        masks = find_masks(pred, number, values=values)
         if pred is not None and number is not None and number not in held.first:
             found.notes.append(
                 f"{sequence}, object {number}: in none of the masks, it counts as missed"

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from masktrack_core.datasets.sources import PATH_KEYS, expand_paths
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRow
 from masktrack_core.experiment.figure_recipes import FigureRecipe
@@ -150,3 +151,47 @@ def test_rows_of_an_ablation_have_the_fields_of_their_dataclass():
 def test_the_published_crfs_are_rows_of_the_configuration():
     rows = yaml.safe_load((ROOT / "config.yaml").read_text())["crfs"]
     assert {name: CrfParams(**rows[name]) for name in PUBLISHED} == dict(PUBLISHED)
+
+
+def paths(entry, key=()):
+    """Yield the keys below a schema entry that are places on disk, with * for any row."""
+    if entry.get("x-path"):
+        yield ".".join(key)
+    for name, below in entry.get("properties", {}).items():
+        yield from paths(below, (*key, name))
+    if isinstance(rows := entry.get("additionalProperties"), dict):
+        yield from paths(rows, (*key, "*"))
+
+
+def test_every_key_that_speaks_of_a_file_or_folder_is_a_path():
+    """Those that do and are none: patterns, names of rows and of facts, addresses, wholes."""
+    others = {"layout", "urls", "rendered", "published", "keep_finetuned"}
+    words = ("folder that", "folder of", "csv file", "on disk", "a file of them", "a folder, a zip")
+    for table in SCHEMA["properties"]:
+        entry = SCHEMA["properties"][table]
+        rows = entry.get("additionalProperties")
+        row = rows.get("properties", {}) if isinstance(rows, dict) else {table: entry}
+        for name, below in row.items():
+            speaks = any(word in below.get("description", "").lower() for word in words)
+            assert bool(below.get("x-path")) == (speaks and name not in others), (table, name)
+
+
+@pytest.mark.parametrize("key", [*paths(SCHEMA)])
+def test_home_is_filled_in_in_every_path(key, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    for given in ("~/my set", "$HOME/my set", "${HOME}/my set"):
+        config = value = {}
+        *tables, last = key.replace("*", "row").split(".")
+        for table in tables:
+            value = value.setdefault(table, {})
+        value |= {last: given}
+        expand_paths(config)
+        assert value == {last: "/home/me/my set"}
+    for kept in ("https://x.org/~me/a.zip", ["https://x.org/~me/$a.zip"], "plain/./path", None):
+        value[last] = kept
+        expand_paths(config)
+        assert value == {last: kept}
+
+
+def test_the_paths_that_are_filled_in_are_those_of_the_schema():
+    assert sorted(PATH_KEYS) == sorted(paths(SCHEMA))

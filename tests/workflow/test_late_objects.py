@@ -64,6 +64,13 @@ def test_masks_begin_at_the_first_annotation_and_end_where_the_object_is_away(la
         assert found == expected
 
 
+def test_the_log_of_a_score_says_by_which_rule_the_frames_before_are_left_out(late):
+    logs = late / "logs/score/copy_first/first/late/late"
+    said = "object 2: first seen in frame 00003; it is scored from there, as in YouTube-VOS"
+    assert said in (logs / "2.log").read_text()
+    assert "first seen" not in (logs / "1.log").read_text()
+
+
 def test_an_object_is_scored_after_its_first_frame(late):
     table = pd.read_csv(late / "late_sequences.csv")
     first = table[table.method == "Copy"].set_index("object")

@@ -4,6 +4,7 @@ import copy
 import os
 import shutil
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -202,6 +203,23 @@ def test_new_times_of_scripts_and_of_the_whole_checkout_rerun_nothing(finished, 
         path.touch()
     run = Workflow(finished, SHORT)(*dry_run)
     assert run.status == 0 and run.jobs == {}, run.output[-3000:]
+
+
+def test_results_that_are_copied_in_with_new_times_train_and_track_nothing(finished, tmp_path):
+    """In the worst order: what was made first is the newest. Networks here are just above 1 MB.
+
+    Snakemake compares no folders, so what reads folders of masks is made again.
+    """
+    shutil.copytree(finished, tmp_path / "run")
+    files = [path for path in (tmp_path / "run/results").rglob("*") if path.is_file()]
+    files.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    now = time.time()
+    for place, path in enumerate(files):
+        os.utime(path, (now + place / 100, now + place / 100))
+    workflow = Workflow(tmp_path / "run", SHORT)
+    assert workflow("-n", "results/table2.csv").jobs == {"score": 18, "table": 1}
+    limited = workflow("-n", "--max-checksum-file-size", "1MB", "results/table2.csv").jobs
+    assert limited["finetune"] == 6 and limited["track"] == 9
 
 
 def test_finetuned_networks_that_are_not_kept_are_made_again_for_a_propagation(finished, tmp_path):

@@ -119,6 +119,9 @@ def test_a_late_object_that_is_missed_counts(inputs, tmp_path, capsys, caplog, b
     found = scored(*pair, tmp_path, "--object", "all", *options)
     assert found == {("late", "1"): 100.0, ("late", "2"): expected}
     assert "late, object 2: in none of the masks, it counts as missed" in caplog.text
+    rule = {"counted": "the frames before count, as in DAVIS-2017"}
+    rule["skipped"] = "it is scored from there, as in YouTube-VOS"
+    assert f"late, object 2: first seen in frame 00008; {rule[before]}" in caplog.text
     printed = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[4] for row in printed if row[1:2] == ["object"]] == ["100.0", str(expected)]
 
@@ -128,7 +131,7 @@ def test_an_object_that_no_truth_holds_is_refused_by_its_name(inputs, tmp_path, 
     bear = [inputs / "score/t5", inputs / "score/p5"]
     assert scored(*bear, tmp_path, "--object", "1") == 2
     error = capsys.readouterr().err
-    assert "bear: expected object 1 in the truth, got masks of one object (0 and 255)" in error
+    assert "bear: expected object 1 in the truth, got masks of one object without an id" in error
     assert scored(inputs / "score/truth4", inputs / "score/pred4", tmp_path, "--object", "7") == 2
     assert "late: left out, no frame of its truth holds object 7" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
@@ -164,7 +167,8 @@ def test_masks_of_one_object_are_that_which_is_asked_for(tmp_path, capsys):
     assert scored(*pair, "--object", "2") == {("s", "2"): 100.0}
     assert scored(*pair, "--object", "1") == {("s", "1"): 0.0}
     assert scored(*pair, "--object", "all") == 2
-    assert "got masks of one object (0 and 255); say with --object which" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "got masks of one object without an id; say with --object which" in error
 
 
 def test_masks_of_one_object_among_labels_are_scored_as_what_they_are(tmp_path, capsys):

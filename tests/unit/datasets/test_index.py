@@ -1,5 +1,6 @@
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -346,10 +347,15 @@ def test_every_problem_of_a_sequence_is_found_not_the_first(tmp_path):
     assert len(check_video(index)) == 1
 
 
-def test_a_binary_mask_read_as_labels_is_found(tmp_path):
-    problems = check_video(index_video(write_davis(tmp_path), "davis2017", "cows", [1]))
-    assert len(problems) == 1
-    assert "the layout's encoding" in problems[0]
+def test_masks_of_one_object_in_a_layout_of_labels_are_that_object(tmp_path):
+    root = write_davis(tmp_path)
+    assert list_sequences(root, "davis2017") == [("cows", 1)]
+    labels, binary = (index_video(root, name, "cows", [1]) for name in ("davis2017", "davis"))
+    assert set(labels.encoding) == {"binary"} and labels.equals(binary)
+    assert check_video(labels) == []
+    assert open_video(labels, 1).truth(0).any()
+    problems = check_video(index_video(root, "davis2017", "cows", [2]))
+    assert len(problems) == 1 and "the layout's encoding" in problems[0]
 
 
 @pytest.mark.parametrize(
@@ -389,6 +395,12 @@ def test_a_fingerprint_follows_files_and_nothing_else(tmp_path):
     assert folder_fingerprint([tmp_path / "b"]) == first
     file = tmp_path / "b/JPEGImages/480p/cows/00001.jpg"
     os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
+    shutil.copytree(tmp_path / "b", tmp_path / "c", copy_function=shutil.copyfile)
+    assert folder_fingerprint([tmp_path / "b"]) == folder_fingerprint([tmp_path / "c"]) == first
+    times, other = file.stat(), bytearray(file.read_bytes())
+    other[-1] ^= 1
+    file.write_bytes(other)  # under its old size and time
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     second = folder_fingerprint([tmp_path / "b"])
     file.rename(file.with_name("00007.jpg"))
     third = folder_fingerprint([tmp_path / "b"])

@@ -1,5 +1,6 @@
 """Ids of label pictures are read once, and again where a file changed."""
 
+import hashlib
 import json
 import os
 
@@ -7,8 +8,9 @@ import numpy as np
 from PIL import Image
 
 from masktrack_core.datasets import label_cache
+from masktrack_core.datasets.contents import file_digest
 from masktrack_core.datasets.label_cache import LabelCache
-from masktrack_core.files import io
+from masktrack_core.datasets.object_masks import read_found
 
 
 def write(path, *ids):
@@ -22,11 +24,11 @@ def write(path, *ids):
 def test_a_file_that_did_not_change_is_read_once(tmp_path, monkeypatch):
     reads = []
 
-    def noted(path):
+    def noted(path, values):
         reads.append(path.name)
-        return io.read_labels(path)
+        return read_found(path, values)
 
-    monkeypatch.setattr(label_cache, "read_labels", noted)
+    monkeypatch.setattr(label_cache, "read_found", noted)
     path = write(tmp_path / "0.png", 1, 7, 255)
     for _ in range(2):
         cache = LabelCache(tmp_path / "cache" / "objects.json")
@@ -50,3 +52,24 @@ def test_a_damaged_cache_is_as_good_as_none(tmp_path):
     for text in ("", "[1]", "{", json.dumps({str(path): 3})):
         (tmp_path / "objects.json").write_text(text)
         assert LabelCache(tmp_path / "objects.json").labels(path) == {4}
+
+
+def test_the_content_of_a_file_that_did_not_change_is_read_once(tmp_path, monkeypatch):
+    reads = []
+
+    def noted(path):
+        reads.append(path.name)
+        return file_digest(path)
+
+    monkeypatch.setattr(label_cache, "file_digest", noted)
+    path = write(tmp_path / "0.bmp", 1, 2)
+    for _ in range(2):
+        cache = LabelCache(tmp_path / "cache" / "digests.json")
+        assert cache.digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+        cache.keep()
+    assert reads == ["0.bmp"]
+    before = path.stat()
+    write(path, 1, 3)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert cache.digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert reads == ["0.bmp"] * 2

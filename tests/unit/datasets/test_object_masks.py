@@ -70,7 +70,7 @@ CHOSEN = {
     ("rgb_2obj.png", "palette"): {1: 12264, 5: 3500},
     ("rgb_2obj.png", "binary"): {1: 15764},
     ("rgb_davis_id8.png", "palette"): {8: 12264},
-    ("inverted.png", "labels"): "beside 255, which is void, got [255]",
+    ("inverted.png", "labels"): "beside 255, which is void, got [255] alone",
     ("pal_void.png", "binary"): {1: 12264},
 }
 

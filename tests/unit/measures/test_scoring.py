@@ -119,11 +119,18 @@ def test_masks_of_one_and_of_grey_score_like_masks_of_255(folders, tmp_path, cap
     assert "val" not in first.replace("all scored", "")
 
 
-def test_graded_masks_are_cut_at_half_of_their_largest_value(folders, tmp_path):
+def test_graded_masks_are_cut_at_half_of_their_largest_value_where_one_says_so(
+    folders, tmp_path, capsys
+):
     truth, _ = folders
     graded = np.where(squares(0), 90, 0) + np.where(squares(2) & ~squares(0), 44, 0)
     write(tmp_path / "graded" / "b", graded, 1)
-    assert score(truth, tmp_path / "graded", "--out", tmp_path / "out", "--jobs", 1) == 0
+    arguments = [truth, tmp_path / "graded", "--out", tmp_path / "out", "--jobs", 1]
+    assert score(*arguments) == 2
+    error = capsys.readouterr().err
+    assert "an object each (--mask-values labels)" in error
+    assert "one object above half of the largest (--mask-values binary)" in error
+    assert score(*arguments, "--mask-values", "binary") == 0
     assert float(rows(tmp_path / "out" / "summary.csv")[0]["J_mean"]) == 1.0
 
 
@@ -164,7 +171,7 @@ def test_several_objects_without_a_choice_are_refused(tmp_path, capsys):
     write_labels(tmp_path / "truth" / "s", (1, 2))
     assert score(tmp_path / "truth", tmp_path / "truth", "--jobs", 1) == 2
     error = capsys.readouterr().err
-    assert "00000.png: expected one object, palette indices" in error
+    assert "00000.png: expected one object, got the ids [1, 2]" in error
     assert "--object" in error
 
 
