@@ -1,7 +1,6 @@
 """Wrong configurations and wrong files stop the run with the file or key that is wrong."""
 
 import copy
-import shutil
 import sys
 import venv
 from pathlib import Path

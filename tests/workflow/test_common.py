@@ -1,41 +1,18 @@
 """The functions of rules/common.smk, from wildcards to rows and inputs, without a run."""
 
-import ast
 import copy
-import re
 from types import SimpleNamespace
 
 import pytest
-import yaml
-from snakemake.io import is_flagged, temp
-from snakemake.utils import validate
-
-from masktrack_core.experiment.configuration import Experiment
-from masktrack_core.experiment.published import weights_file
-
-from .conftest import ROOT
-
-TEXT = (ROOT / "rules" / "common.smk").read_text()
-FUNCTIONS = re.findall(r"^def \w+\(.*?(?=^\S|\Z)", TEXT, re.MULTILINE | re.DOTALL)
-NAMED = {ast.parse(source).body[0].name for source in FUNCTIONS}
+from plans import Plans, default_config
+from snakemake.io import is_flagged
 
 
 def functions(change=lambda config: None):
-    """Return the functions of common.smk by name, over a configuration that is valid."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    """Return the functions of the rule files over a changed configuration."""
+    config = default_config()
     change(config)
-    validate(config, str(ROOT / "rules" / "schemas" / "config.schema.yaml"))
-    names = {
-        "config": config,
-        "experiment": Experiment.from_config(config),
-        "RESULTS": "results",
-        "temp": temp,
-        "weights_file": weights_file,
-    }
-    for source in FUNCTIONS:
-        exec(source, names)
-    objects = names["experiment"].objects.__getitem__
-    return SimpleNamespace(**{name: names[name] for name in NAMED}, config=config, objects=objects)
+    return Plans(config)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +107,7 @@ def test_a_tracker_takes_its_own_networks_flow_and_the_annotations_of_the_others
     assert common.tracking_networks(at(tracker="rgb_offline", object="1", **place)) == [offline]
     assert common.tracking_flow(fused) == ["results/flow/dis/rendered_segtrack/dancers.zip"]
     assert common.tracking_flow(at(tracker="rgb", object="1", **place)) == []
-    numbers = [n for name, n in common.objects("rendered_segtrack") if name == "dancers"]
+    numbers = [n for name, n in common.experiment.objects["rendered_segtrack"] if name == "dancers"]
     assert len(numbers) > 1
     others = [f"results/annotations/first/rendered_segtrack/dancers/{n}.zip" for n in numbers]
     for number, own in zip(numbers, others, strict=True):
@@ -148,7 +125,7 @@ def test_a_table_asks_for_the_scores_of_its_rows_on_its_data_sets_and_of_no_othe
         config["tables"] = {"mine": {"datasets": ["rendered_davis"], "rows": rows}}
 
     common = functions(change)
-    objects = common.objects("rendered_davis")
+    objects = common.experiment.objects["rendered_davis"]
     assert common.table_scores(at(table="mine")) == [
         f"results/scores/{run}/rendered_davis/{sequence}/{number}.csv"
         for run in ("masktrack/first_box", "copy_first/first")

@@ -26,7 +26,7 @@ def test_draws_fill_the_parameters_to_both_ends_and_repeat_with_the_seed():
     assert is_uniform([one.offset for one in drawn], -0.2 * 128, 0.2 * 128)  # grey levels
     gains = np.array([one.gain for one in drawn])
     assert gains.min() < 0.8 * 0.95 and gains.max() > 1.2 * 1.05
-    assert 0.8 * 0.9 <= gains.min() and gains.max() <= 1.2 * 1.1
+    assert gains.min() >= 0.8 * 0.9 and gains.max() <= 1.2 * 1.1
     assert 160 < sum(one.flip for one in drawn) < 240
     assert drawn[3] == sample_augmentation(params, rng=numpy_rng(1, 3))
 
