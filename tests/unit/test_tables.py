@@ -179,3 +179,29 @@ def test_every_column_says_what_it_is():
     for schema in schemas:
         assert all(column.meaning for column in schema.columns)
         assert set(schema.key) <= set(schema.names)
+
+
+#: What names a row of each table, and a value of another row for each of those columns.
+KEYS = {
+    "index": ("t", "object"),
+    "stills": ("name",),
+    "scores": ("variant", "annotation", "dataset", "sequence", "object", "t"),
+    "losses": ("iteration",),
+}
+SCHEMAS = {value.name: value for value in vars(tables).values() if isinstance(value, Schema)}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_two_rows_of_one_key_are_refused_whatever_else_they_hold(name):
+    """A frame that was scored twice would count twice."""
+    schema = SCHEMAS[name]
+    assert schema.key == KEYS[name] and set(KEYS) == set(SCHEMAS)
+    values = {"text": ("a", "b"), "int": (1, 2), "float": (0.1, 0.2), "bool": (True, False)}
+    kinds = {column.name: column.kind for column in schema.columns}
+    same = {key: [values[kind][0]] * 2 for key, kind in kinds.items()}
+    other = {key: list(values[kind]) for key, kind in kinds.items()}
+    doubled = pd.DataFrame({key: (same if key in schema.key else other)[key] for key in kinds})
+    with pytest.raises(InputError, match=r"expected one row for each .*, got two"):
+        tables.check_columns(doubled, schema)
+    for key in schema.key:
+        assert len(tables.check_columns(doubled.assign(**{key: other[key]}), schema)) == 2

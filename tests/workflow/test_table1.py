@@ -86,7 +86,7 @@ def test_masks_without_deformation_are_the_annotations(finished):
     assert np.array_equal(archive[f"rendered/{stills.name[3]}/1"], mask)
 
 
-def test_the_search_looked_at_development_sequences_only_and_says_why(finished):
+def test_the_search_says_on_what_it_was_measured_and_why(finished):
     folder = finished[0] / "results" / "crf" / "masktrack_flow_crf" / "first"
     report = yaml.safe_load((folder / "rendered_davis.yaml").read_text())
     assert report["measured_on"] == ["rally/1"] and "candidates" in report["why"]

@@ -1,6 +1,7 @@
 import os
 import pickle
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,15 +14,17 @@ from masktrack_core.datasets.index import (
     layout_of,
     list_sequences,
     read_facts,
+    sequence_files,
 )
 from masktrack_core.datasets.layouts import VIDEO_LAYOUTS, StillLayout, VideoLayout
 from masktrack_core.datasets.patterns import natural_key
-from masktrack_core.datasets.videos import check_video, open_video
+from masktrack_core.datasets.videos import annotated_masks, check_video, open_video
 from masktrack_core.errors import InputError
 from masktrack_core.files import io
 from masktrack_core.tables import INDEX, format_table, parse_table
 
 SHAPE = (12, 20)
+TRUTHS = "youtube_masks/{class}/data/{video}/shots/{shot}/labels/{number}.png"
 YOUTUBE = "youtube_masks/aeroplane/data/0001/shots/002"
 
 
@@ -103,6 +106,48 @@ def test_youtube_truth_of_another_size_is_brought_to_the_frames(tmp_path, scale)
     expected = np.zeros((48, 64), np.bool_)
     expected[12:24, 8:] = True
     assert np.array_equal(video.truth(0), expected)
+
+
+@pytest.mark.parametrize("shape", [(24, 40), (7, 12), (18, 30), (6, 10)])
+def test_a_resized_truth_is_at_each_pixel_that_of_the_nearest_centre(tmp_path, shape):
+    """Centres are at half pixels: without them the truth moves by up to half of its own pixel."""
+    io.write_frame(tmp_path / YOUTUBE / "images/frame0001.jpg", frame(1))
+    drawn = np.random.default_rng(0).random(shape) < 0.5
+    truth = np.kron(drawn[::2, ::2], np.ones((2, 2), bool))[: shape[0], : shape[1]]
+    io.write_mask(tmp_path / YOUTUBE / "labels/00001.png", truth)
+    layout = replace(VIDEO_LAYOUTS["youtube_objects"], truth=TRUTHS)
+    video = open_video(index_video(tmp_path, layout, "aeroplane-0001-002", [1]), 1)
+    expected = np.zeros(SHAPE, bool)
+    for row in range(SHAPE[0]):
+        for column in range(SHAPE[1]):
+            y = abs((np.arange(shape[0]) + 0.5) * SHAPE[0] / shape[0] - row - 0.5)
+            x = abs((np.arange(shape[1]) + 0.5) * SHAPE[1] / shape[1] - column - 0.5)
+            # Of two centres equally far the later one, as half a pixel is rounded up.
+            nearest = [len(far) - 1 - int(np.argmin(far[::-1].round(9))) for far in (y, x)]
+            expected[row, column] = truth[nearest[0], nearest[1]]
+    assert np.array_equal(video.truth(0), expected)
+
+
+def test_a_user_gives_the_masks_of_the_frames_with_truth_and_says_not_here_in_empty_ones(tmp_path):
+    root = write_youtube(tmp_path)  # truths of the frames 1 and 11
+    black = np.zeros(SHAPE, np.uint8)
+    Image.fromarray(black).save(root / YOUTUBE / "labels/00011.jpg", quality=95)
+    video = open_video(index_video(root, "youtube_objects", "aeroplane-0001-002", [1]), 1)
+    given = annotated_masks(video, [0, 1, 10])
+    assert sorted(given) == [0, 10]
+    assert np.array_equal(given[0], mask(4)) and not given[10].any()
+    with pytest.raises(InputError, match="got a truth without the object in the first"):
+        annotated_masks(video, [10])
+
+
+def test_the_files_of_an_index_are_its_frames_and_its_truths(tmp_path):
+    write_segtrack(tmp_path)
+    found = sequence_files(tmp_path, "segtrack_v2", "bmx", [1, 2])
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in found) == [
+        *(f"GroundTruth/bmx/1/b_{t}.bmp" for t in range(2)),
+        *(f"GroundTruth/bmx/2/b_{t}.png" for t in range(2)),
+        *(f"JPEGImages/bmx/b_{t}.png" for t in range(2)),
+    ]
 
 
 def test_truth_of_another_shape_is_refused_in_every_layout(tmp_path):

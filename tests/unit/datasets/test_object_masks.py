@@ -113,6 +113,23 @@ def test_palettes_and_small_greys_are_labels(tmp_path):
     assert areas(save(tmp_path / "a.png", alone, DAVIS.tobytes())) == {1: 1}
 
 
+@pytest.mark.parametrize("count", [2, 7, 8, 12, 31])
+def test_a_label_picture_of_many_objects_has_them_all(tmp_path, count):
+    values = np.arange(count + 1, dtype=np.uint8).repeat(2)[None].repeat(3, axis=0)
+    expected = dict.fromkeys(range(1, count + 1), 6)
+    for palette in (DAVIS.tobytes(), None):
+        assert areas(save(tmp_path / "a.png", values, palette)) == expected
+    assert areas(save(tmp_path / "a.png", values), "labels") == expected
+
+
+@pytest.mark.parametrize("count", [2, 7, 8, 12, 15])
+def test_a_palette_of_many_objects_that_became_grey_has_them_all(tmp_path, count):
+    values = np.arange(count + 1, dtype=np.uint8).repeat(2)[None].repeat(3, axis=0)
+    greys = np.rint(DAVIS.reshape(-1, 3)[values] @ [0.299, 0.587, 0.114]).astype(np.uint8)
+    expected = dict.fromkeys(range(1, count + 1), 6)
+    assert areas(save(tmp_path / "a.png", greys), "palette") == expected
+
+
 def test_a_palette_whose_black_is_not_index_0_is_refused(tmp_path):
     """As editors save one red object: the most frequent colour, or the brightest, comes first."""
     path = save(tmp_path / "a.png", drawing(1), [255, 0, 0, 0, 0, 0])

@@ -1,11 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from masktrack_core.datasets.index import read_facts
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.recipes import annotated_times, read_recipes
+from masktrack_core.experiment.references import REFERENCES
+from masktrack_core.files.io import write_frame, write_mask
 
 
 @pytest.fixture
@@ -19,18 +24,42 @@ def test_the_default_configuration_names_only_what_exists(config):
     assert recipes.tables["table2"].rows[-1].annotation == "first_box"
 
 
-@pytest.mark.parametrize(
-    ("table", "row", "key", "value"),
-    [
-        ("variants", "masktrack", "trackers", ["rbg"]),
-        ("trackers", "rgb", "network", "rbg"),
-        ("networks", "segment", "deformation", "rbg"),
-        ("networks", "segment", "stills", ["rendered", "rbg"]),
-        ("finetunings", "paper", "schedule", "rbg"),
-        ("annotations", "first_box", "network", "rbg"),
-        ("tables", "table2", "datasets", ["rbg"]),
-    ],
-)
+#: Every key of a row that names another row, and a row of the default configuration that has it.
+NAMES = [
+    ("stills", "annotated_videos", "datasets", ["rendered_davis", "rbg"]),
+    ("stills", "rendered", "archives", ["rbg"]),
+    ("datasets", "rendered_davis", "archives", ["rbg"]),
+    ("networks", "segment", "architecture", "rbg"),
+    ("networks", "segment", "stills", ["rendered", "rbg"]),
+    ("networks", "segment", "deformation", "rbg"),
+    ("networks", "segment", "augmentation", "rbg"),
+    ("networks", "segment", "crop", "rbg"),
+    ("networks", "segment", "schedule", "rbg"),
+    ("finetunings", "paper", "schedule", "rbg"),
+    ("finetunings", "paper", "crop", "rbg"),
+    ("finetunings", "paper", "augmentation", "rbg"),
+    ("finetunings", "paper", "deformation", "rbg"),
+    ("flows", "dis", "method", "rbg"),
+    ("flows", "dis", "image", "rbg"),
+    ("trackers", "rgb", "network", "rbg"),
+    ("trackers", "rgb", "finetuning", "rbg"),
+    ("trackers", "rgb", "propagation", "rbg"),
+    ("trackers", "fused", "flow", "rbg"),
+    ("annotations", "first_box", "network", "rbg"),
+    ("annotations", "first_box", "propagation", "rbg"),
+    ("crf_searches", "small", "start", "rbg"),
+    ("variants", "masktrack", "trackers", ["rbg"]),
+    ("variants", "masktrack_flow_crf_published", "crf", "rbg"),
+    ("variants", "masktrack_flow_crf", "crf_search", "rbg"),
+    ("tables", "table2", "datasets", ["rbg"]),
+]
+
+
+def test_every_key_that_names_a_row_is_known():
+    assert {(table, key) for table, _, key, _ in NAMES} == set(REFERENCES)
+
+
+@pytest.mark.parametrize(("table", "row", "key", "value"), NAMES)
 def test_a_misspelt_name_is_named_with_its_key_and_the_names_that_exist(
     config, table, row, key, value
 ):
@@ -94,6 +123,46 @@ def test_two_crfs_and_the_crf_of_an_oracle_are_refused(config, variant, crf):
 def experiment_of(config):
     recipes = read_recipes(config)
     return Experiment(config=config, recipes=recipes, objects={}, ablations={})
+
+
+def test_parameters_are_chosen_on_the_objects_of_the_development_sequences_alone(config):
+    every = (("walk", 1), ("walk", 2), ("run", 1), ("jump", 1))
+    config["datasets"] |= {"mine": {"development": ["walk", "jump"]}, "none": {"development": []}}
+    experiment = replace(experiment_of(config), objects={"mine": every, "none": every})
+    assert experiment.development_objects("mine") == (("walk", 1), ("walk", 2), ("jump", 1))
+    assert experiment.development_objects("none") == ()
+
+
+def test_results_are_beside_published_ones_only_where_the_sequences_are_the_same(config):
+    facts = read_facts("davis2016")
+    whole = tuple((str(name), 1) for name in facts["sequence"])
+    config["datasets"] |= {"mine": {"published": "davis2016"}, "other": {"published": None}}
+    for objects, name in (
+        (whole, "davis2016"),
+        (whole[::-1], "davis2016"),
+        (whole[:-1], None),
+        (whole[:3], None),
+        ((*whole, ("mine", 1)), None),
+        ((*whole[:-1], (whole[-1][0], 2)), None),
+    ):
+        experiment = replace(experiment_of(config), objects={"mine": objects, "other": objects})
+        assert experiment.published("mine") == name
+        assert experiment.published("other") is None
+
+
+@pytest.mark.parametrize("written", ["frame", "truth", "nothing"])
+def test_a_frame_or_a_truth_corrected_in_place_is_another_fingerprint(config, tmp_path, written):
+    for t in range(2):
+        write_frame(tmp_path / f"JPEGImages/480p/walk/{t}.jpg", np.zeros((6, 8, 3), np.uint8))
+        write_mask(tmp_path / f"Annotations/480p/walk/{t}.png", np.eye(6, 8, dtype=bool))
+    config["datasets"] |= {"mine": {"layout": "davis", "root": str(tmp_path)}}
+    experiment = replace(experiment_of(config), objects={"mine": (("walk", 1),)})
+    before = experiment.fingerprint("mine", "walk")
+    if written == "frame":
+        write_frame(tmp_path / "JPEGImages/480p/walk/1.jpg", np.ones((6, 8, 3), np.uint8))
+    if written == "truth":
+        write_mask(tmp_path / "Annotations/480p/walk/1.png", np.eye(6, 8, 2, dtype=bool))
+    assert (experiment.fingerprint("mine", "walk") == before) == (written == "nothing")
 
 
 def test_a_variants_masks_are_cut_where_its_trackers_are_unless_it_says_otherwise(config):

@@ -9,7 +9,7 @@ ROWS = (TableRow(method="Ours", variant="masktrack"),)
 PUBLISHED = pd.DataFrame({"method": ["BVS", "NLC"], "dataset": "davis", "miou": [66.5, 64.1]})
 
 
-def scores(js, scored=None, sequence="a", number=1):
+def scores(js, scored=None, sequence="a", number=1, fs=None):
     return pd.DataFrame(
         {
             "variant": "masktrack",
@@ -19,7 +19,7 @@ def scores(js, scored=None, sequence="a", number=1):
             "object": number,
             "scored": scored or [True] * len(js),
             "J": js,
-            "F": js,
+            "F": js if fs is None else fs,
         }
     )
 
@@ -37,8 +37,34 @@ def test_objects_of_one_sequence_are_separate_problems():
 
 
 def test_frames_outside_the_protocol_do_not_count():
-    table = sequence_table(scores([0.0, 0.8, 0.0], [False, True, False]), ROWS)
-    assert table.J.tolist() == pytest.approx([80.0]) and table.frames.tolist() == [1]
+    frames = scores([0.0, 0.8, 0.6, 0.1], [False, True, True, False], fs=[0.2, 0.5, 0.3, 0.9])
+    table = sequence_table(frames, ROWS)
+    assert table.J.tolist() == pytest.approx([70.0]) and table.frames.tolist() == [2]
+    assert table.F.tolist() == pytest.approx([40.0])
+
+
+def test_every_column_of_a_sequence_is_that_of_its_own_scores():
+    rows = (
+        TableRow(method="Ours", variant="masktrack"),
+        TableRow(method="Box", variant="masktrack", annotation="first_box"),
+        TableRow(method="Copy", variant="copy_first"),
+    )
+    parts = [
+        scores([0.1, 0.3], sequence="a", number=2, fs=[0.2, 0.6]),
+        scores([0.5], sequence="a", number=2, fs=[0.7]).assign(annotation="first_box"),
+        scores([0.8], sequence="b", number=3, fs=[0.9]).assign(variant="copy_first", dataset="x"),
+    ]
+    table = sequence_table(pd.concat(parts), rows)
+    assert list(table.columns) == [
+        *("method", "source", "dataset", "sequence", "object", "frames", "J", "F")
+    ]
+    expected = [
+        ["Ours", "computed", "davis2016", "a", 2, 2, 20.0, 40.0],
+        ["Box", "computed", "davis2016", "a", 2, 1, 50.0, 70.0],
+        ["Copy", "computed", "x", "b", 3, 1, 80.0, 90.0],
+    ]
+    for row, wanted in zip(table.values.tolist(), expected, strict=True):
+        assert row[:6] == wanted[:6] and row[6:] == pytest.approx(wanted[6:])
 
 
 def test_a_mean_over_nothing_is_an_error_that_names_the_object():

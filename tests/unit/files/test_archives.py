@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import pickle
 import threading
 import weakref
@@ -77,6 +78,19 @@ def test_forked_workers_do_not_move_each_others_position(archive):
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     assert failures.empty()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork in a process with threads
+def test_a_forked_process_reads_through_a_handle_of_its_own(archive):
+    """What a fork inherits shares its place in the file: one that reads there moves the other."""
+    assert len(archive) == 20
+    inherited = archive._handle[1].fp.fileno()
+    os.lseek(inherited, 7, os.SEEK_SET)
+    child = os.fork()
+    if not child:  # nothing here may raise into pytest
+        os._exit(0 if np.array_equal(archive["set/ü 0003"], masks()[3][1]) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert os.lseek(inherited, 0, os.SEEK_CUR) == 7
 
 
 def test_an_error_among_the_masks_leaves_no_file(tmp_path):

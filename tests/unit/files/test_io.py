@@ -214,10 +214,17 @@ def test_the_alpha_channel_of_a_mask_is_dropped(tmp_path):
     )
 
 
-def test_a_colour_mask_counts_by_its_largest_channel(tmp_path):
-    red = np.zeros((2, 3, 3), np.uint8)
-    red[..., 0] = MASK * 255  # as grey this red is 76, below the threshold
-    assert np.array_equal(io.read_mask(save(tmp_path / "a.bmp", red)), MASK)
+@pytest.mark.parametrize("channels", [[0], [1], [2], [0, 2], [1, 2]])
+def test_a_colour_mask_counts_by_its_largest_channel(tmp_path, channels):
+    colour = np.zeros((2, 3, 3), np.uint8)
+    colour[..., channels] = (MASK * 255)[..., None]  # as grey red is 76, blue 29
+    assert np.array_equal(io.read_mask(save(tmp_path / "a.bmp", colour)), MASK)
+
+
+def test_two_colours_on_black_are_both_of_the_mask(tmp_path):
+    colours = np.zeros((2, 3, 3), np.uint8)
+    colours[0, 1, 1] = colours[0, 2, 2] = colours[1, 2, 0] = 255
+    assert np.array_equal(io.read_mask(save(tmp_path / "a.png", colours)), MASK)
 
 
 def test_a_coloured_palette_counts_by_its_indices(tmp_path):

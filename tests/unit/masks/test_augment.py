@@ -11,13 +11,40 @@ from masktrack_core.masks.augment import (
 from masktrack_core.seeds import numpy_rng
 
 
-def test_draws_stay_within_the_parameters_and_repeat_with_the_seed():
-    params = AugmentationParams(scale=(0.5, 2.0), colour=0.2)
-    drawn = [sample_augmentation(params, rng=numpy_rng(1, item)) for item in range(200)]
-    assert max(abs(one.angle_deg) for one in drawn) <= 20
-    assert min(one.scale for one in drawn) >= 0.5 and max(one.scale for one in drawn) <= 2
-    assert 60 < sum(one.flip for one in drawn) < 140
+def is_uniform(values, low, high):
+    """Return whether values fill the range evenly, as far as 400 draws can tell."""
+    values = (2 * np.asarray(values) - low - high) / (high - low)
+    ends = -1 <= values.min() < -0.95 and 0.95 < values.max() <= 1
+    return ends and abs(values.mean()) < 0.1 and abs(values.std() - 3**-0.5) < 0.05
+
+
+def test_draws_fill_the_parameters_to_both_ends_and_repeat_with_the_seed():
+    params = AugmentationParams(scale=(0.5, 4.0), colour=0.2)
+    drawn = [sample_augmentation(params, rng=numpy_rng(1, item)) for item in range(400)]
+    assert is_uniform([one.angle_deg for one in drawn], -20, 20)
+    assert is_uniform([np.log(one.scale) for one in drawn], np.log(0.5), np.log(4))
+    assert is_uniform([one.offset for one in drawn], -0.2 * 128, 0.2 * 128)  # grey levels
+    gains = np.array([one.gain for one in drawn])
+    assert gains.min() < 0.8 * 0.95 and gains.max() > 1.2 * 1.05
+    assert gains.min() >= 0.8 * 0.9 and gains.max() <= 1.2 * 1.1
+    assert 160 < sum(one.flip for one in drawn) < 240
     assert drawn[3] == sample_augmentation(params, rng=numpy_rng(1, 3))
+
+
+def test_contrast_is_common_to_the_colours_and_tint_is_their_own_half_as_large():
+    params = AugmentationParams(colour=0.2)
+    gains = np.array([sample_augmentation(params, rng=numpy_rng(1, i)).gain for i in range(400)])
+    assert (np.ptp(gains, axis=1) > 0).all()
+    # Var of contrast + tint / 2 over three colours, of which the contrast is shared.
+    assert np.var(gains.mean(axis=1)) == pytest.approx(0.2**2 / 3 * (1 + 1 / 12), rel=0.15)
+    assert np.corrcoef(gains.T)[0, 1:] == pytest.approx([0.8, 0.8], abs=0.05)
+
+
+def test_numbers_of_a_draw_are_drawn_apart():
+    params = AugmentationParams(scale=(0.5, 2.0), colour=0.2)
+    drawn = [sample_augmentation(params, rng=numpy_rng(1, i)) for i in range(400)]
+    numbers = [[one.flip, one.angle_deg, one.scale, np.mean(one.gain), one.offset] for one in drawn]
+    assert np.abs(np.corrcoef(np.array(numbers).T) - np.eye(5)).max() < 0.15
 
 
 def test_colour_is_off_by_default_and_turns_about_mid_grey():

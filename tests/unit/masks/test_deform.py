@@ -35,6 +35,7 @@ def disk(size: tuple[int, int], centre: tuple[float, float], radius: float) -> n
 
 
 MASK = disk((90, 120), (60, 45), 20)
+ENDS = "source", "target"
 
 
 def deformed(mask: np.ndarray, params: DeformationParams, item: int = 0) -> np.ndarray:
@@ -74,13 +75,41 @@ def test_shift_and_scale_move_the_box_as_drawn():
     assert abs(len(rows) / MASK.sum() - deformation.scale**2) < 0.03
 
 
-def test_draws_stay_within_the_margins_of_the_paper():
-    for item in range(50):
-        drawn = sample_deformation(MASK, DeformationParams(), rng=numpy_rng(0, item))
-        assert 0.95 <= drawn.scale <= 1.05
-        assert max(map(abs, drawn.shift)) <= 0.10 * 41
-        assert len(drawn.source) == 5
-        assert np.abs(np.subtract(drawn.source, drawn.target)).max() <= 0.10 * 41 + 1e-4
+def is_uniform(values, end):
+    """Return whether values fill ``-end`` to ``end`` evenly, as far as 400 draws can tell."""
+    values = np.asarray(values) / end
+    return (
+        -1 <= values.min() < -0.95
+        and 0.95 < values.max() <= 1
+        and abs(values.mean()) < 0.1
+        and abs(values.std() - 3**-0.5) < 0.05
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 60), (60, 10)])
+def test_draws_fill_the_margins_of_the_paper_to_both_ends_along_both_axes(height, width):
+    """Shift and margin are fractions of the width along x, of the height along y."""
+    bar = np.zeros((90, 120), bool)
+    bar[20 : 20 + height, 30 : 30 + width] = True
+    drawn = [sample_deformation(bar, DeformationParams(), rng=numpy_rng(0, i)) for i in range(400)]
+    assert is_uniform([one.scale - 1 for one in drawn], 0.05)
+    shifts = np.array([one.shift for one in drawn])
+    sources, targets = (np.array([getattr(one, end) for one in drawn]) for end in ENDS)
+    assert sources.shape == (400, 5, 2)
+    for axis, extent in enumerate((width, height)):
+        assert is_uniform(shifts[:, axis], 0.10 * extent)
+        for point in range(5):
+            moved = (targets - sources)[:, point, axis]
+            assert is_uniform(moved / (1 + 1e-4), 0.10 * extent)
+
+
+def test_shifts_scale_and_points_are_drawn_apart():
+    drawn = [sample_deformation(MASK, DeformationParams(), rng=numpy_rng(0, i)) for i in range(400)]
+    numbers = [
+        [one.scale, *one.shift, *np.subtract(one.target, one.source).ravel()] for one in drawn
+    ]
+    correlation = np.corrcoef(np.array(numbers).T) - np.eye(13)
+    assert np.abs(correlation).max() < 0.2
 
 
 def test_control_points_lie_just_outside_the_object():
@@ -129,6 +158,24 @@ def test_one_pixel_never_vanishes(at):
     mask[at] = True
     for item in range(20):
         assert deformed(mask, ONLY_SHAPE, item).any()
+
+
+@pytest.mark.parametrize("bent", [False, True])
+def test_a_mask_that_would_leave_the_picture_is_only_dilated(bent):
+    mask = np.zeros((20, 30), bool)
+    mask[8, 4:7] = True
+    ends = ((3.0, 8.0), (7.0, 8.0), (5.0, 7.0))
+    away = Deformation(
+        centre=(5.0, 8.0),
+        scale=1.0,
+        shift=(-40.0, 0.0),
+        source=ends if bent else (),
+        target=ends if bent else (),
+        smoothing=0.0,
+        dilation_radius=2.0,
+    )
+    assert not apply_deformation(mask, dataclasses.replace(away, shift=(-6.0, 0.0)))[:, 4:].any()
+    assert np.array_equal(apply_deformation(mask, away), distance_transform_edt(~mask) <= 2)
 
 
 def test_full_mask_and_object_at_the_border_are_deformed():

@@ -13,8 +13,21 @@ from PIL import Image
 from masktrack_core.commands import cli
 from masktrack_core.files import io
 from masktrack_core.measures import scoring
-from masktrack_core.measures.metrics import region_similarity, temporal_instability
-from masktrack_core.measures.scoring import Fact
+from masktrack_core.measures.metrics import (
+    contour_accuracy,
+    region_similarity,
+    temporal_instability,
+)
+from masktrack_core.measures.scoring import (
+    Fact,
+    SequenceScore,
+    format_summary,
+    frame_rows,
+    object_rows,
+    read_davis_facts,
+    sequence_rows,
+    summary_rows,
+)
 
 FACTS = {
     "a": Fact(split="train", is_stable=True),
@@ -62,7 +75,11 @@ def test_tables_hold_the_measures_of_the_scored_frames(folders, tmp_path, capsys
     assert len(frames) == 12
     expected = region_similarity(squares(1), squares(0))[1:-1]
     assert [float(row["J"]) for row in frames[4:8]] == expected.tolist()
+    contours = contour_accuracy(squares(1), squares(0))[1:-1]
+    assert [float(row["F"]) for row in frames[4:8]] == contours.tolist()
     sequences = rows(tmp_path / "out" / "per_sequence.csv")
+    assert float(sequences[1]["F_mean"]) == pytest.approx(contours.mean(), abs=1e-15)
+    assert abs(contours.mean() - expected.mean()) > 0.01
     assert [row["set"] for row in sequences] == ["train", "val", "val"]
     assert [row["T"] == "" for row in sequences] == [False, True, False]
     assert float(sequences[1]["J_mean"]) == pytest.approx(expected.mean(), abs=1e-15)
@@ -81,6 +98,126 @@ def test_instability_starts_from_the_true_first_mask(folders, tmp_path):
     expected = temporal_instability(np.concatenate([squares(0)[:1], squares(2)[1:-1]]))
     frames = rows(tmp_path / "out" / "per_frame.csv")
     assert [float(row["T"]) for row in frames[8:]] == expected.tolist()
+
+
+#: J and F of a sequence of eight frames in which every statistic is another number.
+J = np.array([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3])
+F = np.array([0.9, 0.7, 0.6, 0.45, 0.4, 0.4, 0.1, 0.05])
+#: By hand: bins of decay are the frames 0–2 and 5–7 (edges 1, 2.75, 4.5, 6.25, 8).
+STATISTICS = {
+    "J_mean": 0.65,
+    "J_recall": 5 / 8,
+    "J_decay": 0.9 - 0.4,
+    "F_mean": 3.6 / 8,
+    "F_recall": 3 / 8,
+    "F_decay": 2.2 / 3 - 0.55 / 3,
+    "T": 0.2,
+}
+
+
+def measured(sequence, *, object_id=1, shift=0.0):
+    return SequenceScore(
+        sequence=sequence,
+        object_id=object_id,
+        frames=tuple(f"{t:05d}" for t in range(8)),
+        j=J - shift,
+        f=F - shift,
+        t=np.array([np.nan, 0.1, 0.3, *[np.nan] * 5]),
+    )
+
+
+def test_every_column_of_a_sequence_holds_its_own_statistic():
+    (row,) = sequence_rows([measured("b", object_id=7)], FACTS)
+    assert {key: row[key] for key in ("sequence", "object", "set", "frames")} == {
+        "sequence": "b",
+        "object": 7,
+        "set": "val",
+        "frames": 8,
+    }
+    assert {key: row[key] for key in STATISTICS} == pytest.approx(STATISTICS)
+    assert len(set(STATISTICS.values())) == 7
+
+
+def test_every_column_of_a_frame_holds_its_own_measure():
+    second = frame_rows([measured("b", object_id=7)])[1]
+    expected = {"sequence": "b", "object": 7, "frame": "00001", "J": 0.9, "F": 0.7, "T": 0.1}
+    assert second == expected
+
+
+def test_every_column_of_the_summary_is_the_mean_of_its_own():
+    both = sequence_rows([measured("b"), measured("c", shift=0.04)], FACTS)
+    val, everything = summary_rows(both, FACTS)
+    assert (val["split"], everything["split"]) == ("val", "all scored")
+    assert (val["sequences"], val["T_sequences"]) == (2, 2)
+    for name in ("J_mean", "F_mean"):
+        assert val[name] == pytest.approx(STATISTICS[name] - 0.02)
+    for name in ("J_recall", "J_decay", "F_recall", "F_decay", "T"):
+        assert val[name] == pytest.approx(STATISTICS[name])
+
+
+def test_the_print_has_the_columns_of_its_heading_in_percent():
+    summary = summary_rows(sequence_rows([measured("b")], FACTS), FACTS)
+    heading, line = format_summary(summary).splitlines()[1:]
+    assert heading.split() == ["n", *["mean", "recall", "decay"] * 2, "mean", "n"]
+    expected = ["1", "65.0", "62.5", "50.0", "45.0", "37.5", "55.0", "20.0", "1"]
+    assert line.split() == ["all", "scored", *expected]
+
+
+def test_objects_are_printed_each_by_its_name_before_the_mean():
+    objects = sequence_rows([measured("s", object_id=n, shift=0.04 * n) for n in (1, 2)], FACTS)
+    lines = format_summary(summary_rows(objects, FACTS), object_rows(objects)).splitlines()[2:]
+    assert [line.split()[:5] for line in lines] == [
+        ["s,", "object", "1", "1", "61.0"],
+        ["s,", "object", "2", "1", "57.0"],
+        ["all", "scored", "2", "59.0", "62.5"],
+    ]
+
+
+def test_the_facts_of_davis_are_those_of_the_benchmark():
+    """27 of 50 sequences are stable, 30 are for training (Perazzi et al., CVPR 2016)."""
+    facts = read_davis_facts()
+    assert len(facts) == 50
+    assert sum(fact.split == "train" for fact in facts.values()) == 30
+    assert sum(fact.split == "val" for fact in facts.values()) == 20
+    assert sum(fact.is_stable for fact in facts.values()) == 27
+    for name, fact in {
+        "bear": Fact(split="train", is_stable=True),
+        "blackswan": Fact(split="val", is_stable=True),
+        "breakdance": Fact(split="val", is_stable=False),
+        "bmx-bumps": Fact(split="train", is_stable=False),
+    }.items():
+        assert facts[name] == fact
+
+
+def test_instability_is_measured_where_the_facts_of_davis_say(tmp_path):
+    for name in ("blackswan", "breakdance"):
+        write(tmp_path / "truth" / name, squares(0))
+        write(tmp_path / "pred" / name, squares(1))
+    out = tmp_path / "out"
+    assert score(tmp_path / "truth", tmp_path / "pred", "--out", out, "--jobs", 1) == 0
+    found = {row["sequence"]: row["T"] != "" for row in rows(out / "per_sequence.csv")}
+    assert found == {"blackswan": True, "breakdance": False}
+
+
+def test_names_without_leading_zeros_are_in_the_order_of_their_numbers(tmp_path):
+    """First and last frame, and the steps of T, are those of the padded names."""
+    truth, pred = squares(0, count=12), squares(2, count=12)
+    pred[3:, 8:12] = False
+    for kind in ("padded", "bare"):
+        for folder, masks in (("truth", truth), ("pred", pred)):
+            place = tmp_path / kind / folder / "s"
+            place.mkdir(parents=True)
+            for t, mask in enumerate(masks):
+                name = f"{t:05d}" if kind == "padded" else f"{t + 1}"
+                Image.fromarray(mask.astype(np.uint8) * 255).save(place / f"{name}.png")
+        sides = tmp_path / kind / "truth", tmp_path / kind / "pred"
+        out = "--out", tmp_path / kind / "out"
+        assert score(*sides, "--temporal", "all", *out, "--jobs", 1) == 0
+    padded, bare = (rows(tmp_path / kind / "out" / "per_frame.csv") for kind in ("padded", "bare"))
+    assert [row["frame"] for row in bare] == [str(t) for t in range(2, 12)]
+    for measure in "JFT":
+        assert [row[measure] for row in bare] == [row[measure] for row in padded]
+    assert len({row["T"] for row in padded}) > 1
 
 
 def test_jobs_do_not_change_the_tables(folders, tmp_path):

@@ -233,6 +233,22 @@ def test_instability_is_undefined_where_a_mask_is_empty_or_one_pixel():
     assert temporal_mean(values) == 0.0
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (2, 2), (1, 3)])
+def test_a_mask_whose_contour_has_two_corners_left_has_no_polygon(shape):
+    """Two points and the first again are a line: T of a mask of two pixels is no number."""
+    masks = np.zeros((2, 9, 9), bool)
+    masks[:, 4 : 4 + shape[0], 4 : 4 + shape[1]] = True
+    assert longest_polygon(masks[0]) is None
+    assert np.isnan(temporal_instability(masks)).all()
+
+
+def test_the_smallest_polygon_is_that_of_two_by_three_pixels():
+    masks = np.zeros((2, 9, 9), bool)
+    masks[:, 4:6, 4:7] = True
+    assert longest_polygon(masks[0]).tolist() == [[4, 4], [7, 4], [7, 6], [4, 6], [4, 4]]
+    assert temporal_instability(masks).tolist() == [0.0]
+
+
 def test_the_mean_of_a_lost_object_is_not_a_number():
     assert math.isnan(temporal_mean(temporal_instability(np.zeros((4, 5, 5), bool))))
 

@@ -106,9 +106,23 @@ def test_aspp_sums_four_branches_of_dilation_6_12_18_24():
 def test_dropout_of_a_half_follows_fc6_and_fc7_in_training_only():
     assert on_paper().head.dropout.p == 0.5
     net = build_network(NetworkSpec(backbone="slim", head="aspp"), generator=torch_generator(1))
-    image, prior = torch.zeros(1, 3, 65, 65), torch.zeros(1, 1, 65, 65)
-    assert not torch.equal(net(image, prior), net(image, prior))
-    assert torch.equal(net.eval()(image, prior), net(image, prior))
+    image = torch.randint(0, 256, (1, 3, 65, 65), generator=torch_generator(2))
+    prior, head, dropped, followed = torch.zeros(1, 1, 65, 65), net.head, [], []
+    head.dropout.register_forward_hook(
+        lambda _layer, given, answer: dropped.append((given[0].clone(), answer))
+    )
+    for fc7, fc8 in zip(head.fc7, head.fc8, strict=True):
+        for layer in (fc7, fc8):
+            layer.register_forward_pre_hook(lambda _layer, given: followed.append(given[0]))
+    with torch.no_grad():
+        net(image, prior)
+        # fc7 sees what was dropped of fc6's map and fc8 of fc7's, in each of the four branches.
+        assert len(dropped) == len(followed) == 8
+        for (given, answer), seen in zip(dropped, followed, strict=True):
+            assert seen is answer and given.min() == 0 < given.max()  # behind the ReLU
+            assert (answer[given > 0] == 0).float().mean().item() == pytest.approx(0.5, abs=0.1)
+        assert torch.equal(net.eval()(image, prior), net(image, prior))
+        assert all(torch.equal(given, answer) for given, answer in dropped[8:])
 
 
 @pytest.mark.parametrize(("p", "kept"), [(0.0, 1), (0.25, 0.75), (0.5, 0.5), (1.0, 0)])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +71,56 @@ def test_a_candidate_scores_what_refining_by_hand_scores(objects):
         mask = refine(video[t], objects["a/1"].prob(t), params) > 0.5
         scores.append((mask & video.truth(t)).sum() / (mask | video.truth(t)).sum())
     assert trials["a/1"][3] == pytest.approx(100 * np.mean(scores))
+
+
+def test_a_long_sequence_counts_as_much_as_a_short_one():
+    """J is the mean of the means of objects: by frames alone the long sequence would choose."""
+
+    class Long(Square):
+        truth_paths = ("there",) * 10
+
+        def __len__(self):
+            return 10
+
+    short, long = tracked(seed=1), Long()
+    sure = [np.float32(long.truth(t)) for t in range(10)]
+    objects = {
+        "short/1": short,
+        "long/1": TrackedObject(
+            video=long, tracks=[{frame_key(t): prob for t, prob in enumerate(sure)}]
+        ),
+    }
+    search = replace(SEARCH, grid={"bilateral_weight": [3]})
+    trials = search_crf(objects, search)
+    assert trials["long/1"][0] == 100 and trials["short/1"][0] < 90
+    assert trials.J[0] == pytest.approx((100 + trials["short/1"][0]) / 2)
+    assert search_report(trials, search)["J_without"] == pytest.approx(trials.J[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(("every", "times"), [(1, [1, 3]), (2, [1])])
+def test_every_so_many_frames_are_refined_the_first_after_the_given_one_always(every, times):
+    seen = []
+
+    class Watched(Square):
+        def __getitem__(self, t):
+            seen.append(t)
+            return super().__getitem__(t)
+
+    one = TrackedObject(video=Watched(), tracks=tracked(seed=1).tracks)
+    search_crf({"a/1": one}, replace(SEARCH, grid={"bilateral_weight": [3]}, every=every))
+    assert sorted(set(seen)) == times
+
+
+def test_masks_are_cut_at_the_threshold_before_they_are_measured():
+    half = [np.float32(0.6 * Square().truth(t)) for t in range(4)]
+    one = TrackedObject(
+        video=Square(), tracks=[{frame_key(t): prob for t, prob in enumerate(half)}]
+    )
+    search = replace(SEARCH, grid={"bilateral_weight": [3]})
+    before = {
+        cut: search_crf({"a/1": one}, replace(search, threshold=cut)).J[0] for cut in (0.5, 0.7)
+    }
+    assert before == {0.5: 100, 0.7: 0}
 
 
 def test_the_best_is_chosen_and_beats_no_refinement_on_noise(objects):

@@ -43,6 +43,16 @@ class Follower(nn.Module):
         return torch.cat([-score, score], dim=1)
 
 
+class Graded(Follower):
+    """Calls a pixel object as probable as it is bright, wherever the prior is."""
+
+    def forward(self, image, prior):
+        self.priors.append(prior[0, 0].numpy().copy())
+        bright = (image[:, :1].float() / 255).clamp(1e-3, 1 - 1e-3)
+        score = torch.log(bright / (1 - bright)) / 2
+        return torch.cat([-score, score], dim=1)
+
+
 def moving_square(length=8, step=2, size=(40, 64)):
     """A bright 10 × 10 square that moves right by ``step`` a frame, and its masks."""
     masks = np.zeros((length, *size), bool)
@@ -75,6 +85,58 @@ def test_the_previous_mask_is_dilated_by_the_true_disk_before_it_guides():
     network = Follower()
     run(frames, {0: masks[0]}, network, dilation_radius=1)
     assert network.priors[0].sum() == 100 + 4 * 10
+
+
+@pytest.mark.parametrize(("threshold", "guiding"), [(0.3, 300), (0.5, 200), (0.7, 100)])
+def test_what_is_above_the_threshold_guides_the_next_frame(threshold, guiding):
+    frames = np.zeros((3, 40, 64, 3), np.uint8)
+    for step, shade in enumerate((100, 150, 200)):  # 0.39, 0.59, 0.78
+        frames[:, 10:20, 10 + 10 * step : 20 + 10 * step] = shade
+    network = Graded()
+    probs = run(frames, {0: frames[0, ..., 0] > 0}, network, dilation_radius=0, threshold=threshold)
+    assert probs[1][15, [15, 25, 35]] == pytest.approx([100 / 255, 150 / 255, 200 / 255], abs=1e-3)
+    assert [int(prior.sum()) for prior in network.priors] == [300, guiding]
+
+
+@pytest.mark.parametrize(("threshold", "kept"), [(0.3, 150 / 255), (0.5, 0)])
+def test_parts_are_those_of_the_mask_above_the_threshold(threshold, kept):
+    """A part of 0.59 joined to the object by one of 0.39, which at 0.5 joins nothing."""
+    frames = np.zeros((2, 40, 64, 3), np.uint8)
+    frames[:, 10:20, 10:20] = 200
+    frames[1, 14:16, 20:40], frames[1, 10:20, 40:50] = 100, 150
+    first = frames[0, ..., 0] > 0
+    probs = run(frames, {0: first}, Graded(), connected=True, threshold=threshold)
+    far = probs[1][10:20, 40:50]
+    assert far == pytest.approx(kept, abs=1e-3)
+    assert probs[1][first] == pytest.approx(200 / 255, abs=1e-3)
+
+
+@pytest.mark.parametrize(("radius", "touched"), [(3, False), (4, True)])
+def test_a_part_touches_where_it_meets_the_coarsened_mask_before_it(radius, touched):
+    frames = np.zeros((2, 40, 64, 3), np.uint8)
+    frames[:, 10:20, 10:20] = 255
+    frames[1, 10:20, 23:30] = 255  # its first column is 4 px from the object's last
+    probs = run(
+        frames, {0: frames[0, ..., 0] > 0}, Everywhere(), connected=True, dilation_radius=radius
+    )
+    assert (probs[1][12:18, 24:29] > 0.5).all() == touched
+    assert (probs[1][12:18, 12:18] > 0.5).all()
+
+
+def test_a_network_that_was_left_in_training_mode_drops_nothing():
+    frames, masks = moving_square(length=3)
+    spec = NetworkSpec(backbone="slim", head="largefov")
+    network = build_network(spec, generator=torch.Generator().manual_seed(0)).train()
+    twin = copy.deepcopy(network).eval()
+    params = PropagationParams(dilation_radius=3, threshold=0.01)
+    came, expected = (
+        dict(propagate(net, [frames], {0: masks[0]}, params)) for net in (network, twin)
+    )
+    for t in range(3):
+        assert np.array_equal(came[t], expected[t])
+    box = {0: masks[0]}
+    segments = segment_boxes(network.train(), frames, box, params)
+    assert np.array_equal(segments[0], segment_boxes(twin, frames, box, params)[0])
 
 
 class Everywhere(Follower):
@@ -386,6 +448,41 @@ def test_a_share_of_the_offline_weights_is_kept_in_the_fine_tuned_ones():
         mean = 0.75 * learnt[0][name] + 0.25 * offline
         torch.testing.assert_close(learnt[0.25][name], mean)
     assert any((learnt[0][name] != offline).any() for name, offline in given.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["mask", "box", "none"])
+def test_a_network_is_fine_tuned_with_the_priors_that_it_is_shown_at_test(kind):
+    frames, masks = moving_square()
+    masks[0, 15:22, 8:15] = False  # an L: less than half of its box
+    spec = NetworkSpec(backbone="slim", head="decoder", prior=kind)
+    network = build_network(spec, generator=torch.Generator().manual_seed(0))
+    shown = []
+    network.register_forward_pre_hook(lambda _net, given: shown.append(given[1][0, 0].numpy()))
+    learning = FirstFrameParams(
+        crop=CropParams(size=97),
+        augmentation=AugmentationParams(flip=False, rotation_deg=0),
+        deformation=DeformationParams(scale=0, shift=0, control_points=0, dilation_radius=0),
+    )
+    schedule = TrainParams(iterations=2, batch_size=1)
+    params = FinetuningParams(schedule=schedule, examples=learning)
+    finetune(network, frames, {0: masks[0]}, params, seed=0)
+    areas = {"mask": masks[0].sum(), "box": 100, "none": 0}
+    assert [prior.sum() for prior in shown] == [areas[kind]] * 2
+
+
+def test_a_frame_without_the_object_is_no_example_of_it():
+    frames, masks = moving_square()
+    network = build_network(
+        NetworkSpec(backbone="slim", head="decoder"), generator=torch.Generator().manual_seed(0)
+    )
+    shown = []
+    network.register_forward_pre_hook(lambda _net, given: shown.append(bool(given[1].any())))
+    schedule = TrainParams(iterations=4, batch_size=1)
+    examples = FirstFrameParams(crop=CropParams(size=33), samples=4)
+    params = FinetuningParams(schedule=schedule, examples=examples)
+    given = {0: masks[0], 3: np.zeros_like(masks[0])}
+    finetune(network, frames, given, params, seed=0)
+    assert shown == [True] * 4
 
 
 def test_a_share_of_all_is_no_fine_tuning():

@@ -102,7 +102,34 @@ def test_an_example_depends_on_seed_and_number_only():
     backwards = [second[number] for number in reversed(range(8))]
     assert all(same(a, b) for a, b in zip(forwards, reversed(backwards), strict=True))
     other = StillExamples(stills(), CropParams(size=41), seed=2)
-    assert not all(same(a, other[number]) for number, a in enumerate(forwards))
+    assert not any(same(a, other[number]) for number, a in enumerate(forwards))
+
+
+@pytest.mark.parametrize("crop", [CropParams(size=41), CropParams(size=41, region=1.5)])
+def test_every_example_of_one_still_has_a_draw_of_its_own(crop):
+    """Mirror, turn, scale, colour and place: one still, one deformed mask, an epoch an example."""
+    examples = StillExamples(
+        stills(1, masks_per_image=1),
+        crop,
+        augmentation=AugmentationParams(rotation_deg=20, scale=(0.8, 1.25), colour=0.2),
+        seed=1,
+    )
+    drawn = [examples[number] for number in range(10)]
+    for part in ("image", "prior", "target"):
+        assert len({getattr(one, part).tobytes() for one in drawn}) == 10
+
+
+def test_a_still_is_mirrored_in_about_half_of_its_examples():
+    wedge = np.tri(60, 80, dtype=bool)
+    one = replace(
+        stills(1, masks_per_image=1),
+        read=lambda name: (painted(wedge), wedge),
+        deformed={"s0/0": wedge},
+    )
+    examples = StillExamples(one, CropParams(size=161), seed=1)
+    shown = [examples[number].target == 1 for number in range(40)]
+    mirrored = sum(int(mask[:, :81].sum() < mask[:, 80:].sum()) for mask in shown)
+    assert all(mask.sum() == wedge.sum() for mask in shown) and 10 < mirrored < 30
 
 
 def test_prior_is_the_deformed_mask_its_box_or_nothing():
@@ -131,8 +158,10 @@ def test_first_frame_pool_repeats_after_its_size():
         [(painted(mask), mask)], FirstFrameParams(crop=CropParams(size=41), samples=5), seed=1
     )
     assert len(examples) == 5
-    assert same(examples[2], examples[7])
-    assert not same(examples[2], examples[3])
+    pool = [examples[number] for number in range(10)]
+    assert all(same(a, b) for a, b in zip(pool[:5], pool[5:], strict=True))
+    for part in ("image", "prior", "target"):
+        assert len({getattr(one, part).tobytes() for one in pool}) == 5
 
 
 def test_first_frame_without_deformation_and_augmentation_gives_the_truth():

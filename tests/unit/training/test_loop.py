@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -187,28 +188,69 @@ def test_running_mean_of_constant_weights_is_the_weights_and_it_follows_slowly()
     assert mean.weights["weight"].item() == pytest.approx(0.91)
 
 
+def test_a_gradient_longer_than_clip_norm_is_shortened_to_it_and_a_shorter_one_is_not():
+    plain = TrainParams(iterations=1, batch_size=1, weight_decay=0, momentum=0)
+    begin, steps = network("decoder").state_dict(), {}
+    norm = train(network("decoder"), Squares(), plain, seed=1).gradient_norm[0]
+    for largest in (None, norm / 4, 4 * norm):
+        net = network("decoder")
+        losses = train(net, Squares(), replace(plain, clip_norm=largest), seed=1)
+        assert losses.gradient_norm.tolist() == [norm]  # what is recorded is not clipped
+        steps[largest] = {name: now - begin[name] for name, now in net.state_dict().items()}
+    for name, step in steps[None].items():
+        torch.testing.assert_close(steps[norm / 4][name], step / 4, rtol=1e-4, atol=1e-7)
+        assert torch.equal(steps[4 * norm][name], step)
+
+
+class Dropped:
+    """What the dropouts of a network drop, call by call."""
+
+    def __init__(self, net):
+        self.calls = []
+        net.head.dropout.register_forward_hook(self)
+
+    def __call__(self, _layer, given, answer):
+        self.calls.append(((answer == 0) & (given[0] != 0)).numpy().copy())
+
+
+def test_every_step_drops_other_values_and_a_seed_the_same_ones_again():
+    class One(Squares):
+        def __getitem__(self, number):
+            return super().__getitem__(0)
+
+    params = TrainParams(iterations=4, batch_size=1, learning_rate=1e-12, weight_decay=0)
+
+    def dropped(seed):
+        net = network("largefov")
+        watched = Dropped(net)
+        train(net, One(), params, seed=seed)
+        return [call.tobytes() for call in watched.calls[::2]]  # after fc6, of each step
+
+    assert len(set(dropped(1))) == 4
+    assert dropped(1) == dropped(1) and not set(dropped(1)) & set(dropped(2))
+
+
+FALLING = TrainParams(iterations=25, batch_size=4, learning_rate=5e-3)
+
+
 @pytest.mark.parametrize(
     "params",
     [
-        TrainParams(iterations=40, batch_size=4, optimizer="sgd", learning_rate=5e-3),
-        TrainParams(
-            iterations=40,
-            batch_size=4,
-            optimizer="adamw",
-            learning_rate=1e-3,
-            loss_at="pixels",
-            precision="bf16",
-            warmup=5,
-            clip_norm=5.0,
-            ema=0.9,
-        ),
+        FALLING,
+        replace(FALLING, optimizer="adamw", learning_rate=1e-3),
+        replace(FALLING, loss_at="pixels"),
+        replace(FALLING, precision="bf16"),
+        replace(FALLING, warmup=5),
+        replace(FALLING, clip_norm=5.0),
+        replace(FALLING, ema=0.9),
     ],
+    ids=["default", "adamw", "pixels", "bf16", "warmup", "clip_norm", "ema"],
 )
 def test_the_loss_falls(params):
     net = network("decoder")
     losses = train(net, Squares(), params, seed=1)
     assert list(losses.columns) == ["iteration", "learning_rate", "loss", "gradient_norm"]
-    assert len(losses) == 40
+    assert len(losses) == 25
     assert losses.loss[-5:].mean() < 0.6 * losses.loss[:5].mean()
     assert not net.training
 
