@@ -74,10 +74,9 @@ rule finetune:
         code=code("finetune"),
         seed=config["seed"],
         device=config["device"],
-        finetuning=lambda wildcards: {
-            key: config["finetunings"][wildcards.finetuning][key]
-            for key in FINETUNING_KEYS
-        },
+        finetuning=lambda wildcards: finetuning_numbers(
+            wildcards.finetuning, wildcards.network
+        ),
         rows=finetuning_rows,
         state=f"{RESULTS}/state/finetuned/{{network}}/{{finetuning}}/{{annotation}}/{{dataset}}/{{sequence}}/{{object}}",
         threads=config["threads"]["finetune"],
@@ -91,6 +90,7 @@ rule track:
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
         others=other_annotations,
         networks=tracking_networks,
+        saying=saying_network,
         flow=tracking_flow,
     output:
         "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",
@@ -118,6 +118,7 @@ rule segment:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         tracks=tracks,
+        saying=saying_networks,
     output:
         directory(
             "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
@@ -143,6 +144,7 @@ rule refine:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         tracks=tracks,
+        saying=saying_networks,
         searched=searched_crf,
     output:
         directory(
@@ -170,6 +172,7 @@ rule refine:
 rule crf_search:
     input:
         unpack(search_inputs),
+        saying=saying_networks,
     output:
         chosen="<results>/crf/{variant}/{annotation}/{dataset}.yaml",
         trials="<results>/crf/{variant}/{annotation}/{dataset}.csv",

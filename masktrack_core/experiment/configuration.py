@@ -21,6 +21,7 @@ from masktrack_core.datasets.sources import (
 )
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRecipe, read_ablations
+from masktrack_core.experiment.network_files import check_network_file, network_archive
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.recipes import Recipes, read_recipes
 from masktrack_core.experiment.references import look_up
@@ -48,6 +49,8 @@ class Experiment:
         for table, column in (("architectures", "pretrained"), ("flows", "weights")):
             for name in config[table]:
                 weights_file(config, table, name, column)
+        for network in recipes.networks.values():
+            check_network_file(network)
         for name, variant in recipes.variants.items():
             if variant.masks is not None and not masks_archive(
                 name, variant.masks, config["archives"]
@@ -73,11 +76,13 @@ class Experiment:
 
     @property
     def archives(self) -> dict[str, Any]:
-        """Return every file that may be downloaded, by its name: data sets and others' masks."""
+        """Return every file that may be downloaded, by its name: sets, others' masks, networks."""
         rows = dict(self.config["archives"])
         for variant in self.recipes.variants.values():
             if variant.masks is not None:
                 rows |= masks_archive(variant.name, variant.masks, rows)
+        for network in self.recipes.networks.values():
+            rows |= network_archive(network)
         return rows
 
     def masks_archive(self, variant: str) -> str | None:
@@ -90,7 +95,7 @@ class Experiment:
         chosen = [
             name
             for name, row in self.config[table].items()
-            if all(bool(row[key]) == given for key, given in wanted.items())
+            if all(bool(row.get(key)) == given for key, given in wanted.items())
         ]
         return "|".join(re.escape(name) for name in chosen) or "-"
 
@@ -120,27 +125,41 @@ class Experiment:
         chosen = self.config["datasets"][dataset]["development"]
         return tuple(entry for entry in self.objects[dataset] if entry[0] in chosen)
 
-    def threshold(self, variant: str) -> float:
+    def threshold(self, variant: str) -> float | None:
         """Return the probability above which a pixel belongs to a variant's masks.
 
         Where its row says nothing, that of the propagation of its trackers, so that the masks are
-        those that guided. Raises ``InputError`` where its trackers have unlike ones.
+        those that guided; None where the files of `saying_networks` say it. Raises ``InputError``
+        where its trackers have unlike ones.
         """
         recipe = self.recipes.variants[variant]
         if recipe.threshold is not None:
             return recipe.threshold
         rows = [self.recipes.trackers[tracker].propagation for tracker in recipe.trackers]
-        guiding = {float(self.config["propagations"][row]["threshold"]) for row in rows}
-        if len(guiding) > 1:
+        named = [row for row in rows if row is not None]
+        guiding = {float(self.config["propagations"][row]["threshold"]) for row in named}
+        if len(guiding) > 1 or 0 < len(named) < len(rows):
             raise InputError(
                 f"variants.{variant}.threshold: expected trackers of one threshold, got "
                 f"{sorted(guiding)} of propagations {rows}; give the variant a threshold"
             )
-        return guiding.pop()
+        return guiding.pop() if guiding else None
 
-    def trained_on(self, network: str) -> str:
-        """Return what a network is trained on, in words for those who are handed it."""
+    def saying_networks(self, variant: str) -> list[str]:
+        """Return the networks whose files say a variant's threshold; none where its rows do."""
+        if self.threshold(variant) is not None:
+            return []
+        trackers = self.recipes.variants[variant].trackers
+        return list(dict.fromkeys(self.recipes.trackers[name].network for name in trackers))
+
+    def trained_on(self, network: str) -> str | None:
+        """Return what a network is trained on, in words for those who are handed it.
+
+        None of a network from a file, which says so itself.
+        """
         recipe, words = self.recipes.networks[network], []
+        if recipe.architecture is None:
+            return None
         for name in recipe.stills:
             row = self.config["stills"][name]
             if row["rendered"]:

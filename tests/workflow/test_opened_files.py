@@ -17,6 +17,7 @@ from published_networks import drawn
 
 from masktrack_core.experiment.provenance import content_digests, reached_modules
 from masktrack_core.files.io import write_frame, write_mask
+from masktrack_core.networks.records import read_record
 from masktrack_core.seeds import torch_generator
 
 from .conftest import ROOT, Workflow
@@ -39,6 +40,7 @@ TARGETS = (
     *(f"results/{name}.pdf" for name in ("table1", "figure2", "figure3", "figure4", "figure5")),
     *("results/deformed_masks.png", "results/index.html", "results/record.yaml"),
     *("results/networks/pretrained.safetensors", "results/export/rgb.safetensors"),
+    "results/networks/taken.safetensors",
     "results/films/theirs/first/mine/bear.mp4",
 )
 
@@ -83,6 +85,7 @@ def overlay(folder, server):
         "crf_searches": {"small": {"grid": grid | {"gaussian_weight": [1]}, "every": 3}},
         "networks": {
             "segment": {"stills": ["rendered", "of_video"], "input": "box"},
+            "taken": {"file": "included:mask"},
             "pretrained": {
                 "architecture": "published",
                 "stills": ["rendered"],
@@ -197,6 +200,8 @@ def undeclared(folder, job, files):
             continue
         if path.is_relative_to(core / "facts"):
             said = facts.get(path.name) == content_digests([path])[path.name]
+        elif path.is_relative_to(core / "networks" / "trained"):
+            said = job["named"]["source"]["digest"] == read_record(path).digest
         elif path.is_relative_to(core):
             said = path in modules
         elif path.is_relative_to(folder):
