@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from masktrack_core.datasets.index import facts_file
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.configuration import Experiment
+from masktrack_core.experiment.configuration import Experiment, tracker_fingerprint
 from masktrack_core.experiment.network_files import network_archive, source_of
 from masktrack_core.gpus import gpus_at_hand
 from masktrack_core.experiment.provenance import (

@@ -56,6 +56,8 @@ rule export:
         "<logs>/export/{tracker}.log",
     benchmark:
         "<benchmarks>/export/{tracker}.tsv"
+    wildcard_constraints:
+        tracker=experiment.names("trackers", command=False),
     conda:
         "../envs/masktrack.yaml"
     params:

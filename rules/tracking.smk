@@ -98,6 +98,8 @@ rule track:
         "<logs>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.log",
     benchmark:
         "<benchmarks>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        tracker=experiment.names("trackers", command=False),
     conda:
         "../envs/masktrack.yaml"
     threads: config["threads"]["track"]
@@ -112,6 +114,36 @@ rule track:
         threads=config["threads"]["track"],
     script:
         "../workflow_scripts/track.py"
+
+
+rule track_command:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+    output:
+        "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",
+    log:
+        "<logs>/track_command/{tracker}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/track_command/{tracker}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        tracker=experiment.names("trackers", command=True),
+    conda:
+        "../envs/masktrack.yaml"
+    resources:
+        **needs("track_command"),
+        gpu=lambda wildcards: GPU * experiment.recipes.trackers[wildcards.tracker].gpu,
+    params:
+        code=code("track_command"),
+        command=lambda wildcards: config["trackers"][wildcards.tracker]["command"],
+        files=lambda wildcards: tracker_fingerprint(
+            experiment.recipes.trackers[wildcards.tracker]
+        ),
+        timeout_s=lambda wildcards: experiment.recipes.trackers[
+            wildcards.tracker
+        ].timeout_s,
+    script:
+        "../workflow_scripts/track_command.py"
 
 
 rule segment:

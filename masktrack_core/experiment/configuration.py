@@ -1,5 +1,6 @@
 """A whole configuration, read once: what the workflow asks before it can plan its jobs."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRecipe, read_ablations
 from masktrack_core.experiment.network_files import check_network_file, network_archive
 from masktrack_core.experiment.published import weights_file
-from masktrack_core.experiment.recipes import Recipes, read_recipes
+from masktrack_core.experiment.recipes import Recipes, TrackerRecipe, read_recipes
 from masktrack_core.experiment.references import look_up
+from masktrack_core.files.download import file_digest
+from masktrack_core.tracking.commands import check_command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,10 @@ class Experiment:
                 weights_file(config, table, name, column)
         for network in recipes.networks.values():
             check_network_file(network)
+        for tracker in recipes.trackers.values():
+            if tracker.command is not None:
+                check_command(f"trackers.{tracker.name}.command", tracker.command)
+                tracker_fingerprint(tracker)
         for name, variant in recipes.variants.items():
             if variant.masks is not None and not masks_archive(
                 name, variant.masks, config["archives"]
@@ -135,7 +142,10 @@ class Experiment:
         recipe = self.recipes.variants[variant]
         if recipe.threshold is not None:
             return recipe.threshold
-        rows = [self.recipes.trackers[tracker].propagation for tracker in recipe.trackers]
+        trackers = [self.recipes.trackers[tracker] for tracker in recipe.trackers]
+        rows = [tracker.propagation for tracker in trackers if tracker.command is None]
+        if not rows:
+            return _OF_MASKS
         named = [row for row in rows if row is not None]
         guiding = {float(self.config["propagations"][row]["threshold"]) for row in named}
         if len(guiding) > 1 or 0 < len(named) < len(rows):
@@ -149,8 +159,8 @@ class Experiment:
         """Return the networks whose files say a variant's threshold; none where its rows do."""
         if self.threshold(variant) is not None:
             return []
-        trackers = self.recipes.variants[variant].trackers
-        return list(dict.fromkeys(self.recipes.trackers[name].network for name in trackers))
+        trackers = [self.recipes.trackers[name] for name in self.recipes.variants[variant].trackers]
+        return list(dict.fromkeys(tracker.network for tracker in trackers if tracker.network))
 
     def trained_on(self, network: str) -> str | None:
         """Return what a network is trained on, in words for those who are handed it.
@@ -202,6 +212,26 @@ class Experiment:
         patterns = (layout.images, layout.masks)
         found = [find_files(Path(expanded(row["root"])), pattern, {}) for pattern in patterns]
         return folder_fingerprint(sorted({path for files in found for path, _ in files}))
+
+
+#: Of commands, whose masks are probabilities of 0 and 1.
+_OF_MASKS = 0.5
+
+
+def tracker_fingerprint(tracker: TrackerRecipe) -> str:
+    """Return a digest of the names and bytes of a command's files; it changes when they do.
+
+    Raises ``InputError`` naming the key for a file that is not there, or is a folder.
+    """
+    digest = hashlib.sha256()
+    for path in map(Path, map(expanded, tracker.files)):
+        if not path.is_file():
+            raise InputError(
+                f"trackers.{tracker.name}.files: expected files that decide what its command "
+                f"answers, '{path}' is none; correct it"
+            )
+        digest.update(f"{path.name} {file_digest(path)}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _objects(config: Mapping[str, Any]) -> dict[str, tuple[SequenceObject, ...]]:

@@ -79,9 +79,17 @@ class FlowRecipe(_Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class TrackerRecipe(_Recipe):
-    """How one network is run over a video (paper §3.1–3.3)."""
+    """How one network is run over a video (paper §3.1–3.3), or somebody else's tracker."""
 
-    network: str
+    #: somebody else's, one run an object, instead of a network (`tracking.external`)
+    command: str | None = None
+    #: what decides its masks beside the words of the command: scripts, weights
+    files: tuple[str, ...] = ()
+    #: seconds after which a run counts as hanging
+    timeout_s: float = 3600
+    #: whether a run wants a GPU
+    gpu: bool = False
+    network: str | None = None
     finetuning: str | None = None
     #: None: as the file of the network says
     propagation: str | None = None
@@ -231,6 +239,9 @@ def _check_meaning(recipes: Recipes) -> None:
                 f"trackers.{tracker.name}: streams {list(tracker.streams)} with flow "
                 f"{tracker.flow!r}; the stream flow needs a row of flows, the others need none"
             )
+        if _is_external(tracker):
+            continue
+        assert tracker.network is not None
         network = recipes.networks[tracker.network]
         if tracker.propagation is None and network.file is None:
             raise InputError(
@@ -242,6 +253,21 @@ def _check_meaning(recipes: Recipes) -> None:
             _check_finetuning(tracker.name, recipes.finetunings[tracker.finetuning])
     for annotation in recipes.annotations.values():
         _check_annotation(annotation, recipes)
+
+
+def _is_external(tracker: TrackerRecipe) -> bool:
+    """Return whether a tracker is a command; raise for one that is nothing, or is two things."""
+    ours = ("network", "finetuning", "propagation", "flow")
+    theirs = ("command", "files", "gpu")
+    keys = (*ours, *theirs) if tracker.command is None else ours
+    given = [key for key in (theirs if tracker.network else keys) if getattr(tracker, key)]
+    if (tracker.command is None) == (tracker.network is None) or given:
+        raise InputError(
+            f"trackers.{tracker.name}: expected a network and how it is run, or a command with "
+            f"files, timeout_s and gpu at most beside it, got network {tracker.network!r}, command "
+            f"{tracker.command!r}{', beside it ' if given else ''}{', '.join(given)}; keep one"
+        )
+    return tracker.command is not None
 
 
 #: What a row of ``networks`` cannot do without, unless it is a file.
