@@ -5,7 +5,9 @@ One small run of every rule, under an audit hook in the process of each script (
 
 import ast
 import json
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +36,22 @@ OTHERWISE = {
     ("unpack", "data/archives"): "the download, whose checksum is in the receipt that is its input",
     ("timings", "results/benchmarks"): "what jobs cost so far; gathered when asked for",
     ("timings", "results/logs"): "the same",
+    # Removed with the job's temporary folder, by names below it.
+    ("track_command", "frames"): "laid out by the job for the command",
+    ("track_command", "annotations"): "the same",
+    ("track_command", "out"): "what the command answered",
 }
+#: Somebody else's tracker; -I: it is not watched.
+TRACKER = ROOT / "examples" / "external_tracker" / "flow_tracker.py"
+COMMAND = shlex.join([sys.executable, "-I", str(TRACKER)])
+FOLDERS = "--frames {frames} --annotations {annotations} --out {out}"
 TARGETS = (
     *(f"results/{name}.csv" for name in ("table2", "oracles", "table1", "timings", "losses")),
     *(f"results/{name}.pdf" for name in ("table1", "figure2", "figure3", "figure4", "figure5")),
     *("results/deformed_masks.png", "results/index.html", "results/record.yaml"),
     *("results/networks/pretrained.safetensors", "results/export/rgb.safetensors"),
     "results/networks/taken.safetensors",
+    "results/tracks/by_command/first/mine/bear/1.zip",
     "results/films/theirs/first/mine/bear.mp4",
 )
 
@@ -92,6 +103,7 @@ def overlay(folder, server):
                 "deformation": "paper",
             },
         },
+        "trackers": {"by_command": {"command": f"{COMMAND} {FOLDERS}", "files": [str(TRACKER)]}},
         "annotations": {"first_box": {"network": "segment"}},
         "variants": {"theirs": {"masks": str(folder / "theirs.zip")}},
         "tables": {
