@@ -1,11 +1,13 @@
 # MaskTrack: from data sets to the paper's tables and figures.  `snakemake -n` shows what would run.
 import sys
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
 sys.path.insert(0, workflow.basedir)
 
 from masktrack_core.datasets.sources import expand_paths
+from masktrack_core.experiment.schema_errors import schema_problem
 
 min_version("9.27")
 
@@ -13,7 +15,12 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
-validate(config, "rules/schemas/config.schema.yaml")
+try:
+    validate(config, "rules/schemas/config.schema.yaml")
+except WorkflowError as error:
+    # Snakemake would print the whole schema.
+    raise WorkflowError(schema_problem(error.__context__)) from None
+
 expand_paths(config)
 
 

@@ -7,7 +7,8 @@ from snakemake.exceptions import WorkflowError
 
 from masktrack_core.datasets.index import facts_file
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.configuration import Experiment
+from masktrack_core.experiment.configuration import Experiment, tracker_fingerprint
+from masktrack_core.experiment.network_files import network_archive, source_of
 from masktrack_core.gpus import gpus_at_hand
 from masktrack_core.experiment.provenance import (
     commit,
@@ -17,8 +18,8 @@ from masktrack_core.experiment.provenance import (
     recall_code,
 )
 from masktrack_core.experiment.published import weights_file
-from masktrack_core.experiment.recipes import FINETUNING_KEYS
 from masktrack_core.experiment.run_locks import announce_run
+from masktrack_core.networks.records import FINETUNING_KEYS
 
 # Snakemake puts this path before a script's without quotes: a checkout, and with it .venv, may lie
 # in a folder with a space.
@@ -100,7 +101,7 @@ def parts(table, key, **columns):
     def rows(wildcards):
         entry = config[table][wildcards[key]]
         return {
-            column: config[target].get(entry[column])
+            column: config[target].get(entry.get(column))
             for column, target in columns.items()
         }
 
@@ -150,6 +151,26 @@ def training_inputs(wildcards):
     }
 
 
+def network_download(wildcards):
+    """Return the receipt of a network to download; nothing for one on this disk."""
+    # Ancient: checking a download again does not take it again.
+    archives = network_archive(experiment.recipes.networks[wildcards.network])
+    return [ancient(receipt(archive)) for archive in archives]
+
+
+def saying_networks(wildcards):
+    """Return the networks whose files say the threshold of a variant."""
+    return [
+        offline_network(name) for name in experiment.saying_networks(wildcards.variant)
+    ]
+
+
+def saying_network(wildcards):
+    """Return the network whose file says how a tracker propagates, where its row does not."""
+    tracker = experiment.recipes.trackers[wildcards.tracker]
+    return [] if tracker.propagation else [offline_network(tracker.network)]
+
+
 def offline_network(name):
     """Return the path of a network as fine-tuning and tracking find it."""
     return f"{RESULTS}/networks/{name}.safetensors"
@@ -173,15 +194,26 @@ def tracking_networks(wildcards):
 
 
 def finetuning_rows_of(finetuning, network):
-    """Return the rows of a fine-tuning; without a deformation of its own it has the network's."""
+    """Return the rows of a fine-tuning; without a deformation of its own it has the network's.
+
+    None is what the file of the network says.
+    """
     recipe = experiment.recipes.finetunings[finetuning]
     deformation = recipe.deformation or experiment.recipes.networks[network].deformation
     return {
-        "augmentation": config["augmentations"][recipe.augmentation],
-        "crop": config["crops"][recipe.crop],
-        "schedule": config["schedules"][recipe.schedule],
-        "deformation": config["deformations"][deformation],
+        "augmentation": config["augmentations"].get(recipe.augmentation),
+        "crop": config["crops"].get(recipe.crop),
+        "schedule": config["schedules"].get(recipe.schedule),
+        "deformation": config["deformations"].get(deformation),
     }
+
+
+def finetuning_numbers(finetuning, network):
+    """Return the numbers of a fine-tuning; what is not among them the network's file says."""
+    row = config["finetunings"][finetuning]
+    if experiment.recipes.networks[network].file is None:
+        row = {"samples": 1000, "offline_share": 0} | row
+    return {key: row[key] for key in FINETUNING_KEYS if key in row}
 
 
 def finetuning_rows(wildcards):
@@ -223,12 +255,13 @@ def figure2_inputs(folder, suffix):
 def tracker_usage(name):
     """Return how a tracker uses its network: the rows of its parameters."""
     tracker = experiment.recipes.trackers[name]
-    rows = {}
+    rows, numbers = {}, None
     if tracker.finetuning:
         rows = finetuning_rows_of(tracker.finetuning, tracker.network)
+        numbers = finetuning_numbers(tracker.finetuning, tracker.network)
     return {
-        "propagation": config["propagations"][tracker.propagation],
-        "finetuning": config["finetunings"].get(tracker.finetuning),
+        "propagation": config["propagations"].get(tracker.propagation),
+        "finetuning": numbers,
         "rows": rows,
         "trained_on": experiment.trained_on(tracker.network),
     }

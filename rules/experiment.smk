@@ -36,6 +36,10 @@ rule table:
             dataset: config["datasets"][dataset]["title"]
             for dataset in experiment.recipes.tables[wildcards.table].datasets
         },
+        # For the caption.
+        networks=lambda wildcards: taken_networks(
+            row.run for row in experiment.recipes.tables[wildcards.table].rows
+        ),
     script:
         "../workflow_scripts/table.py"
 
@@ -62,6 +66,10 @@ rule ablation:
         code=code("ablation"),
         facts=facts("published_table1"),
         ablation=row("ablations", "ablation"),
+        # For the caption.
+        networks=lambda wildcards: taken_networks(
+            row.run for row in experiment.ablations[wildcards.ablation].rows
+        ),
     script:
         "../workflow_scripts/ablation.py"
 
@@ -139,6 +147,8 @@ rule timings:
 
 
 rule record:
+    input:
+        networks=[offline_network(name) for name in taken_networks(shown_runs())],
     output:
         report(
             "<results>/record.yaml",
@@ -155,6 +165,7 @@ rule record:
     params:
         code=code("record"),
         commit=lambda wildcards: commit(),
+        networks=taken_networks(shown_runs()),
         config=config,
     script:
         "../workflow_scripts/record.py"

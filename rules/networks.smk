@@ -1,4 +1,4 @@
-# Weights to start from, and a network to hand on: one small file that says how it is used.
+# Weights to start from, networks trained elsewhere, and one to hand on, which says how it is used.
 
 
 rule fetch_weights:
@@ -21,6 +21,30 @@ rule fetch_weights:
         "../workflow_scripts/fetch_weights.py"
 
 
+rule take_network:
+    input:
+        network_download,
+    output:
+        "<results>/networks/{network}.safetensors",
+    log:
+        "<logs>/take_network/{network}.log",
+    benchmark:
+        "<benchmarks>/take_network/{network}.tsv"
+    wildcard_constraints:
+        network=experiment.names("networks", file=True),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("take_network"),
+        network=row("networks", "network"),
+        # The file on disk is no input: its contents decide, not its time.
+        source=lambda wildcards: source_of(
+            experiment.recipes.networks[wildcards.network]
+        ),
+    script:
+        "../workflow_scripts/take_network.py"
+
+
 rule export:
     input:
         lambda wildcards: offline_network(
@@ -32,6 +56,8 @@ rule export:
         "<logs>/export/{tracker}.log",
     benchmark:
         "<benchmarks>/export/{tracker}.tsv"
+    wildcard_constraints:
+        tracker=experiment.names("trackers", command=False),
     conda:
         "../envs/masktrack.yaml"
     params:

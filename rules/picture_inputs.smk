@@ -57,6 +57,30 @@ def attribute_facts(figure):
     return sorted(names)
 
 
+def taken_networks(runs):
+    """Return the networks from files behind some pairs of variant and annotation, by name.
+
+    Of each, what decides it: the params, hence the captions, of a table.
+    """
+    recipes, names = experiment.recipes, set()
+    for variant, annotation in runs:
+        trackers = recipes.variants[variant].trackers
+        names |= {recipes.trackers[tracker].network for tracker in trackers}
+        names.add(recipes.annotations[annotation].network)
+    return {
+        name: source_of(network)
+        for name, network in recipes.networks.items()
+        if name in names and network.file is not None
+    }
+
+
+def shown_runs():
+    """Return every pair of variant and annotation of tables, ablations and figures."""
+    tables = [*experiment.recipes.tables.values(), *experiment.ablations.values()]
+    runs = [row.run for table in tables for row in table.rows]
+    return runs + [run for figure in FIGURES.values() for run in figure.runs()]
+
+
 def sheet_sequences(figure):
     """Yield data set, sequence, and where frames and masks of each method are."""
     for dataset in figure.datasets:

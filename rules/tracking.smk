@@ -74,10 +74,9 @@ rule finetune:
         code=code("finetune"),
         seed=config["seed"],
         device=config["device"],
-        finetuning=lambda wildcards: {
-            key: config["finetunings"][wildcards.finetuning][key]
-            for key in FINETUNING_KEYS
-        },
+        finetuning=lambda wildcards: finetuning_numbers(
+            wildcards.finetuning, wildcards.network
+        ),
         rows=finetuning_rows,
         state=f"{RESULTS}/state/finetuned/{{network}}/{{finetuning}}/{{annotation}}/{{dataset}}/{{sequence}}/{{object}}",
         threads=config["threads"]["finetune"],
@@ -91,6 +90,7 @@ rule track:
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
         others=other_annotations,
         networks=tracking_networks,
+        saying=saying_network,
         flow=tracking_flow,
     output:
         "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",
@@ -98,6 +98,8 @@ rule track:
         "<logs>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.log",
     benchmark:
         "<benchmarks>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        tracker=experiment.names("trackers", command=False),
     conda:
         "../envs/masktrack.yaml"
     threads: config["threads"]["track"]
@@ -114,10 +116,41 @@ rule track:
         "../workflow_scripts/track.py"
 
 
+rule track_command:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+    output:
+        "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{object}.zip",
+    log:
+        "<logs>/track_command/{tracker}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/track_command/{tracker}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        tracker=experiment.names("trackers", command=True),
+    conda:
+        "../envs/masktrack.yaml"
+    resources:
+        **needs("track_command"),
+        gpu=lambda wildcards: GPU * experiment.recipes.trackers[wildcards.tracker].gpu,
+    params:
+        code=code("track_command"),
+        command=lambda wildcards: config["trackers"][wildcards.tracker]["command"],
+        files=lambda wildcards: tracker_fingerprint(
+            experiment.recipes.trackers[wildcards.tracker]
+        ),
+        timeout_s=lambda wildcards: experiment.recipes.trackers[
+            wildcards.tracker
+        ].timeout_s,
+    script:
+        "../workflow_scripts/track_command.py"
+
+
 rule segment:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         tracks=tracks,
+        saying=saying_networks,
     output:
         directory(
             "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
@@ -143,6 +176,7 @@ rule refine:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         tracks=tracks,
+        saying=saying_networks,
         searched=searched_crf,
     output:
         directory(
@@ -170,6 +204,7 @@ rule refine:
 rule crf_search:
     input:
         unpack(search_inputs),
+        saying=saying_networks,
     output:
         chosen="<results>/crf/{variant}/{annotation}/{dataset}.yaml",
         trials="<results>/crf/{variant}/{annotation}/{dataset}.csv",

@@ -33,6 +33,8 @@ rule train:
         "<logs>/train/{network}.log",
     benchmark:
         "<benchmarks>/train/{network}.tsv"
+    wildcard_constraints:
+        network=experiment.names("networks", file=False),
     conda:
         "../envs/masktrack.yaml"
     threads: config["threads"]["train"]

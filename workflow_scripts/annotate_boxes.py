@@ -11,7 +11,7 @@ from masktrack_core.files.archives import frame_key, write_mask_archive
 from masktrack_core.files.io import read_table
 from masktrack_core.networks.weights import load_network
 from masktrack_core.tables import INDEX
-from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.tracking.propagation_usage import propagation_of
 from masktrack_core.tracking.segmentation import segment_boxes
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ def main(job: "Snakemake") -> None:
         video = open_video(index, number)
         times = given_times(index, number, annotated_times(len(video), job.params.every))
         boxes = annotated_masks(video, times)
-        network, _ = load_network(Path(job.input.network))
+        network, record = load_network(Path(job.input.network))
         network.to(use_device(job.params.device, job.params.threads))
-        params = PropagationParams(**job.params.rows["propagation"])
+        row = job.params.rows["propagation"]
+        params = propagation_of(record, row, where=job.input.network)
         masks = segment_boxes(network, video, boxes, params)
         write_mask_archive(Path(job.output[0]), ((frame_key(t), mask) for t, mask in masks.items()))
 

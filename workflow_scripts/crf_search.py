@@ -10,6 +10,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.archives import ProbArchive
 from masktrack_core.files.io import read_table, write_csv, write_text
+from masktrack_core.networks.records import guiding_threshold
 from masktrack_core.tables import INDEX
 from masktrack_core.tracking.crf import CrfParams
 from masktrack_core.tracking.crf_search import SearchParams, search_crf, search_report
@@ -41,7 +42,8 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         row = dict(job.params.search)
         start = CrfParams(**row.pop("start"))
-        params = SearchParams(start=start, threshold=job.params.threshold, **row)
+        threshold = job.params.threshold or guiding_threshold(map(Path, job.input.saying))
+        params = SearchParams(start=start, threshold=threshold, **row)
         trials = search_crf(development(job), params, processes=job.threads)
         write_csv(Path(job.output.trials), trials, decimals=4)
         report = search_report(trials, params)

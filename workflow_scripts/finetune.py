@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 from masktrack_core.datasets.videos import open_video
 from masktrack_core.devices import use_device
 from masktrack_core.experiment.provenance import content_digests, job_log, run_record
+from masktrack_core.experiment.usage import finetuning_of
 from masktrack_core.files.archives import read_annotations
 from masktrack_core.files.io import read_table, write_table
 from masktrack_core.networks.weights import load_network, save_weights
 from masktrack_core.tables import INDEX, LOSSES
-from masktrack_core.tracking.segmentation import FinetuningParams, finetune
+from masktrack_core.tracking.segmentation import finetune
 from masktrack_core.training.loop import RunParams
 from masktrack_core.training.state import remove_state
 
@@ -26,7 +27,7 @@ def main(job: "Snakemake") -> None:
         annotations = read_annotations(Path(job.input.annotations))
         network, record = load_network(Path(job.input.network))
         network.to(use_device(p.device, p.threads))
-        params = FinetuningParams.from_rows(p.rows, **p.finetuning)
+        params = finetuning_of(record, p.finetuning, p.rows, where=job.input.network)
         every = job.resources.state_every_s
         run = RunParams(state=Path(p.state), code=p.code, save_every_s=every, progress=label)
         losses = finetune(network, video, annotations, params, seed=p.seed, run=run)

@@ -18,8 +18,9 @@ Print jobs, CPU hours, GPU hours and disk of what would run, by rule. Nothing is
 Run it where snakemake would be run. Unit costs are those of masktrack_core/facts/unit_costs.csv,
 which says of each how it was measured, or the medians of an earlier run (--timings
 results/timings.csv): a pilot over a few sequences with your own settings on your own machine tells
-more. Networks cost what theirs cost with the backbone of your architectures; of several, the
-dearest counts. GPU hours are printed only if you say how much faster your GPU is than one core.
+more. Networks cost what theirs cost with the backbone of your architectures and files; of
+several, the dearest counts. GPU hours are printed only if you say how much faster your GPU is than
+one core.
 
   masktrack plan --configfile paper.yaml -- results/paper/table2.csv results/paper/table1.csv
 
@@ -72,14 +73,27 @@ def _costs(timings: Path | None, configs: list[Path]) -> "pd.DataFrame":
 
 
 def _backbones(configs: list[Path]) -> set[str]:
-    """Return the backbones of the architectures in the last file that has any."""
+    """Return the backbones of the last file that has architectures, or networks from files.
+
+    Those of a network to download are not known, and config.yaml's own rows of such networks run
+    for fewer steps than the costs are of: neither counts.
+    """
     from masktrack_core.datasets.checks import read_config
+    from masktrack_core.experiment.network_files import local_file
+    from masktrack_core.experiment.recipes import NetworkRecipe
+    from masktrack_core.networks.records import read_record
 
     known: dict[str, Any] = {}
     last: set[str] = set()
-    for path in configs:
-        rows = read_config(path).get("architectures") or {}
+    for place, path in enumerate(configs):
+        config = read_config(path)
+        rows = config.get("architectures") or {}
         for name, row in rows.items():
             known[name] = known.get(name, {}) | row
-        last = set(rows) or last
-    return {known[name].get("backbone", "vgg16") for name in last}
+        found = {known[name].get("backbone", "vgg16") for name in rows}
+        taken = (config.get("networks") or {}) if place else {}
+        for name, row in taken.items():
+            file = local_file(NetworkRecipe.from_row(name, row))
+            found |= {str(read_record(file).spec["backbone"])} if file else set()
+        last = found or last
+    return last

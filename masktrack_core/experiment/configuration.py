@@ -1,5 +1,6 @@
 """A whole configuration, read once: what the workflow asks before it can plan its jobs."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,12 @@ from masktrack_core.datasets.sources import (
 )
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRecipe, read_ablations
+from masktrack_core.experiment.network_files import check_network_file, network_archive
 from masktrack_core.experiment.published import weights_file
-from masktrack_core.experiment.recipes import Recipes, read_recipes
+from masktrack_core.experiment.recipes import Recipes, TrackerRecipe, read_recipes
 from masktrack_core.experiment.references import look_up
+from masktrack_core.files.download import file_digest
+from masktrack_core.tracking.commands import check_command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,12 @@ class Experiment:
         for table, column in (("architectures", "pretrained"), ("flows", "weights")):
             for name in config[table]:
                 weights_file(config, table, name, column)
+        for network in recipes.networks.values():
+            check_network_file(network)
+        for tracker in recipes.trackers.values():
+            if tracker.command is not None:
+                check_command(f"trackers.{tracker.name}.command", tracker.command)
+                tracker_fingerprint(tracker)
         for name, variant in recipes.variants.items():
             if variant.masks is not None and not masks_archive(
                 name, variant.masks, config["archives"]
@@ -72,11 +82,13 @@ class Experiment:
 
     @property
     def archives(self) -> dict[str, Any]:
-        """Return every file that may be downloaded, by its name: data sets and others' masks."""
+        """Return every file that may be downloaded, by its name: sets, others' masks, networks."""
         rows = dict(self.config["archives"])
         for variant in self.recipes.variants.values():
             if variant.masks is not None:
                 rows |= masks_archive(variant.name, variant.masks, rows)
+        for network in self.recipes.networks.values():
+            rows |= network_archive(network)
         return rows
 
     def masks_archive(self, variant: str) -> str | None:
@@ -89,7 +101,7 @@ class Experiment:
         chosen = [
             name
             for name, row in self.config[table].items()
-            if all(bool(row[key]) == given for key, given in wanted.items())
+            if all(bool(row.get(key)) == given for key, given in wanted.items())
         ]
         return "|".join(re.escape(name) for name in chosen) or "-"
 
@@ -119,27 +131,44 @@ class Experiment:
         chosen = self.config["datasets"][dataset]["development"]
         return tuple(entry for entry in self.objects[dataset] if entry[0] in chosen)
 
-    def threshold(self, variant: str) -> float:
+    def threshold(self, variant: str) -> float | None:
         """Return the probability above which a pixel belongs to a variant's masks.
 
         Where its row says nothing, that of the propagation of its trackers, so that the masks are
-        those that guided. Raises ``InputError`` where its trackers have unlike ones.
+        those that guided; None where the files of `saying_networks` say it. Raises ``InputError``
+        where its trackers have unlike ones.
         """
         recipe = self.recipes.variants[variant]
         if recipe.threshold is not None:
             return recipe.threshold
-        rows = [self.recipes.trackers[tracker].propagation for tracker in recipe.trackers]
-        guiding = {float(self.config["propagations"][row]["threshold"]) for row in rows}
-        if len(guiding) > 1:
+        trackers = [self.recipes.trackers[tracker] for tracker in recipe.trackers]
+        rows = [tracker.propagation for tracker in trackers if tracker.command is None]
+        if not rows:
+            return _OF_MASKS
+        named = [row for row in rows if row is not None]
+        guiding = {float(self.config["propagations"][row]["threshold"]) for row in named}
+        if len(guiding) > 1 or 0 < len(named) < len(rows):
             raise InputError(
                 f"variants.{variant}.threshold: expected trackers of one threshold, got "
                 f"{sorted(guiding)} of propagations {rows}; give the variant a threshold"
             )
-        return guiding.pop()
+        return guiding.pop() if guiding else None
 
-    def trained_on(self, network: str) -> str:
-        """Return what a network is trained on, in words for those who are handed it."""
+    def saying_networks(self, variant: str) -> list[str]:
+        """Return the networks whose files say a variant's threshold; none where its rows do."""
+        if self.threshold(variant) is not None:
+            return []
+        trackers = [self.recipes.trackers[name] for name in self.recipes.variants[variant].trackers]
+        return list(dict.fromkeys(tracker.network for tracker in trackers if tracker.network))
+
+    def trained_on(self, network: str) -> str | None:
+        """Return what a network is trained on, in words for those who are handed it.
+
+        None of a network from a file, which says so itself.
+        """
         recipe, words = self.recipes.networks[network], []
+        if recipe.architecture is None:
+            return None
         for name in recipe.stills:
             row = self.config["stills"][name]
             if row["rendered"]:
@@ -197,6 +226,26 @@ class Experiment:
         digest = folder_fingerprint(files, cache=cache)
         cache.keep()
         return digest
+
+
+#: Of commands, whose masks are probabilities of 0 and 1.
+_OF_MASKS = 0.5
+
+
+def tracker_fingerprint(tracker: TrackerRecipe) -> str:
+    """Return a digest of the names and bytes of a command's files; it changes when they do.
+
+    Raises ``InputError`` naming the key for a file that is not there, or is a folder.
+    """
+    digest = hashlib.sha256()
+    for path in map(Path, map(expanded, tracker.files)):
+        if not path.is_file():
+            raise InputError(
+                f"trackers.{tracker.name}.files: expected files that decide what its command "
+                f"answers, '{path}' is none; correct it"
+            )
+        digest.update(f"{path.name} {file_digest(path)}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _objects(config: Mapping[str, Any]) -> dict[str, tuple[SequenceObject, ...]]:

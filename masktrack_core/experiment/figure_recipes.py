@@ -107,6 +107,12 @@ def read_figures(config: Mapping[str, Any]) -> Mapping[str, FigureRecipe]:
                     f"figures.{name}.{key}: expected at least one entry for a figure of kind "
                     f"'{figure.kind}', got none; add it"
                 )
+        for network in figure.networks:
+            if "file" in config.get("networks", {}).get(network, {}):
+                raise InputError(
+                    f"figures.{name}.networks: expected networks that are trained here, got "
+                    f"'{network}', which comes from a file and has no losses; leave it out"
+                )
         for key, word, target in _references(figure):
             if word not in config[target]:
                 raise InputError(

@@ -31,33 +31,41 @@ class _Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkRecipe(_Recipe):
-    """What is trained offline (paper §3.1, Table 1 "Training", "Mask deformation", "Input")."""
+    """What is trained offline (paper §3.1, Table 1 "Training", "Mask deformation", "Input").
 
-    architecture: str
+    Or a file of a network that was trained elsewhere, which says itself what it is made of.
+    """
+
+    #: included:mask, included:box, a path or an http(s) address, instead of all that trains one
+    file: str | None = None
+    #: of that file
+    sha256: str | None = None
+    architecture: str | None = None
     input: str = "mask"
-    stills: tuple[str, ...]
-    deformation: str
+    stills: tuple[str, ...] = ()
+    deformation: str | None = None
     augmentation: str | None = None
     limit: int | None = None
     crop: str | None = None
     schedule: str | None = None
 
 
-#: What a row of ``finetunings`` says itself, beside the names of other rows.
-FINETUNING_KEYS = "samples", "offline_share"
-
-
 @dataclass(frozen=True, kw_only=True)
 class FinetuningRecipe(_Recipe):
-    """How a network learns one object online (paper §3.2)."""
+    """How a network learns one object online (paper §3.2).
 
-    schedule: str
-    crop: str
-    augmentation: str
+    None, but for the deformation, is for networks from files alone: as the file says.
+    """
+
+    schedule: str | None = None
+    crop: str | None = None
+    augmentation: str | None = None
     #: None: that of the network, so that online training sees what offline training saw
     deformation: str | None = None
-    samples: int = 1000
-    offline_share: float = 0.0
+    #: of a network trained here 1000
+    samples: int | None = None
+    #: of a network trained here 0
+    offline_share: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +79,20 @@ class FlowRecipe(_Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class TrackerRecipe(_Recipe):
-    """How one network is run over a video (paper §3.1–3.3)."""
+    """How one network is run over a video (paper §3.1–3.3), or somebody else's tracker."""
 
-    network: str
+    #: somebody else's, one run an object, instead of a network (`tracking.external`)
+    command: str | None = None
+    #: what decides its masks beside the words of the command: scripts, weights
+    files: tuple[str, ...] = ()
+    #: seconds after which a run counts as hanging
+    timeout_s: float = 3600
+    #: whether a run wants a GPU
+    gpu: bool = False
+    network: str | None = None
     finetuning: str | None = None
-    propagation: str
+    #: None: as the file of the network says
+    propagation: str | None = None
     #: averaged frame by frame, and the average guides the next frame
     streams: tuple[str, ...] = ("rgb",)
     flow: str | None = None
@@ -191,6 +208,22 @@ def _rows(recipe: type[R], table: Mapping[str, Row]) -> Mapping[str, R]:
 
 def _check_meaning(recipes: Recipes) -> None:
     """Raise where single values are right but do not fit together."""
+    for network in recipes.networks.values():
+        if network.file is not None or network.sha256 is not None:
+            _check_file(network)
+            continue
+        missing = [key for key in _TRAINED if not getattr(network, key)]
+        if missing:
+            raise InputError(
+                f"networks.{network.name}: expected {', '.join(_TRAINED)} of a network that is "
+                f"trained here, or a file, got no {', '.join(missing)}; complete the row"
+            )
+        training = (network.schedule, network.crop, network.augmentation)
+        if None in training and any(training):
+            raise InputError(
+                f"networks.{network.name}: augmentation, crop and schedule belong together; give "
+                "all to train offline, or none for a network that is only fine-tuned"
+            )
     for variant in recipes.variants.values():
         sources = [key for key in ("trackers", "oracle", "masks") if getattr(variant, key)]
         if len(sources) != 1:
@@ -220,18 +253,81 @@ def _check_meaning(recipes: Recipes) -> None:
                 f"trackers.{tracker.name}: streams {list(tracker.streams)} with flow "
                 f"{tracker.flow!r}; the stream flow needs a row of flows, the others need none"
             )
+        if _is_external(tracker):
+            continue
+        assert tracker.network is not None
+        network = recipes.networks[tracker.network]
+        if tracker.propagation is None and network.file is None:
+            raise InputError(
+                f"trackers.{tracker.name}.propagation: expected a row of propagations, got none; "
+                f"only a network from a file says how it is propagated, and '{network.name}' is "
+                "trained here"
+            )
+        if tracker.finetuning is not None and network.file is None:
+            _check_finetuning(tracker.name, recipes.finetunings[tracker.finetuning])
     for annotation in recipes.annotations.values():
-        given = (annotation.network is not None, annotation.propagation is not None)
-        if given != ((True, True) if annotation.kind == "box" else (False, False)):
-            raise InputError(
-                f"annotations.{annotation.name}: kind '{annotation.kind}' with network "
-                f"{annotation.network!r} and propagation {annotation.propagation!r}; a box needs "
-                "both (what turns it into a segment, paper §3.3), a mask needs neither"
-            )
-    for network in recipes.networks.values():
-        training = (network.schedule, network.crop, network.augmentation)
-        if None in training and any(training):
-            raise InputError(
-                f"networks.{network.name}: augmentation, crop and schedule belong together; give "
-                "all to train offline, or none for a network that is only fine-tuned"
-            )
+        _check_annotation(annotation, recipes)
+
+
+def _is_external(tracker: TrackerRecipe) -> bool:
+    """Return whether a tracker is a command; raise for one that is nothing, or is two things."""
+    ours = ("network", "finetuning", "propagation", "flow")
+    theirs = ("command", "files", "gpu")
+    keys = (*ours, *theirs) if tracker.command is None else ours
+    given = [key for key in (theirs if tracker.network else keys) if getattr(tracker, key)]
+    if (tracker.command is None) == (tracker.network is None) or given:
+        raise InputError(
+            f"trackers.{tracker.name}: expected a network and how it is run, or a command with "
+            f"files, timeout_s and gpu at most beside it, got network {tracker.network!r}, command "
+            f"{tracker.command!r}{', beside it ' if given else ''}{', '.join(given)}; keep one"
+        )
+    return tracker.command is not None
+
+
+#: What a row of ``networks`` cannot do without, unless it is a file.
+_TRAINED = "architecture", "stills", "deformation"
+
+
+def _check_file(network: NetworkRecipe) -> None:
+    """Raise where the row of a file also says how a network is trained."""
+    training = (*_TRAINED, "augmentation", "crop", "schedule", "limit")
+    given = [key for key in training if getattr(network, key)]
+    if network.file is None or given:
+        came = "sha256 without a file" if network.file is None else f"{', '.join(given)} beside it"
+        raise InputError(
+            f"networks.{network.name}: expected a file, with input and sha256 at most beside it, "
+            f"or what trains a network, got {came}; keep one of them, or give the row another name"
+        )
+
+
+def _check_finetuning(tracker: str, finetuning: FinetuningRecipe) -> None:
+    """Raise where a row leaves open what only the file of a network says."""
+    missing = [
+        key for key in ("schedule", "crop", "augmentation") if getattr(finetuning, key) is None
+    ]
+    if missing:
+        raise InputError(
+            f"finetunings.{finetuning.name}: expected {', '.join(missing)}, got none; only for a "
+            f"network from a file may a row leave them out, and that of trackers.{tracker} is "
+            "trained here"
+        )
+
+
+def _check_annotation(annotation: AnnotationRecipe, recipes: Recipes) -> None:
+    """Raise where a box has nothing that turns it into a segment, or a mask has."""
+    name = annotation.network
+    network = None if name is None else recipes.networks[name]
+    said = annotation.propagation is not None or (network is not None and network.file is not None)
+    given = (network is not None, said)
+    if given != ((True, True) if annotation.kind == "box" else (False, False)):
+        raise InputError(
+            f"annotations.{annotation.name}: kind '{annotation.kind}' with network "
+            f"{name!r} and propagation {annotation.propagation!r}; a box needs "
+            "both (what turns it into a segment, paper §3.3; a network from a file says itself how "
+            "it is propagated), a mask needs neither"
+        )
+    if network is not None and network.input != "box":
+        raise InputError(
+            f"annotations.{annotation.name}.network: expected a network that is shown boxes "
+            f"(input: box), got '{name}', which has input: {network.input}; name another one"
+        )

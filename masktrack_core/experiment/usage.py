@@ -3,19 +3,25 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.recipes import FINETUNING_KEYS
+from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.deform import DeformationParams
+from masktrack_core.masks.regions import CropParams
+from masktrack_core.networks.records import FINETUNING_KEYS, USAGE
 from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.tracking.propagation_usage import (
+    propagation_of,
+    taught_propagation,
+    unreadable,
+)
 from masktrack_core.tracking.segmentation import FinetuningParams
+from masktrack_core.training.loop import TrainParams
 
 log = logging.getLogger(__name__)
-
-#: Key of a network's record under which its usage is kept, as JSON.
-USAGE = "usage"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +47,67 @@ def usage_record(
     return json.dumps(values | {"trained_on": trained_on}, sort_keys=True, default=str)
 
 
+def usage_text(usage: Usage) -> str:
+    """Return what `read_usage` reads: every parameter written out, as JSON."""
+    learns = usage.finetuning
+    row, rows = None, {}
+    if learns is not None:
+        row = {"samples": learns.examples.samples, "offline_share": learns.offline_share}
+        examples = asdict(learns.examples)
+        parts = ("crop", "augmentation", "deformation")
+        rows = {"schedule": asdict(learns.schedule)} | {part: examples[part] for part in parts}
+    return usage_record(asdict(usage.propagation), row, rows, usage.trained_on)
+
+
+def finetuning_of(
+    record: Mapping[str, str], own: Mapping[str, Any], rows: Mapping[str, Any], *, where: str
+) -> FinetuningParams:
+    """Return how a network learns an object: what a row leaves out is what its file says.
+
+    ``own`` are the row's numbers that were given, ``rows`` the rows that it names, None where it
+    names none. Raises `InputError` for a file whose network is used without learning.
+    """
+    if None not in rows.values() and own.keys() == set(FINETUNING_KEYS):
+        return FinetuningParams.from_rows(rows, **own)
+    said = read_usage(record, where=where).finetuning
+    if said is None:
+        raise InputError(
+            f"{where}: says that it is used without learning an object, so a row of finetunings "
+            f"must name all of {', '.join(rows)}, got {own} and {dict(rows)}; complete the row"
+        )
+    given = {key: row for key, row in rows.items() if row is not None}
+    examples = said.examples
+    if "samples" in own:
+        examples = replace(examples, samples=own["samples"])
+    if "crop" in given:
+        examples = replace(examples, crop=CropParams(**given["crop"]))
+    if "augmentation" in given:
+        examples = replace(examples, augmentation=AugmentationParams(**given["augmentation"]))
+    if "deformation" in given:
+        examples = replace(examples, deformation=DeformationParams(**given["deformation"]))
+    schedule = TrainParams(**given["schedule"]) if "schedule" in given else said.schedule
+    share = own.get("offline_share", said.offline_share)
+    return FinetuningParams(schedule=schedule, examples=examples, offline_share=share)
+
+
+def usage_of_tracker(
+    record: Mapping[str, str],
+    propagation: Mapping[str, Any] | None,
+    finetuning: Mapping[str, Any] | None,
+    rows: Mapping[str, Any],
+    *,
+    where: str,
+) -> str:
+    """Return what `read_usage` reads of a tracker whose network comes from a file.
+
+    The arguments are those of `usage_record`; what they leave open is taken from the file.
+    """
+    said = read_usage(record, where=where)
+    learns = None if finetuning is None else finetuning_of(record, finetuning, rows, where=where)
+    steps = propagation_of(record, propagation, where=where)
+    return usage_text(replace(said, propagation=steps, finetuning=learns))
+
+
 def exported_record(record: Mapping[str, str], usage: str) -> dict[str, str]:
     """Return the record of a network that is handed on: with its usage, without private paths."""
     rows = json.loads(record.get("rows", "{}"))
@@ -63,15 +130,14 @@ def read_usage(record: Mapping[str, str], *, where: str = "weights") -> Usage:
             return _inferred(json.loads(record.get("rows", "{}")))
         values = json.loads(record[USAGE])
         return Usage(
-            propagation=PropagationParams(**values["propagation"]),
+            propagation=propagation_of(record, None, where=where),
             finetuning=_finetuning(values["finetuning"], values["rows"]),
             trained_on=str(values["trained_on"]),
         )
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{where}: its record of use cannot be read ({type(error).__name__}: {error}); written "
-            "by another version?"
-        ) from error
+        raise unreadable(where, error) from error
 
 
 def _finetuning(row: Mapping[str, Any] | None, rows: Mapping[str, Any]) -> FinetuningParams | None:
@@ -86,11 +152,5 @@ def _inferred(rows: Mapping[str, Any]) -> Usage:
     taught = {"schedule": schedule, "crop": rows.get("crop") or {}}
     taught |= {"augmentation": {}, "deformation": {}}
     finetuning = FinetuningParams.from_rows(taught)
-    crop = finetuning.examples.crop
-    # What it is shown at test is what training shows it; a crop without region is one of a frame.
-    propagation = PropagationParams()
-    if crop.region is not None:
-        propagation = PropagationParams(
-            region=crop.region, region_size=crop.size, region_minimum=crop.region_minimum
-        )
-    return Usage(propagation=propagation, finetuning=finetuning)
+    # What it is shown at test is what training shows it.
+    return Usage(propagation=taught_propagation(rows), finetuning=finetuning)

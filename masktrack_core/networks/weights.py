@@ -26,14 +26,9 @@ from masktrack_core.networks.network import (
     build_network,
     empty_network,
 )
+from masktrack_core.networks.records import FORMAT
 from masktrack_core.networks.spec import NetworkSpec
 from masktrack_core.seeds import torch_generator
-
-FORMAT = "masktrack-network-2"
-"""The one metadata key of our own files: JSON of ``spec``, ``record`` and a ``digest`` of all.
-
-One key only: safetensors writes several in an order that changes from process to process.
-"""
 
 #: How a file's metadata key ``preprocess`` begins, and the normalisation it means.
 _RECORDED = {"BGR 0-255 minus": "caffe", "RGB (x-128)/128": "centred", "RGB [0,1]": "torchvision"}

@@ -29,6 +29,7 @@ ELSEWHERE = {
         "files/download.py",
         "_receive",
     ): "the partial download itself, renamed when its checksum is right",
+    ("tracking/external.py", "_run"): "what a command says, in the job's temporary folder",
     ("files/unpacking.py", "_copy"): "below a temporary folder, renamed when all is there",
     ("files/unpacking.py", "_members"): "opens to read",
     ("training/state.py", "_read_one"): "opens to read",

@@ -89,7 +89,7 @@ def test_every_module_is_imported_by_something():
     root = CORE.parent
     users = [
         *CORE.rglob("*.py"), *(root / "workflow_scripts").glob("*.py"),
-        *(root / "rules").glob("*.smk"),
+        *(root / "rules").glob("*.smk"), root / "Snakefile",
     ]  # fmt: skip
     text = "\n".join(path.read_text() for path in users) + (root / "pyproject.toml").read_text()
     trees = [ast.parse(path.read_text()) for path in users if path.suffix == ".py"]

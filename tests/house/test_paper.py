@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from masktrack_core.experiment.flat_config import laid_over
+from masktrack_core.experiment.flat_config import laid_over, used_rows
 from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.deform import DeformationParams
 from masktrack_core.masks.regions import CropParams
@@ -86,7 +86,14 @@ def test_two_masks_a_still_are_deformed():
     assert CONFIG["masks_per_still"] == 2
 
 
-@pytest.mark.parametrize("name", CONFIG["networks"])
+def test_no_result_is_of_a_network_that_was_trained_elsewhere():
+    used = used_rows(CONFIG, CONFIG)["networks"]
+    assert "segment" in used and not [name for name in used if "file" in CONFIG["networks"][name]]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, row in CONFIG["networks"].items() if "file" not in row]
+)
 def test_every_network_is_the_papers_and_sees_published_data(name):
     network = CONFIG["networks"][name]
     assert network["architecture"] == "paper"

@@ -42,7 +42,6 @@ ELSEWHERE = {
     "experiment.figure_recipes": ("unit/experiment/test_effort.py", "with the figures' numbers"),
     "experiment.planning": ("unit/experiment/test_timings.py", "costs planned beside measured"),
     "experiment.references": ("unit/experiment/test_recipes.py", "names are looked up in recipes"),
-    "experiment.usage": ("unit/commands/test_segment.py", "the command obeys it"),
     "files.decoding": ("unit/files/test_io.py", "one picture file, decoded and read"),
     "files.mirrors": ("unit/files/test_download.py", "addresses with what they give"),
     "files.picture_zip": ("unit/files/test_archives.py", "the zip below the archives"),

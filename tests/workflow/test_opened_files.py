@@ -5,7 +5,9 @@ One small run of every rule, under an audit hook in the process of each script (
 
 import ast
 import json
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from published_networks import drawn
 
 from masktrack_core.experiment.provenance import content_digests, reached_modules
 from masktrack_core.files.io import write_frame, write_mask
+from masktrack_core.networks.records import read_record
 from masktrack_core.seeds import torch_generator
 
 from .conftest import ROOT, Workflow
@@ -33,12 +36,22 @@ OTHERWISE = {
     ("unpack", "data/archives"): "the download, whose checksum is in the receipt that is its input",
     ("timings", "results/benchmarks"): "what jobs cost so far; gathered when asked for",
     ("timings", "results/logs"): "the same",
+    # Removed with the job's temporary folder, by names below it.
+    ("track_command", "frames"): "laid out by the job for the command",
+    ("track_command", "annotations"): "the same",
+    ("track_command", "out"): "what the command answered",
 }
+#: Somebody else's tracker; -I: it is not watched.
+TRACKER = ROOT / "examples" / "external_tracker" / "flow_tracker.py"
+COMMAND = shlex.join([sys.executable, "-I", str(TRACKER)])
+FOLDERS = "--frames {frames} --annotations {annotations} --out {out}"
 TARGETS = (
     *(f"results/{name}.csv" for name in ("table2", "oracles", "table1", "timings", "losses")),
     *(f"results/{name}.pdf" for name in ("table1", "figure2", "figure3", "figure4", "figure5")),
     *("results/deformed_masks.png", "results/index.html", "results/record.yaml"),
     *("results/networks/pretrained.safetensors", "results/export/rgb.safetensors"),
+    "results/networks/taken.safetensors",
+    "results/tracks/by_command/first/mine/bear/1.zip",
     "results/films/theirs/first/mine/bear.mp4",
 )
 
@@ -83,12 +96,14 @@ def overlay(folder, server):
         "crf_searches": {"small": {"grid": grid | {"gaussian_weight": [1]}, "every": 3}},
         "networks": {
             "segment": {"stills": ["rendered", "of_video"], "input": "box"},
+            "taken": {"file": "included:mask"},
             "pretrained": {
                 "architecture": "published",
                 "stills": ["rendered"],
                 "deformation": "paper",
             },
         },
+        "trackers": {"by_command": {"command": f"{COMMAND} {FOLDERS}", "files": [str(TRACKER)]}},
         "annotations": {"first_box": {"network": "segment"}},
         "variants": {"theirs": {"masks": str(folder / "theirs.zip")}},
         "tables": {
@@ -197,6 +212,8 @@ def undeclared(folder, job, files):
             continue
         if path.is_relative_to(core / "facts"):
             said = facts.get(path.name) == content_digests([path])[path.name]
+        elif path.is_relative_to(core / "networks" / "trained"):
+            said = job["named"]["source"]["digest"] == read_record(path).digest
         elif path.is_relative_to(core):
             said = path in modules
         elif path.is_relative_to(folder):

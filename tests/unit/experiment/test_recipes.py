@@ -21,7 +21,7 @@ def config():
 def test_the_default_configuration_names_only_what_exists(config):
     recipes = read_recipes(config)
     assert recipes.networks["segment"].stills == ("rendered",)
-    assert recipes.tables["table2"].rows[-1].annotation == "first_box"
+    assert recipes.tables["table2"].rows[-2].annotation == "first_box"
 
 
 #: Every key of a row that names another row, and a row of the default configuration that has it.
@@ -184,3 +184,55 @@ def test_a_variant_of_trackers_with_unlike_thresholds_needs_one_of_its_own(confi
     config["variants"] = {"both": {"trackers": trackers}}
     with pytest.raises(InputError, match=r"^variants\.both\.threshold: expected .* \[0\.3, 0\.6\]"):
         experiment_of(config).threshold("both")
+
+
+def with_file(config, **row):
+    config["networks"]["taken"] = {"file": "included:mask", "input": "mask"} | row
+    config["trackers"]["taken"] = {"network": "taken"}
+    return config
+
+
+def test_a_network_from_a_file_needs_no_propagation_and_leaves_a_finetuning_open(config):
+    with_file(config)["trackers"]["taken"]["finetuning"] = "open"
+    config["finetunings"]["open"] = {}
+    config["variants"]["taken"] = {"trackers": ["taken"]}
+    experiment = experiment_of(config)
+    assert experiment.threshold("taken") is None
+    assert experiment.saying_networks("taken") == ["taken"]
+    config["variants"]["taken"]["threshold"] = 0.3
+    assert experiment_of(config).saying_networks("taken") == []
+
+
+def test_trackers_whose_threshold_is_a_files_and_a_rows_need_one_of_the_variant(config):
+    config["propagations"]["paper"]["threshold"] = 0.5
+    with_file(config)["variants"]["both"] = {"trackers": ["taken", "rgb"]}
+    with pytest.raises(InputError, match=r"^variants\.both\.threshold: expected"):
+        experiment_of(config).threshold("both")
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "words"),
+    [
+        ("networks", {"file": "a", "schedule": "offline"}, "taken: expected a file.*got schedule"),
+        ("networks", {"sha256": "0" * 64}, "taken: expected a file.*got sha256 without"),
+        ("networks", {"architecture": "slim"}, "taken: expected architecture.*no stills, deform"),
+        ("trackers", {"network": "segment"}, r"taken\.propagation: expected a row"),
+        ("annotations", {"kind": "box", "network": "taken"}, r"taken\.network: expected .* boxes"),
+    ],
+)
+def test_a_row_that_needs_a_file_or_must_not_have_one_is_named(config, table, row, words):
+    with_file(config)[table]["taken"] = row
+    with pytest.raises(InputError, match=rf"^{table}\.{words}"):
+        read_recipes(config)
+
+
+def test_an_open_finetuning_of_a_network_that_is_trained_here_is_refused(config):
+    config["finetunings"]["paper"] = {"crop": "full"}
+    with pytest.raises(InputError, match=r"^finetunings\.paper: expected schedule, augmentation"):
+        read_recipes(config)
+
+
+def test_a_box_network_from_a_file_needs_no_propagation(config):
+    with_file(config, file="included:box", input="box")
+    config["annotations"]["taken"] = {"kind": "box", "network": "taken"}
+    assert read_recipes(config).annotations["taken"].propagation is None

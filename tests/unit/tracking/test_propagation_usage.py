@@ -1,0 +1,30 @@
+import json
+
+import pytest
+
+from masktrack_core.errors import InputError
+from masktrack_core.networks.records import USAGE
+from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.tracking.propagation_usage import propagation_of
+
+SAID = {USAGE: json.dumps({"propagation": {"dilation_radius": 3, "region": 1.3}})}
+
+
+def test_a_row_goes_before_what_the_file_says_and_is_whole():
+    row = {"threshold": 0.4}
+    assert propagation_of(SAID, row, where="a") == PropagationParams(threshold=0.4)
+    said = PropagationParams(dilation_radius=3, region=1.3)
+    assert propagation_of(SAID, None, where="a") == said
+
+
+def test_a_file_that_says_nothing_is_propagated_in_the_region_of_its_training():
+    assert propagation_of({}, None, where="a") == PropagationParams()
+    rows = json.dumps({"crop": {"size": 99, "region": 1.5, "region_minimum": 40}})
+    expected = PropagationParams(region=1.5, region_size=99, region_minimum=40)
+    assert propagation_of({"rows": rows}, None, where="a") == expected
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"propagation": {"radius": 1}}'])
+def test_a_record_that_cannot_be_read_is_named(text):
+    with pytest.raises(InputError, match=r"^net\.safetensors: its record of use cannot be read"):
+        propagation_of({USAGE: text}, None, where="net.safetensors")
