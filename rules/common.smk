@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
-from masktrack_core.datasets.index import facts_file
+from masktrack_core.datasets.index import facts_file, known_facts
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.gpus import gpus_at_hand
@@ -20,6 +20,7 @@ from masktrack_core.experiment.provenance import (
 )
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.recipes import FINETUNING_KEYS
+from masktrack_core.experiment.results import row_source
 from masktrack_core.experiment.run_locks import announce_run
 
 # Snakemake puts this path before a script's without quotes: a checkout, and with it .venv, may lie
@@ -294,6 +295,39 @@ def table_scores(wildcards):
     """Return the scores that a table is made of."""
     table = experiment.recipes.tables[wildcards.table]
     return score_files([row.run for row in table.rows], table.datasets)
+
+
+def table_temporal(wildcards):
+    """Return the steps that T is taken of, where a table asks for it."""
+    table = experiment.recipes.tables[wildcards.table]
+    if "T" not in table.measures:
+        return []
+    return [
+        f"{RESULTS}/temporal/{row.variant}/{row.annotation}/{dataset}/{sequence}/{number}.csv"
+        for row in table.rows
+        for dataset in table.datasets
+        for sequence, number in experiment.temporal_objects(dataset)
+    ]
+
+
+def published_names(wildcards, whole):
+    """Return data set → the name under which it is published; those of which we have all, or any."""
+    names = {
+        dataset: experiment.published(dataset) if whole else row["published"]
+        for dataset in experiment.recipes.tables[wildcards.table].datasets
+        for row in [config["datasets"][dataset]]
+    }
+    return {dataset: name for dataset, name in names.items() if name}
+
+
+def table_facts(wildcards):
+    """Return the tables of facts that hold the published results of a table's data sets."""
+    names = {
+        f"{name}{what}"
+        for name in published_names(wildcards, whole=False).values()
+        for what in ("", "_published_stats", *(f"_published_{m}" for m in "JFT"))
+    }
+    return sorted(names & set(known_facts()))
 
 
 def ablation_scores(wildcards):

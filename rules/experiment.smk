@@ -3,7 +3,8 @@
 
 rule table:
     input:
-        table_scores,
+        scores=table_scores,
+        temporal=table_temporal,
     output:
         table=report(
             "<results>/{table}.csv",
@@ -18,6 +19,8 @@ rule table:
             labels={"table": "{table}", "shows": "means of sequences"},
         ),
         page="<results>/{table}.md",
+        latex="<results>/{table}.tex",
+        html="<results>/{table}.html",
     log:
         "<logs>/table/{table}.log",
     benchmark:
@@ -26,11 +29,13 @@ rule table:
         "../envs/masktrack.yaml"
     params:
         code=code("table"),
-        facts=facts("published_table2"),
+        facts=lambda wildcards: facts("published_table2", *table_facts(wildcards)),
         table=row("tables", "table"),
-        published=lambda wildcards: {
-            dataset: experiment.published(dataset)
-            for dataset in experiment.recipes.tables[wildcards.table].datasets
+        named=lambda wildcards: published_names(wildcards, whole=False),
+        whole=lambda wildcards: published_names(wildcards, whole=True),
+        sources=lambda wildcards: {
+            row.variant: row_source(experiment.recipes.variants[row.variant])
+            for row in experiment.recipes.tables[wildcards.table].rows
         },
         titles=lambda wildcards: {
             dataset: config["datasets"][dataset]["title"]

@@ -193,7 +193,7 @@ rule film:
 
 rule page:
     input:
-        tables=[f"{RESULTS}/{name}.csv" for name in config["page"]["tables"]],
+        tables=[f"{RESULTS}/{name}.html" for name in config["page"]["tables"]],
         sequences=[
             f"{RESULTS}/{name}_sequences.csv" for name in config["page"]["tables"]
         ],

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.recipes import Row, TableRow
+from masktrack_core.experiment.recipes import Row, TableRow, Technique
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,15 +18,6 @@ class Panel:
     annotations: tuple[str, ...]
     #: Variant drawn for comparison, over the same annotations; None for none.
     baseline: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Technique:
-    """A published method of which the results of every sequence are known."""
-
-    method: str
-    #: Column of ``facts/<data set>_published_J.csv``.
-    technique: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +52,7 @@ class FigureRecipe:
             key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
         }
         values["rows"] = tuple(TableRow(**entry) for entry in row.get("rows", ()))
-        values["published"] = tuple(Technique(**entry) for entry in row.get("published", ()))
+        values["published"] = tuple(map(Technique.of, row.get("published", ())))
         values["panels"] = tuple(
             Panel(**{**entry, "annotations": tuple(entry["annotations"])})
             for entry in row.get("panels", ())

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from masktrack_core.arrays import Mask, Masks, Size
+from masktrack_core.arrays import Mask, Size
 from masktrack_core.datasets.index import read_facts
 from masktrack_core.datasets.layouts import VideoLayout
 from masktrack_core.datasets.mask_folders import (
@@ -41,6 +41,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.files.io import atomic_path
 from masktrack_core.masks.elementary import is_off_by_rounding, resized_mask
 from masktrack_core.measures import metrics
+from masktrack_core.measures.temporal import instability_of_steps
 
 log = logging.getLogger(__name__)
 
@@ -380,13 +381,17 @@ def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
     if problems:
         return problems
     true_masks, masks = np.stack([truth[n] for n in names]), np.stack([pred[n] for n in names])
+    t = None
+    if task.with_temporal:
+        places = [task.frames.index(name) for name in names]
+        t = instability_of_steps(truth.get(first), masks, places, start=task.start)
     return SequenceScore(
         sequence=task.sequence,
         object_id=task.object_id,
         frames=tuple(names),
         j=metrics.region_similarity(masks, true_masks),
         f=metrics.contour_accuracy(masks, true_masks),
-        t=_temporal(truth.get(first), masks, task, names) if task.with_temporal else None,
+        t=t,
         notes=tuple(notes),
     )
 
@@ -420,22 +425,6 @@ def _fit(
                 f"{mask.shape}"
             )
     return notes
-
-
-def _temporal(
-    first: Mask | None, masks: Masks, task: ScoringTask, names: Sequence[str]
-) -> NDArray[np.float64]:
-    """Return T of the step to each scored frame; NaN where the frame before is not the one before.
-
-    The step to the first of them is from the true first mask.
-    """
-    steps = metrics.temporal_instability(
-        np.concatenate([masks[:1] if first is None else first[None], masks])
-    )
-    places = [task.frames.index(name) for name in names]
-    gaps = np.diff([task.start, *places]) != 1  # also where the first frame is scored itself
-    steps[gaps] = np.nan
-    return steps
 
 
 def score_sequences(

@@ -155,6 +155,26 @@ def test_masks_of_others_are_scored_from_a_folder_and_from_a_zip(others):
     assert mean_of(workflow) == 100
 
 
+def test_a_table_has_its_measures_in_every_rendering(others):
+    workflow, masks = others
+    Image.new("L", (60, 40)).save(masks / "00003.png")  # the object is lost
+    table = workflow.overlay["tables"]["mine"]
+    table |= {"measures": ["J", "J_recall", "J&F", "T", "n"], "decimals": 2}
+    run = workflow("--cores", "1", "results/mine.csv")
+    assert run.status == 0, run.output[-3000:]
+    assert run.jobs["temporal"] == 1
+    results = workflow.folder / "results"
+    row = pd.read_csv(results / "mine.csv").iloc[0]
+    assert row["source"] == "given" and row["mine n"] == 1
+    expected = [200 / 3, 200 / 3, 200 / 3, 0.0]
+    names = ["mine J", "mine J_recall", "mine J&F", "mine T"]
+    assert row[names].tolist() == pytest.approx(expected, abs=1e-12)
+    for suffix in ("md", "tex", "html"):
+        assert (results / f"mine.{suffix}").read_text().count("66.67") == 3
+    del table["measures"]
+    assert "temporal" not in workflow("-n", "results/mine.csv").jobs
+
+
 def test_every_missing_mask_of_others_is_named(others):
     workflow, masks = others
     (masks / "00002.png").unlink()

@@ -7,11 +7,12 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.attributes import (
     ATTRIBUTES,
     attribute_table,
-    published_sequences,
     read_attributes,
 )
 from masktrack_core.experiment.effort import QUANTILES, effort_table
-from masktrack_core.experiment.figure_recipes import Panel, Technique, read_figures
+from masktrack_core.experiment.figure_recipes import Panel, read_figures
+from masktrack_core.experiment.published_results import published_sequences
+from masktrack_core.experiment.recipes import Technique
 from masktrack_core.pictures.plots import attribute_figure, effort_figure, quantile_labels
 
 PANEL = Panel(title="Segments", variant="ours", annotations=("first",))
@@ -102,13 +103,14 @@ def test_attributes_agree_with_the_published_means(technique):
 def test_published_methods_are_compared_on_our_sequences_only():
     ours = davis("msk").iloc[:3]
     known = read_facts("davis2016_published_J")
+    names, tables = ours.sequence.unique(), {"J": known}
     theirs = published_sequences(
-        ours, known, [Technique(method="ObjFlow", technique="ofl")], "davis2016"
+        names, tables, [Technique(method="ObjFlow", technique="ofl")], "davis2016"
     )
     assert theirs.sequence.tolist() == ours.sequence.tolist()
     assert theirs.J.tolist() == pytest.approx((100 * known.ofl.iloc[:3]).tolist())
     with pytest.raises(InputError, match="'oflow': unknown"):
-        published_sequences(ours, known, [Technique(method="O", technique="oflow")], "davis2016")
+        published_sequences(names, tables, [Technique(method="O", technique="oflow")], "d")
 
 
 def test_a_sequence_without_attributes_is_named():

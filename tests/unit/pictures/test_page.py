@@ -11,6 +11,7 @@ import pytest
 
 from masktrack_core.datasets.video_files import write_video
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.printed import Heading, html, print_table
 from masktrack_core.pictures.overlays import OBJECTS, enlarge, overlay
 from masktrack_core.pictures.page import ShownFrame, ShownSequence, results_page, worst_frames
 from masktrack_core.pictures.sheets import SheetRow, equal_distances, sheet_figure
@@ -107,7 +108,8 @@ def sequence(name, j):
 
 @pytest.fixture
 def page():
-    table = pd.DataFrame({"method": ["A", "B", "C"], "DAVIS": [70.0, float("nan"), 9.5]})
+    numbers = pd.DataFrame({"method": ["A", "B", "C"], "DAVIS": [70.0, float("nan"), 9.5]})
+    table = html(print_table(numbers, [Heading(key=k, title=k) for k in numbers.columns]))
     shown = [sequence("good", 90.0), sequence("bad", 10.0)]
     return results_page({"table2": table}, {"f": b"png"}, shown, title="T", footer="made by")
 
