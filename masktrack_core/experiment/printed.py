@@ -107,9 +107,7 @@ def _column(values: Sequence[object], heading: Heading, competes: Sequence[bool]
 
 
 def _cell(value: object, heading: Heading) -> Cell:
-    if isinstance(value, int | float | np.integer) and not isinstance(
-        value, bool
-    ):  # numpy's numbers too
+    if isinstance(value, int | float | np.integer) and not isinstance(value, bool):
         text = number_text(float(value), heading.decimals, signed=heading.signed)
         return Cell(text=text, value=float(value))
     return Cell(text=str(value))
