@@ -1,12 +1,20 @@
 # MaskTrack: from data sets to the paper's tables and figures.  `snakemake -n` shows what would run.
+import sys
+
 from snakemake.utils import min_version, validate
+
+sys.path.insert(0, workflow.basedir)
+
+from masktrack_core.experiment.selection import drop_rows
 
 min_version("9.27")
 
 
-configfile: "config.yaml"
+# Beside this file, from whatever folder Snakemake is started.
+configfile: f"{workflow.basedir}/config.yaml"
 
 
+drop_rows(config)
 validate(config, "rules/schemas/config.schema.yaml")
 
 
@@ -54,7 +62,11 @@ rule all:
 
 rule figures:
     input:
-        expand("<results>/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]),
+        expand(
+            "<results>/{figure}.{suffix}",
+            figure=OWN["figures"],
+            suffix=["pdf", "png"],
+        ),
         "<results>/index.html",
         "<results>/record.yaml",
     log:

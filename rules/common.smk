@@ -5,9 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, workflow.basedir)
-
-from masktrack_core.datasets.index import facts_file, known_facts
+from masktrack_core.datasets.index import facts_file, folder_fingerprint, known_facts
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.gpus import gpus_at_hand

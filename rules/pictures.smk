@@ -193,11 +193,9 @@ rule film:
 
 rule page:
     input:
-        tables=[f"{RESULTS}/{name}.html" for name in config["page"]["tables"]],
-        sequences=[
-            f"{RESULTS}/{name}_sequences.csv" for name in config["page"]["tables"]
-        ],
-        figures=[f"{RESULTS}/{name}.png" for name in config["page"]["figures"]],
+        tables=[f"{RESULTS}/{name}.html" for name in OWN["page"]["tables"]],
+        sequences=[f"{RESULTS}/{name}_sequences.csv" for name in OWN["page"]["tables"]],
+        figures=[f"{RESULTS}/{name}.png" for name in OWN["page"]["figures"]],
         rows=sorted(
             {
                 entry[key]

@@ -80,6 +80,6 @@ def _backbones(configs: list[Path]) -> set[str]:
     for path in configs:
         rows = read_config(path).get("architectures") or {}
         for name, row in rows.items():
-            known[name] = known.get(name, {}) | row
+            known[name] = known.get(name, {}) | (row or {})
         last = set(rows) or last
     return {known[name].get("backbone", "vgg16") for name in last}

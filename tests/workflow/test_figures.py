@@ -1,7 +1,10 @@
 """Figures, films, the page and others' masks, through the workflow."""
 
 import copy
+import re
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from .conftest import SHORT, Workflow
+from .conftest import ROOT, SHORT, Workflow
 
 RUNS = ("results/figure4.pdf", "results/figure5.pdf", "results/figure6.pdf")
 
@@ -138,6 +141,53 @@ def others(tmp_path):
 def mean_of(workflow):
     table = pd.read_csv(workflow.folder / "results" / "mine.csv", index_col="method")
     return table.loc["Theirs", "mine"]
+
+
+def test_nothing_runs_that_ones_own_file_does_not_name(others, tmp_path):
+    workflow, _ = others
+    overlay = workflow.overlay
+    jobs = workflow("-n", "figures").jobs
+    assert jobs["score"] == jobs["table"] == jobs["page"] == jobs["external"] == 1
+    assert not {"train", "track", "sheet", "oracle", "render_videos"} & set(jobs)
+    assert workflow("-n", "films").jobs["film"] == 1
+    sheet = {"kind": "sheet", "datasets": ["mine"], "rows": overlay["tables"]["mine"]["rows"]}
+    overlay["figures"] = {"mine_sheet": sheet}
+    jobs = workflow("-n", "figures").jobs
+    assert jobs["sheet"] == 1 and "train" not in jobs
+    assert workflow("--cores", "1", "results/index.html").status == 0
+    page = (workflow.folder / "results" / "index.html").read_text()
+    assert "<h3>mine</h3>" in page and "table2" not in page and 'alt="mine_sheet"' in page
+    assert workflow("-n", "results/timings.csv").jobs == {"timings": 1}
+    assert workflow("--cores", "1", "results/timings.csv").status == 0
+    stages = pd.read_csv(workflow.folder / "results" / "timings.csv").stage.tolist()
+    assert {"external", "score", "table", "page"} <= set(stages)
+    assert workflow("-n", "results/timings.csv").jobs == {}
+    film = "results/films/theirs/first/mine/walk.mp4"
+    assert workflow("--cores", "1", film).status == 0
+    assert workflow("-n", "results/timings.csv").jobs == {"timings": 1}
+
+
+def test_a_row_is_dropped_and_the_workflow_runs_from_any_folder(others, tmp_path):
+    workflow, _ = others
+    (tmp_path / "my.yaml").write_text(
+        yaml.safe_dump(workflow.overlay | {"ablations": {"table1": None}})
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-n"]
+    command += ["--configfile", "../my.yaml", "--"]
+    runs = {
+        target: subprocess.run(
+            [*command, target], cwd=elsewhere, capture_output=True, text=True, check=False
+        )
+        for target in ("results/mine.csv", "results/table1.csv", "films")
+    }
+    output = runs["results/mine.csv"].stdout + runs["results/mine.csv"].stderr
+    assert runs["results/mine.csv"].returncode == 0, output[-2000:]
+    assert re.search(r"^score +1$", output, re.M)
+    assert runs["results/table1.csv"].returncode != 0
+    films = runs["films"].stdout + runs["films"].stderr
+    assert re.search(r"^film +1$", films, re.M)
 
 
 def test_masks_of_others_are_scored_from_a_folder_and_from_a_zip(others):
