@@ -1,11 +1,13 @@
 # MaskTrack: from data sets to the paper's tables and figures.  `snakemake -n` shows what would run.
 import sys
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
 sys.path.insert(0, workflow.basedir)
 
-from masktrack_core.experiment.selection import drop_rows
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.selection import complete_rows
 
 min_version("9.27")
 
@@ -14,7 +16,10 @@ min_version("9.27")
 configfile: f"{workflow.basedir}/config.yaml"
 
 
-drop_rows(config)
+try:
+    complete_rows(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 validate(config, "rules/schemas/config.schema.yaml")
 
 
