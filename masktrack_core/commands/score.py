@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from masktrack_core.experiment.comparison import Comparison
     from masktrack_core.experiment.score_report import Form
     from masktrack_core.measures.scoring import Row, SequenceScore
 
@@ -36,6 +37,7 @@ _SCORE_EXAMPLES = """\
 examples:
   masktrack score data/DAVIS results/masks
   masktrack score data/DAVIS osvos.zip fseg.zip results/masks --format md > table.md
+  masktrack score data/DAVIS osvos.zip fseg.zip --compare osvos fseg --out scores
   masktrack score data/DAVIS/Annotations/480p osvos.zip --split val --out scores --jobs 8
   masktrack score truth_labels mask_labels --object all
   masktrack score data/DAVIS/Annotations/480p/bear masks    # as `masktrack segment` wrote them
@@ -137,6 +139,13 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
         "every digit; in percent",
     )
     score.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="names of two of the MASKS: their difference in J, its interval, wins and losses; "
+        "with --out comparison.csv, .pdf and .png too",
+    )
+    score.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
@@ -182,12 +191,17 @@ def _layout(text: str) -> "str | dict[str, Any]":
 
 
 def _score(options: argparse.Namespace) -> int:
+    from masktrack_core.errors import InputError
     from masktrack_core.measures.scoring import ScoringRules, score_methods
 
     rules = ScoringRules(skip=options.skip, before=options.before, sparse=options.sparse)
+    methods = _methods(options.masks)
+    for name in options.compare or ():
+        if name not in methods:
+            raise InputError(f"--compare: expected two of {sorted(methods)}, got {name!r}")
     scores = score_methods(
         options.truth,
-        _methods(options.masks),
+        methods,
         split=options.split,
         sequences=options.sequences,
         strict=options.strict,
@@ -198,8 +212,34 @@ def _score(options: argparse.Namespace) -> int:
         jobs=options.jobs,
         progress=sys.stderr.isatty(),
     )
+    compared = _compared(scores, options.compare)
     _report(scores, options.out, options.form)
+    if compared is not None:
+        stream = sys.stdout if options.form == "text" else sys.stderr  # data stay data
+        stream.write(f"\n{compared.sentence}\n")
+        if options.out is not None:
+            _write_comparison(compared, options.out)
     return 0
+
+
+def _compared(
+    scores: "dict[str, list[SequenceScore]]", names: Sequence[str] | None
+) -> "Comparison | None":
+    if names is None:
+        return None
+    from masktrack_core.experiment.comparison import compare_methods
+
+    first, second = names
+    return compare_methods(first, second, scores)
+
+
+def _write_comparison(compared: "Comparison", out: Path) -> None:
+    from masktrack_core.files.io import write_csv
+    from masktrack_core.pictures.comparison_figure import comparison_figure
+    from masktrack_core.pictures.figures import write_figure
+
+    write_csv(out / "comparison.csv", compared.rows)
+    write_figure(comparison_figure(compared), [out / "comparison.pdf", out / "comparison.png"])
 
 
 def _methods(paths: Sequence[Path]) -> dict[str, Path]:

@@ -39,12 +39,20 @@ class ShownSequence:
 
 
 def worst_frames(scores: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Return the ``count`` scored frames of lowest J, worst first; annotated ones are left out.
+    """Return ``count`` scored frames of lowest J, worst first; annotated ones are left out.
 
-    ``scores`` holds one object of one sequence, with the columns of ``tables.SCORES``.
+    ``scores`` holds one object of one sequence, with the columns of ``tables.SCORES``. Neighbours
+    look alike: each lies a ``count * 2``-th of the sequence from the others, as long as there are
+    such frames.
     """
     candidates = scores[scores.scored & ~scores.annotated]
-    return candidates.sort_values(["J", "t"], kind="stable").head(count)
+    ordered = candidates.sort_values(["J", "t"], kind="stable")
+    distance = len(candidates) / (2 * count) if count else 0
+    chosen: list[int] = []
+    for t in ordered.t:
+        if len(chosen) < count and all(abs(t - other) >= distance for other in chosen):
+            chosen.append(t)
+    return ordered[ordered.t.isin(chosen)]
 
 
 def results_page(

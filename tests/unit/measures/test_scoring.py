@@ -329,6 +329,21 @@ def test_sequences_of_unlike_length_keep_their_numbers(tmp_path, capsys):
     assert [row["J"] for row in found] == pytest.approx(js)
 
 
+def test_two_methods_are_compared(methods, tmp_path, capsys):
+    truth, pred, archive = methods
+    arguments = [truth, pred, archive, "--jobs", 1, "--out", tmp_path / "out"]
+    assert score(*arguments, "--compare", "late", "masks") == 0
+    assert "late less masks: " in capsys.readouterr().out.splitlines()[-1]
+    table = rows(tmp_path / "out" / "comparison.csv")
+    js = [region_similarity(squares(n), squares(0))[1:-1].mean() for n in range(3)]
+    late = region_similarity(squares(0)[:-2], squares(0)[1:-1]).mean()
+    found = {row["sequence"]: float(row["difference"]) for row in table}
+    assert found == pytest.approx({s: 100 * (late - j) for s, j in zip("abc", js, strict=True)})
+    assert (tmp_path / "out" / "comparison.pdf").read_bytes().startswith(b"%PDF")
+    assert score(*arguments, "--compare", "late", "other") == 2
+    assert "--compare: expected two of ['late', 'masks'], got 'other'" in capsys.readouterr().err
+
+
 def test_a_method_given_twice_is_refused(folders, capsys):
     truth, pred = folders
     assert score(truth, pred, pred) == 2
