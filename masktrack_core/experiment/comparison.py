@@ -68,12 +68,8 @@ def compare_methods(
         for pair in zip(scores[first], scores[second], strict=True)
     )
     each = rows.groupby("sequence", sort=False).difference
-    low, high = bootstrap_interval(
-        each.sum().to_numpy(np.float64),
-        each.count().to_numpy(np.float64),
-        samples=samples,
-        seed=seed,
-    )
+    sums, counts = (np.asarray(part, np.float64) for part in (each.sum(), each.count()))
+    low, high = bootstrap_interval(sums, counts, samples=samples, seed=seed)
     ordered = rows.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
     mean = float(rows.difference.mean())
     return Comparison(first=first, second=second, rows=ordered, mean=mean, low=low, high=high)
