@@ -121,6 +121,26 @@ rule attributes:
         "../workflow_scripts/attributes.py"
 
 
+rule curves:
+    input:
+        curve_scores,
+    output:
+        "<results>/{figure}.csv",
+    log:
+        "<logs>/curves/{figure}.log",
+    benchmark:
+        "<benchmarks>/curves/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_of("curves"),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("curves"),
+        figure=row("figures", "figure"),
+    script:
+        "../workflow_scripts/curves.py"
+
+
 # What the runs so far cost: reads what is there and runs nothing, again when there is more.
 rule timings:
     output:

@@ -43,6 +43,17 @@ def figure_scores(wildcards):
     return score_files(figure.runs(), figure.datasets)
 
 
+def curve_scores(wildcards):
+    """Return the scores of the sequences that a figure of curves shows."""
+    figure = FIGURES[wildcards.figure]
+    return [
+        score_file(*run, entry["dataset"], entry["sequence"], number)
+        for run in figure.runs()
+        for entry in sheet_sequences(figure)
+        for number in entry["objects"]
+    ]
+
+
 def attribute_source(dataset):
     """Return where a data set's attributes are: a CSV file, or a table of facts."""
     row = config["datasets"][dataset]

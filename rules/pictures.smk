@@ -116,11 +116,12 @@ rule draw:
     benchmark:
         "<benchmarks>/draw/{figure}.tsv"
     wildcard_constraints:
-        figure=figures_of("annotations", "attributes", "losses"),
+        figure=figures_of("annotations", "attributes", "losses", "curves"),
     conda:
         "../envs/masktrack.yaml"
     params:
         code=code("draw"),
+        measure=lambda wildcards: FIGURES[wildcards.figure].measure,
         kind=lambda wildcards: FIGURES[wildcards.figure].kind,
         datasets=lambda wildcards: [
             config["datasets"][name]["title"]

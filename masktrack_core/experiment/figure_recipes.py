@@ -25,10 +25,10 @@ class FigureRecipe:
     """A figure; ``kind`` says which keys it uses."""
 
     name: str
-    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses.
+    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses, curves.
     kind: str
     datasets: tuple[str, ...] = ()
-    #: attributes, sheet: the methods, in order.
+    #: attributes, sheet, curves: the methods, in order.
     rows: tuple[TableRow, ...] = ()
     #: annotations: from left to right.
     panels: tuple[Panel, ...] = ()
@@ -36,14 +36,16 @@ class FigureRecipe:
     published: tuple[Technique, ...] = ()
     #: losses: rows of networks.
     networks: tuple[str, ...] = ()
-    #: sheet: the sequences shown; None shows all.
+    #: sheet, curves: the sequences shown; None shows all.
     sequences: tuple[str, ...] | None = None
-    #: sheet: sequences of each data set at most; None is no limit.
+    #: sheet, curves: sequences of each data set at most; None is no limit.
     limit: int | None = None
     #: sheet: frames of a sequence, at equal distances.
     columns: int = 6
     #: sheet: whether the truth has a row of its own.
     truth: bool = False
+    #: curves: J or F.
+    measure: str = "J"
 
     @classmethod
     def from_row(cls, name: str, row: Row) -> Self:
@@ -74,6 +76,7 @@ _NEEDED = {
     "attributes": ("datasets", "rows"),
     "sheet": ("datasets", "rows"),
     "losses": ("networks",),
+    "curves": ("datasets", "rows"),
 }
 
 

@@ -61,6 +61,23 @@ def read_scores(paths: Iterable[Path]) -> pd.DataFrame:
     return pd.concat([read_table(path, SCORES) for path in paths], ignore_index=True)
 
 
+def curve_table(scores: pd.DataFrame, rows: Sequence[TableRow]) -> pd.DataFrame:
+    """Return J and F of every scored and annotated frame, in percent, a row a method and frame.
+
+    ``scores`` has the columns of ``tables.SCORES``; in the order of ``rows``.
+    """
+    parts = [
+        scores[(scores.variant == row.variant) & (scores.annotation == row.annotation)].assign(
+            method=row.method
+        )
+        for row in rows
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table[["J", "F"]] *= 100
+    names = ["method", "dataset", "sequence", "object", "t", "frame", "annotated", "J", "F"]
+    return table.loc[table.scored | table.annotated, names].reset_index(drop=True)
+
+
 def temporal_scores(video: Video, masks: Path, *, counted: range) -> pd.DataFrame:
     """Return T of the masks in a folder, one row per counted frame that has a truth.
 

@@ -36,7 +36,10 @@ OTHERWISE = {
 }
 TARGETS = (
     *(f"results/{name}.csv" for name in ("table2", "oracles", "table1", "losses")),
-    *(f"results/{name}.pdf" for name in ("table1", "figure2", "figure3", "figure4", "figure5")),
+    *(
+        f"results/{name}.pdf"
+        for name in ("table1", "figure2", "figure3", "figure4", "figure5", "curves")
+    ),
     *("results/deformed_masks.png", "results/index.html", "results/record.yaml"),
     *("results/networks/pretrained.safetensors", "results/export/rgb.safetensors"),
     "results/films/theirs/first/mine/bear.mp4",
@@ -111,6 +114,7 @@ def overlay(folder, server):
             "figure4": {"datasets": ["mine"], "panels": [panel]},
             "figure5": sheet | {"published": [{"method": "BVS", "technique": "bvs"}]},
             "losses": {"networks": ["segment"]},
+            "curves": {"kind": "curves", "datasets": ["mine"], "rows": methods[:1]},
         },
         "page": {"tables": ["table2"], "figures": ["figure3"], "frames": 1},
     }

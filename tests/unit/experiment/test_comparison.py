@@ -8,7 +8,6 @@ import pytest
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.comparison import bootstrap_interval, compare_methods
 from masktrack_core.measures.scoring import SequenceScore
-from masktrack_core.pictures.comparison_figure import comparison_figure
 
 
 def scored(sequence, *js, number=1):
@@ -69,10 +68,3 @@ def test_one_sequence_has_no_interval_and_an_unknown_method_is_named():
     )
     with pytest.raises(InputError, match=r"--compare: expected two of \['A', 'B'\], got 'C'"):
         compare_methods("A", "C", one)
-
-
-def test_bars_are_sorted_from_the_top():
-    (axes,) = comparison_figure(compare_methods("A", "B", methods())).axes
-    assert [bar.get_width() for bar in axes.containers[0]] == pytest.approx([25, 20, 0, -25])
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "c", "d", "b"]
-    assert axes.yaxis_inverted()

@@ -13,7 +13,12 @@ from masktrack_core.experiment.effort import QUANTILES, effort_table
 from masktrack_core.experiment.figure_recipes import Panel, read_figures
 from masktrack_core.experiment.published_results import published_sequences
 from masktrack_core.experiment.recipes import Technique
-from masktrack_core.pictures.plots import attribute_figure, effort_figure, quantile_labels
+from masktrack_core.pictures.plots import (
+    attribute_figure,
+    curve_figure,
+    effort_figure,
+    quantile_labels,
+)
 
 PANEL = Panel(title="Segments", variant="ours", annotations=("first",))
 
@@ -117,6 +122,24 @@ def test_a_sequence_without_attributes_is_named():
     attributes = read_attributes("davis2016").assign(dataset="davis2016")
     with pytest.raises(InputError, match="got none for \\['bear'\\]"):
         attribute_table(davis("msk"), attributes[attributes.sequence != "bear"])
+
+
+def test_curves_have_a_panel_a_sequence_and_a_line_a_method():
+    rows = [
+        (m, "d", s, 1, t, t == 0, 50.0 + t + 10 * (m == "B"))
+        for m in "AB" for s in ("x", "y", "z") for t in range(4)
+    ]  # fmt: skip
+    names = ["method", "dataset", "sequence", "object", "t", "annotated", "J"]
+    axes = [
+        one for one in curve_figure(pd.DataFrame(rows, columns=names)).axes if one.get_visible()
+    ]
+    assert [one.get_title() for one in axes] == ["x", "y", "z"]
+    for one in axes:
+        first, second, given = one.lines
+        assert first.get_ydata().tolist() == [50, 51, 52, 53]
+        assert second.get_ydata().tolist() == [60, 61, 62, 63]
+        assert given.get_xdata().tolist() == [0]
+        assert first.get_linestyle() != second.get_linestyle()
 
 
 def test_figure_5_has_a_bar_for_each_method_and_attribute():

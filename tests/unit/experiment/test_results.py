@@ -4,7 +4,7 @@ import pytest
 
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.recipes import TableRow, VariantRecipe
-from masktrack_core.experiment.results import row_source, sequence_table
+from masktrack_core.experiment.results import curve_table, row_source, sequence_table
 from masktrack_core.measures.metrics import summarize
 
 ROWS = (TableRow(method="Ours", variant="masktrack"),)
@@ -48,6 +48,15 @@ def test_instability_is_a_mean_over_its_steps_and_empty_where_it_is_not_taken():
     both = pd.concat([scores([0.5]), scores([0.5], sequence="b")])
     table = sequence_table(both, ROWS, temporal=steps.assign(T=[0.1, np.nan, 0.3]))
     assert table["T"].tolist() == pytest.approx([20.0, np.nan], nan_ok=True)
+
+
+def test_curves_hold_scored_and_annotated_frames_of_each_method():
+    frames = scores([1.0, 0.5, 0.25], [False, True, False]).assign(
+        t=[0, 1, 2], frame=["0", "1", "2"], annotated=[True, False, False]
+    )
+    table = curve_table(frames, ROWS)
+    assert table.t.tolist() == [0, 1] and table.J.tolist() == [100.0, 50.0]
+    assert set(table.method) == {"Ours"} and "scored" not in table
 
 
 @pytest.mark.parametrize(
