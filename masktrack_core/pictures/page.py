@@ -69,7 +69,9 @@ def results_page(
     come worst first. Every other text is escaped.
     """
     parts = [f"<h1>{escape(title)}</h1>", _navigation()]
-    parts += ['<h2 id="tables">Tables</h2><p>Region similarity J in percent (mIoU).</p>']
+    parts += [
+        '<h2 id="tables">Tables</h2><p>In percent; J is region similarity (mIoU), F contour accuracy.</p>'
+    ]
     for name, table in tables.items():
         parts.append(f"<h3>{escape(name)}</h3>{table}")
     parts.append('<h2 id="figures">Figures</h2>')
