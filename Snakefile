@@ -7,14 +7,21 @@ from snakemake.utils import min_version, validate
 sys.path.insert(0, workflow.basedir)
 
 from masktrack_core.datasets.sources import expand_paths
+from masktrack_core.errors import InputError
 from masktrack_core.experiment.schema_errors import schema_problem
+from masktrack_core.experiment.selection import complete_rows
 
 min_version("9.27")
 
 
-configfile: "config.yaml"
+# Beside this file, from whatever folder Snakemake is started.
+configfile: f"{workflow.basedir}/config.yaml"
 
 
+try:
+    complete_rows(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 try:
     validate(config, "rules/schemas/config.schema.yaml")
 except WorkflowError as error:
@@ -64,7 +71,11 @@ rule all:
 
 rule figures:
     input:
-        expand("<results>/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]),
+        expand(
+            "<results>/{figure}.{suffix}",
+            figure=OWN["figures"],
+            suffix=["pdf", "png"],
+        ),
         "<results>/index.html",
         "<results>/record.yaml",
     log:

@@ -5,6 +5,7 @@ from .datasets.stills import index_stills
 from .datasets.video_files import Clip
 from .datasets.videos import FrameFolder, open_video
 from .errors import InputError
+from .experiment.models import Model, load
 from .files.io import read_frame, read_labels, read_mask, write_labels, write_mask
 from .masks.deform import DeformationParams, apply_deformation, sample_deformation
 from .measures.metrics import contour_accuracy, region_similarity, summarize
@@ -32,6 +33,7 @@ __all__ = [
     "FinetuningParams",
     "FrameFolder",
     "InputError",
+    "Model",
     "NetworkSpec",
     "PropagationParams",
     "TrainParams",
@@ -47,6 +49,7 @@ __all__ = [
     "included_network",
     "index_stills",
     "index_video",
+    "load",
     "load_network",
     "load_pretrained",
     "open_video",

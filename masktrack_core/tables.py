@@ -99,6 +99,17 @@ SCORES = Schema(
     key=("variant", "annotation", "dataset", "sequence", "object", "t"),
 )
 
+TEMPORAL = Schema(
+    name="temporal",
+    columns=(
+        *SCORES.columns[:5],
+        _FRAME,
+        _T,
+        Column("T", "float", "1", "temporal instability of the step to the frame; empty: none"),
+    ),
+    key=SCORES.key,
+)
+
 LOSSES = Schema(
     name="losses",
     columns=(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from masktrack_core.datasets.index import facts_file
+from masktrack_core.datasets.index import facts_file, folder_fingerprint, known_facts
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment, tracker_fingerprint
 from masktrack_core.experiment.network_files import network_archive, source_of
@@ -18,6 +18,7 @@ from masktrack_core.experiment.provenance import (
     recall_code,
 )
 from masktrack_core.experiment.published import weights_file
+from masktrack_core.experiment.results import row_source
 from masktrack_core.experiment.run_locks import announce_run
 from masktrack_core.networks.records import FINETUNING_KEYS
 
@@ -325,6 +326,39 @@ def table_scores(wildcards):
     """Return the scores that a table is made of."""
     table = experiment.recipes.tables[wildcards.table]
     return score_files([row.run for row in table.rows], table.datasets)
+
+
+def table_temporal(wildcards):
+    """Return the steps that T is taken of, where a table asks for it."""
+    table = experiment.recipes.tables[wildcards.table]
+    if "T" not in table.measures:
+        return []
+    return [
+        f"{RESULTS}/temporal/{row.variant}/{row.annotation}/{dataset}/{sequence}/{number}.csv"
+        for row in table.rows
+        for dataset in table.datasets
+        for sequence, number in experiment.temporal_objects(dataset)
+    ]
+
+
+def published_names(wildcards, whole):
+    """Return data set → the name under which it is published; those of which we have all, or any."""
+    names = {
+        dataset: experiment.published(dataset) if whole else row["published"]
+        for dataset in experiment.recipes.tables[wildcards.table].datasets
+        for row in [config["datasets"][dataset]]
+    }
+    return {dataset: name for dataset, name in names.items() if name}
+
+
+def table_facts(wildcards):
+    """Return the tables of facts that hold the published results of a table's data sets."""
+    names = {
+        f"{name}{what}"
+        for name in published_names(wildcards, whole=False).values()
+        for what in ("", "_published_stats", *(f"_published_{m}" for m in "JFT"))
+    }
+    return sorted(names & set(known_facts()))
 
 
 def ablation_scores(wildcards):

@@ -3,7 +3,8 @@
 
 rule table:
     input:
-        table_scores,
+        scores=table_scores,
+        temporal=table_temporal,
     output:
         table=report(
             "<results>/{table}.csv",
@@ -18,6 +19,8 @@ rule table:
             labels={"table": "{table}", "shows": "means of sequences"},
         ),
         page="<results>/{table}.md",
+        latex="<results>/{table}.tex",
+        html="<results>/{table}.html",
     log:
         "<logs>/table/{table}.log",
     benchmark:
@@ -26,11 +29,13 @@ rule table:
         "../envs/masktrack.yaml"
     params:
         code=code("table"),
-        facts=facts("published_table2"),
+        facts=lambda wildcards: facts("published_table2", *table_facts(wildcards)),
         table=row("tables", "table"),
-        published=lambda wildcards: {
-            dataset: experiment.published(dataset)
-            for dataset in experiment.recipes.tables[wildcards.table].datasets
+        named=lambda wildcards: published_names(wildcards, whole=False),
+        whole=lambda wildcards: published_names(wildcards, whole=True),
+        sources=lambda wildcards: {
+            row.variant: row_source(experiment.recipes.variants[row.variant])
+            for row in experiment.recipes.tables[wildcards.table].rows
         },
         titles=lambda wildcards: {
             dataset: config["datasets"][dataset]["title"]
@@ -124,10 +129,28 @@ rule attributes:
         "../workflow_scripts/attributes.py"
 
 
-# What the runs so far cost. Gathered again by `snakemake -f results/timings.csv`.
-rule timings:
+rule curves:
     input:
-        [f"<results>/{name}.csv" for name in config["page"]["tables"]],
+        curve_scores,
+    output:
+        "<results>/{figure}.csv",
+    log:
+        "<logs>/curves/{figure}.log",
+    benchmark:
+        "<benchmarks>/curves/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_of("curves"),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("curves"),
+        figure=row("figures", "figure"),
+    script:
+        "../workflow_scripts/curves.py"
+
+
+# What the runs so far cost: reads what is there and runs nothing, again when there is more.
+rule timings:
     output:
         table="<results>/timings.csv",
         pdf="<results>/timings.pdf",
@@ -141,6 +164,11 @@ rule timings:
     params:
         code=code("timings"),
         benchmarks=f"{RESULTS}/benchmarks",
+        files=lambda wildcards: folder_fingerprint(
+            path
+            for path in sorted(Path(RESULTS, "benchmarks").rglob("*.tsv"))
+            if path.parent.name != "timings"
+        ),
         logs=f"{RESULTS}/logs",
     script:
         "../workflow_scripts/timings.py"

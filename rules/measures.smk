@@ -20,3 +20,24 @@ rule score:
         before=lambda wildcards: config["datasets"][wildcards.dataset]["before"],
     script:
         "../workflow_scripts/score.py"
+
+
+# T costs more than J and F together: only where a table asks for it.
+rule temporal:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        masks="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}",
+    output:
+        "<results>/temporal/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
+    log:
+        "<logs>/temporal/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/temporal/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("temporal"),
+        skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
+        before=lambda wildcards: config["datasets"][wildcards.dataset]["before"],
+    script:
+        "../workflow_scripts/temporal.py"

@@ -1,5 +1,18 @@
 # What others' masks, figures, films and the page are made of: functions from names to files.
+from snakemake.common.configfile import load_configfile
+
 from masktrack_core.experiment.figure_recipes import read_figures
+from masktrack_core.experiment.selection import own_pages
+
+#: What the person's own files name: all that `figures`, `films` and the page take.
+OWN = own_pages(
+    config,
+    [
+        load_configfile(path)
+        for path in workflow.overwrite_configfiles
+        if Path(path).resolve() != Path(workflow.basedir, "config.yaml").resolve()
+    ],
+)
 
 try:
     FIGURES = read_figures(config)
@@ -25,6 +38,17 @@ def figure_scores(wildcards):
     """Return the scores that a figure is made of."""
     figure = FIGURES[wildcards.figure]
     return score_files(figure.runs(), figure.datasets)
+
+
+def curve_scores(wildcards):
+    """Return the scores of the sequences that a figure of curves shows."""
+    figure = FIGURES[wildcards.figure]
+    return [
+        score_file(*run, entry["dataset"], entry["sequence"], number)
+        for run in figure.runs()
+        for entry in sheet_sequences(figure)
+        for number in entry["objects"]
+    ]
 
 
 def attribute_source(dataset):
@@ -112,11 +136,12 @@ def sheet_inputs(wildcards):
 
 
 def films():
-    """Return the films of everything in the tables."""
+    """Return the films of everything in the tables that the person's own files name."""
     return sorted(
         {
             f"{RESULTS}/films/{row.variant}/{row.annotation}/{dataset}/{sequence}.mp4"
-            for table in experiment.recipes.tables.values()
+            for name in OWN["tables"]
+            for table in [experiment.recipes.tables[name]]
             for row in table.rows
             for dataset in table.datasets
             for sequence, _ in experiment.objects[dataset]
@@ -126,7 +151,7 @@ def films():
 
 def page_rows():
     """Yield what the page shows of each row of its tables: names, index, masks, scores."""
-    for name in config["page"]["tables"]:
+    for name in OWN["page"]["tables"]:
         table = experiment.recipes.tables[name]
         for row in table.rows:
             for dataset in table.datasets:

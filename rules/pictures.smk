@@ -116,11 +116,12 @@ rule draw:
     benchmark:
         "<benchmarks>/draw/{figure}.tsv"
     wildcard_constraints:
-        figure=figures_of("annotations", "attributes", "losses"),
+        figure=figures_of("annotations", "attributes", "losses", "curves"),
     conda:
         "../envs/masktrack.yaml"
     params:
         code=code("draw"),
+        measure=lambda wildcards: FIGURES[wildcards.figure].measure,
         kind=lambda wildcards: FIGURES[wildcards.figure].kind,
         datasets=lambda wildcards: [
             config["datasets"][name]["title"]
@@ -193,11 +194,9 @@ rule film:
 
 rule page:
     input:
-        tables=[f"{RESULTS}/{name}.csv" for name in config["page"]["tables"]],
-        sequences=[
-            f"{RESULTS}/{name}_sequences.csv" for name in config["page"]["tables"]
-        ],
-        figures=[f"{RESULTS}/{name}.png" for name in config["page"]["figures"]],
+        tables=[f"{RESULTS}/{name}.html" for name in OWN["page"]["tables"]],
+        sequences=[f"{RESULTS}/{name}_sequences.csv" for name in OWN["page"]["tables"]],
+        figures=[f"{RESULTS}/{name}.png" for name in OWN["page"]["figures"]],
         rows=sorted(
             {
                 entry[key]

@@ -14,16 +14,15 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient, temp
 from snakemake.utils import validate
 
-from masktrack_core.datasets.index import folder_fingerprint
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.figure_recipes import read_figures
-from masktrack_core.experiment.published import weights_file
-from masktrack_core.experiment.recipes import FINETUNING_KEYS
+from masktrack_core.experiment.selection import own_pages
 
 ROOT = Path(__file__).parents[1]
 RULES = {path.name: path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))}
 _FUNCTION = re.compile(r"^(?:@cache\n)?def \w+\(.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+_IMPORT = re.compile(r"^from masktrack_core\S+ import (?:\(.*?\)|.*?)$", re.MULTILINE | re.DOTALL)
 _RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"^    (\w+):(.*?)(?=^    \w|\Z)", re.MULTILINE | re.DOTALL)
 #: What decides which jobs there are and what they make; `resources` say where and how fast.
@@ -52,7 +51,7 @@ class Plans:
             "config": config,
             "experiment": self.experiment,
             "FIGURES": read_figures(config),
-            "FINETUNING_KEYS": FINETUNING_KEYS,
+            "OWN": own_pages(config, []),
             "REFINED": [
                 self.experiment.names("variants", **{k: True}) for k in ("crf", "crf_search")
             ],
@@ -61,16 +60,17 @@ class Plans:
             "WorkflowError": WorkflowError,
             "ancient": ancient,
             "cache": lambda function: function,
-            "commit": lambda: "",
-            "folder_fingerprint": folder_fingerprint,
             "temp": temp,
-            "weights_file": weights_file,
         }
+        for text in RULES.values():
+            for source in _IMPORT.findall(text):
+                exec(source, names)
         for text in RULES.values():
             for source in _FUNCTION.findall(text):
                 exec(source, names)
         # Digests of code and of facts are not the configuration's.
         names |= {"code": str, "facts": lambda *given: given, "unpack": lambda function: function}
+        names["commit"] = lambda: ""
         self._names = names
         functions = [f for text in RULES.values() for f in _FUNCTION.findall(text)]
         for name in (ast.parse(source).body[0].name for source in functions):

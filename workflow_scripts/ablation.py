@@ -26,8 +26,8 @@ def main(job: "Snakemake") -> None:
         )
         sequences = sequence_table(scores, recipe.rows)
         table = ablation_table(sequences, recipe.rows, read_facts("published_table1"))
-        write_csv(Path(job.output.sequences), sequences, decimals=4)
-        write_csv(Path(job.output.table), table, decimals=2)
+        write_csv(Path(job.output.sequences), sequences)
+        write_csv(Path(job.output.table), table)
         write_text(Path(job.output.page), ablation_page(table))
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 from masktrack_core.datasets.index import read_facts
 from masktrack_core.experiment.attributes import (
     attribute_table,
-    published_sequences,
     read_attributes,
 )
 from masktrack_core.experiment.figure_recipes import FigureRecipe
 from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.published_results import published_sequences
 from masktrack_core.experiment.results import read_scores, sequence_table
 from masktrack_core.files.io import write_csv
 
@@ -30,8 +30,10 @@ def main(job: "Snakemake") -> None:
             table = read_attributes(Path(source) if source.endswith(".csv") else source)
             attributes.append(table.assign(dataset=dataset))
             if recipe.published and job.params.published[dataset]:
-                known = read_facts(f"{job.params.published[dataset]}_published_J")
-                parts.append(published_sequences(ours, known, recipe.published, dataset))
+                known = {"J": read_facts(f"{job.params.published[dataset]}_published_J")}
+                names = ours.sequence[ours.dataset == dataset].unique()
+                theirs = published_sequences(names, known, recipe.published, dataset)
+                parts.append(theirs.dropna(subset=["J"]))
         sequences = pd.concat(parts, ignore_index=True)
         table = attribute_table(sequences, pd.concat(attributes, ignore_index=True))
         write_csv(Path(job.output[0]), table, decimals=4)

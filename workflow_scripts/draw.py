@@ -6,7 +6,12 @@ import pandas as pd
 
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.pictures.figures import write_figure
-from masktrack_core.pictures.plots import attribute_figure, effort_figure, loss_figure
+from masktrack_core.pictures.plots import (
+    attribute_figure,
+    curve_figure,
+    effort_figure,
+    loss_figure,
+)
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
@@ -17,7 +22,11 @@ DRAW = {"annotations": effort_figure, "attributes": attribute_figure, "losses": 
 def main(job: "Snakemake") -> None:
     """Write the figure as PDF and as PNG."""
     with job_log(job.log[0], __file__):
-        figure = DRAW[job.params.kind](pd.read_csv(job.input[0]))
+        table = pd.read_csv(job.input[0], dtype={"sequence": "str", "frame": "str"})
+        if job.params.kind == "curves":
+            figure = curve_figure(table, job.params.measure)
+        else:
+            figure = DRAW[job.params.kind](table)
         write_figure(figure, job.output)
 
 

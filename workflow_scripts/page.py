@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from masktrack_core.datasets.videos import Video, open_video
 from masktrack_core.experiment.provenance import job_log, run_record
 from masktrack_core.files.io import read_mask, read_table, write_text
@@ -50,9 +48,7 @@ def main(job: "Snakemake") -> None:
     """Write one self-contained file."""
     with job_log(job.log[0], __file__):
         titles = job.params.titles
-        tables = {
-            Path(path).stem: pd.read_csv(path).rename(columns=titles) for path in job.input.tables
-        }
+        tables = {Path(path).stem: Path(path).read_text("utf-8") for path in job.input.tables}
         figures = {Path(path).stem: Path(path).read_bytes() for path in job.input.figures}
         rows = [shown_sequence(row, titles, job.params.frames) for row in job.params.rows]
         record = run_record({})

@@ -35,9 +35,12 @@ def add(commands: "Commands") -> None:
 def _flat(options: argparse.Namespace) -> int:
     from masktrack_core.datasets.checks import read_config
     from masktrack_core.experiment.flat_config import flat_text, laid_over
+    from masktrack_core.experiment.selection import complete_rows
 
     configs = [read_config(path) for path in (ROOT / "config.yaml", *options.configfile)]
     names = " ".join(path.name for path in options.configfile)
     sys.stdout.write(f"# Made by `masktrack flat {names}`; to be read, not to be edited.\n")
-    sys.stdout.write(flat_text(reduce(laid_over, configs)))
+    config = reduce(laid_over, configs)
+    complete_rows(config)
+    sys.stdout.write(flat_text(config))
     return 0

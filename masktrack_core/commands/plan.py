@@ -89,11 +89,11 @@ def _backbones(configs: list[Path]) -> set[str]:
         config = read_config(path)
         rows = config.get("architectures") or {}
         for name, row in rows.items():
-            known[name] = known.get(name, {}) | row
+            known[name] = known.get(name, {}) | (row or {})
         found = {known[name].get("backbone", "vgg16") for name in rows}
         taken = (config.get("networks") or {}) if place else {}
         for name, row in taken.items():
-            file = local_file(NetworkRecipe.from_row(name, row))
+            file = local_file(NetworkRecipe.from_row(name, row)) if row else None
             found |= {str(read_record(file).spec["backbone"])} if file else set()
         last = found or last
     return last

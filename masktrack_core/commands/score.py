@@ -3,14 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from masktrack_core.commands.options import add_mask_values
 
 if TYPE_CHECKING:
-    from masktrack_core.measures.scoring import SequenceScore
+    from masktrack_core.experiment.comparison import Comparison
+    from masktrack_core.experiment.score_report import Form
+    from masktrack_core.measures.scoring import Row, SequenceScore
 
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -24,6 +26,9 @@ region similarity J, contour accuracy F (mean, recall, decay) and temporal insta
 read as `masktrack segment` reads them: what could mean several things is refused. Graded masks are
 foreground above half of their largest value, as DAVIS has it, with --mask-values binary.
 
+Several MASKS are methods, named like their folders or files, and scored on the same sequences:
+those that TRUTH and all of them have. What that leaves out is said.
+
 Objects belong to a sequence: they are the ids in all of its truth. One that the masks lack counts
 as missed; one that no truth holds is refused.
 
@@ -33,11 +38,14 @@ published numbers it counts the step from the true first mask to the second resu
 _SCORE_EXAMPLES = """\
 examples:
   masktrack score data/DAVIS results/masks
+  masktrack score data/DAVIS osvos.zip fseg.zip results/masks --format md > table.md
+  masktrack score data/DAVIS osvos.zip fseg.zip --compare osvos fseg --out scores
   masktrack score data/DAVIS/Annotations/480p osvos.zip --split val --out scores --jobs 8
   masktrack score truth_labels mask_labels --object all
   masktrack score data/DAVIS/Annotations/480p/bear masks    # as `masktrack segment` wrote them
   masktrack score data/SegTrackv2 masks --layout segtrack_v2 --skip first --object all
   masktrack score truth_of_every_fifth_frame masks --sparse
+  masktrack score set masks --layout '{frames: "{sequence}/{frame}.jpg", truth: "true/{frame}.png"}'
 
 exit status: 0 scored, and what was left out is named on the standard error; 2 some mask is missing,
 extra, of the wrong size or unreadable (all are named, nothing is written), or nothing is left.
@@ -56,7 +64,13 @@ def add(commands: "Commands") -> None:
     score.add_argument(
         "truth", type=Path, metavar="TRUTH", help="root of DAVIS, or a folder of true masks"
     )
-    score.add_argument("masks", type=Path, metavar="MASKS", help="folder or zip of masks to score")
+    score.add_argument(
+        "masks",
+        type=Path,
+        metavar="MASKS",
+        nargs="+",
+        help="folders or zips of masks to score, a method each",
+    )
     _add_score_options(score)
     score.set_defaults(run=_score)
 
@@ -66,8 +80,19 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
         "--split",
         choices=("present", "train", "val", "all"),
         default="present",
-        help="sequences that must be there: those in MASKS (default), DAVIS-2016 train or val, "
-        "or all of TRUTH",
+        help="sequences that are scored: those that TRUTH and all MASKS have (default), DAVIS-2016 "
+        "train or val, or all of TRUTH",
+    )
+    score.add_argument(
+        "--sequences",
+        metavar="A,B",
+        type=_names,
+        help="sequences that are scored, instead of --split",
+    )
+    score.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse where TRUTH and MASKS do not have the same sequences",
     )
     score.add_argument(
         "--temporal",
@@ -104,8 +129,24 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
     score.add_argument(
         "--layout",
         metavar="NAME",
-        help="layout of TRUTH: davis, davis2017, youtube_vos, youtube_objects, segtrack_v2 "
-        "(default: found by what is there)",
+        type=_layout,
+        help="layout of TRUTH: davis, davis2017, youtube_vos, youtube_objects, segtrack_v2, or "
+        "patterns as in a configuration (default: found by what is there)",
+    )
+    score.add_argument(
+        "--format",
+        dest="form",
+        choices=("text", "md", "tex", "csv", "json"),
+        default="text",
+        help="of what is printed: text (default), Markdown, LaTeX with booktabs, CSV or JSON with "
+        "every digit; in percent",
+    )
+    score.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="names of two of the MASKS: their difference in J, its interval, wins and losses; "
+        "with --out comparison.csv, .pdf and .png too",
     )
     score.add_argument(
         "--out",
@@ -135,14 +176,38 @@ def _skip(text: str) -> tuple[str, ...]:
     return words
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _layout(text: str) -> "str | dict[str, Any]":
+    if not text.lstrip().startswith("{"):
+        return text
+    import yaml
+
+    try:
+        return dict(yaml.safe_load(text))
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"expected patterns like {{frames: ..., truth: ...}}, got {text!r}"
+        ) from error
+
+
 def _score(options: argparse.Namespace) -> int:
-    from masktrack_core.measures.scoring import ScoringRules, score
+    from masktrack_core.errors import InputError
+    from masktrack_core.measures.scoring import ScoringRules, score_methods
 
     rules = ScoringRules(skip=options.skip, before=options.before, sparse=options.sparse)
-    scores = score(
+    methods = _methods(options.masks)
+    for name in options.compare or ():
+        if name not in methods:
+            raise InputError(f"--compare: expected two of {sorted(methods)}, got {name!r}")
+    scores = score_methods(
         options.truth,
-        options.masks,
+        methods,
         split=options.split,
+        sequences=options.sequences,
+        strict=options.strict,
         temporal=options.temporal,
         objects=options.objects,
         layout=options.layout,
@@ -151,15 +216,54 @@ def _score(options: argparse.Namespace) -> int:
         jobs=options.jobs,
         progress=sys.stderr.isatty(),
     )
-    _report(scores, options.out)
+    compared = _compared(scores, options.compare)
+    _report(scores, options.out, options.form)
+    if compared is not None:
+        stream = sys.stdout if options.form == "text" else sys.stderr  # data stay data
+        stream.write(f"\n{compared.sentence}\n")
+        if options.out is not None:
+            _write_comparison(compared, options.out)
     return 0
 
 
-def _report(scores: "Sequence[SequenceScore]", out: Path | None) -> None:
+def _compared(
+    scores: "dict[str, list[SequenceScore]]", names: Sequence[str] | None
+) -> "Comparison | None":
+    if names is None:
+        return None
+    from masktrack_core.experiment.comparison import compare_methods
+
+    first, second = names
+    return compare_methods(first, second, scores)
+
+
+def _write_comparison(compared: "Comparison", out: Path) -> None:
+    from masktrack_core.files.io import write_csv
+    from masktrack_core.pictures.comparison_figure import comparison_figure
+    from masktrack_core.pictures.figures import write_figure
+
+    write_csv(out / "comparison.csv", compared.rows)
+    write_figure(comparison_figure(compared), [out / "comparison.pdf", out / "comparison.png"])
+
+
+def _methods(paths: Sequence[Path]) -> dict[str, Path]:
+    """Return masks by the names of their folders or files; by their paths where two agree."""
+    from masktrack_core.errors import InputError
+
+    names = [path.name.removesuffix(".zip") for path in paths]
+    if len(set(names)) < len(paths):
+        names = [str(path) for path in paths]
+    if len(set(names)) < len(paths):
+        raise InputError(f"MASKS: expected each method once, got {names}; leave one out")
+    return dict(zip(names, paths, strict=True))
+
+
+def _report(
+    scores: "Mapping[str, Sequence[SequenceScore]]", out: Path | None, form: "Form"
+) -> None:
+    from masktrack_core.experiment.score_report import score_report
     from masktrack_core.measures.scoring import (
-        format_summary,
         frame_rows,
-        object_rows,
         read_davis_facts,
         sequence_rows,
         summary_rows,
@@ -167,12 +271,15 @@ def _report(scores: "Sequence[SequenceScore]", out: Path | None) -> None:
     )
 
     facts = read_davis_facts()
-    rows = sequence_rows(scores, facts)
-    summary = summary_rows(rows, facts)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        write_rows(out / "per_frame.csv", frame_rows(scores))
-        write_rows(out / "per_sequence.csv", rows)
-        write_rows(out / "summary.csv", summary)
-    several = len({score.sequence for score in scores}) < len(scores)
-    sys.stdout.write(format_summary(summary, object_rows(rows) if several else ()) + "\n")
+        tables: dict[str, list[Row]] = {"per_frame": [], "per_sequence": [], "summary": []}
+        for method, mine in scores.items():
+            named: Row = {"method": method} if len(scores) > 1 else {}
+            rows = sequence_rows(mine, facts)
+            tables["per_frame"] += [named | row for row in frame_rows(mine)]
+            tables["per_sequence"] += [named | row for row in rows]
+            tables["summary"] += [named | row for row in summary_rows(rows, facts)]
+        for name, all_rows in tables.items():
+            write_rows(out / f"{name}.csv", all_rows)
+    sys.stdout.write(score_report(scores, facts, form))

@@ -228,13 +228,11 @@ def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") 
 
 def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
     from masktrack_core.commands.stages import Request
-    from masktrack_core.experiment.usage import read_usage
+    from masktrack_core.experiment.models import load
     from masktrack_core.networks.included import included_network
-    from masktrack_core.networks.weights import load_network
 
     weights = options.weights or included_network("mask")
-    _, record = load_network(weights)
-    usage = read_usage(record, where=str(weights))
+    usage = load(weights).usage
     logging.getLogger(__name__).info("%s: trained on %s", weights.name, usage.trained_on)
     return Request(
         weights=weights,

@@ -77,6 +77,8 @@ def check_config(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{table}: expected named rows, got {type(rows).__name__}"
             continue
         for name, row in rows.items():
+            if row is None:  # dropped
+                continue
             yield from _check_row({"data": data, table: {name: row}}, table, str(name))
 
 

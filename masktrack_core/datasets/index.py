@@ -246,11 +246,18 @@ def read_facts(name: str) -> pd.DataFrame:
 
 def facts_file(name: str) -> Path:
     """Return the file of a table of facts; raise `InputError` for an unknown name."""
-    folder = Path(str(resources.files("masktrack_core") / "facts"))
-    known = sorted(path.stem for path in folder.glob("*.csv"))
-    if name not in known:
-        raise InputError(f"facts: unknown name {name!r}; known are {known}")
-    return folder / f"{name}.csv"
+    if name not in known_facts():
+        raise InputError(f"facts: unknown name {name!r}; known are {known_facts()}")
+    return _facts_folder() / f"{name}.csv"
+
+
+def known_facts() -> list[str]:
+    """Return the names of the tables of facts that the package carries."""
+    return sorted(path.stem for path in _facts_folder().glob("*.csv"))
+
+
+def _facts_folder() -> Path:
+    return Path(str(resources.files("masktrack_core") / "facts"))
 
 
 def _find_frames(root: Path, layout: VideoLayout, sequence: str) -> dict[_Key, tuple[str, Path]]:

@@ -26,6 +26,8 @@ PATH_KEYS = (
     "weights.*.path",
     "architectures.*.pretrained",
     "flows.*.weights",
+    "networks.*.file",
+    "trackers.*.files",
     "variants.*.masks",
 )
 """The keys of a configuration whose value is, or may be, a place on disk; ``*`` is any row."""
@@ -182,8 +184,16 @@ def expand_paths(config: dict[str, Any]) -> None:
         rows = [*table_rows.values()] if isinstance(table_rows, dict) else []
         for row in rows if table else [config]:
             value = row.get(last) if isinstance(row, dict) else None
-            if isinstance(value, str) and "://" not in value and {"~", "$"} & set(value):
-                row[last] = expanded(value)
+            if isinstance(value, list):
+                row[last] = [_filled(one) for one in value]
+            elif value is not None:
+                row[last] = _filled(value)
+
+
+def _filled(value: Any) -> Any:
+    """Return a path filled in; an address, and what is no text, as it is."""
+    is_path = isinstance(value, str) and "://" not in value and {"~", "$"} & set(value)
+    return expanded(value) if is_path else value
 
 
 def expanded(root: str) -> str:

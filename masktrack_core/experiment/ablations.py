@@ -8,9 +8,9 @@ from typing import Any, Self
 import pandas as pd
 
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.printed import Heading, markdown, print_table
 from masktrack_core.experiment.recipes import Row, TableRow
 from masktrack_core.experiment.references import look_up, look_up_rows
-from masktrack_core.experiment.results import markdown_table
 
 _HEADS = {
     "aspect": "Aspect",
@@ -98,8 +98,8 @@ def ablation_table(
 
 def ablation_page(table: pd.DataFrame) -> str:
     """Return the table as Markdown; differences carry their sign."""
-    signed = {
-        name: table[name].map(lambda delta: f"{delta:+.1f}" if math.isfinite(delta) else "–")
-        for name in ("delta", "paper_delta")
-    }
-    return markdown_table(table.assign(**signed), _HEADS)
+    headings = [
+        Heading(key=key, title=_HEADS.get(key, key), signed=key.endswith("delta"))
+        for key in map(str, table.columns)
+    ]
+    return markdown(print_table(table, headings))

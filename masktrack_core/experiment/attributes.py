@@ -1,6 +1,6 @@
 """Quality by attribute of the video: the numbers of Figure 5 (paper §5.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -8,8 +8,6 @@ import pandas as pd
 
 from masktrack_core.datasets.index import read_facts
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.figure_recipes import Technique
-from masktrack_core.experiment.results import PUBLISHED
 
 #: The attributes of DAVIS-2016 (Perazzi et al., CVPR 2016), by the code in its table.
 ATTRIBUTES: Mapping[str, str] = MappingProxyType(
@@ -51,29 +49,6 @@ def read_attributes(source: Path | str) -> pd.DataFrame:
     if not table[list(ATTRIBUTES)].isin([0, 1]).all(axis=None):
         raise InputError(f"{source}: expected 0 or 1 for each attribute; correct the table")
     return table
-
-
-def published_sequences(
-    sequences: pd.DataFrame, published: pd.DataFrame, techniques: Sequence[Technique], dataset: str
-) -> pd.DataFrame:
-    """Return others' results on our sequences of a data set, in percent, like `sequence_table`.
-
-    ``published`` has a row a sequence and a column a technique. Only sequences that ours were
-    computed on: a mean over other sequences would not compare. Raises `InputError` for an unknown
-    technique.
-    """
-    ours = sequences[sequences.dataset == dataset].sequence.unique()
-    parts = []
-    for entry in techniques:
-        if entry.technique not in published.columns:
-            raise InputError(
-                f"published technique '{entry.technique}': unknown; the table has "
-                f"{list(published.columns[3:])}"
-            )
-        known = published[published.sequence.isin(list(ours))].dropna(subset=[entry.technique])
-        part = pd.DataFrame({"sequence": known.sequence, "J": 100 * known[entry.technique]})
-        parts.append(part.assign(method=entry.method, source=PUBLISHED, dataset=dataset, object=1))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def attribute_table(sequences: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:

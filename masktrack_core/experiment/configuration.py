@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
+
 from masktrack_core.datasets.external import check_source, masks_archive
-from masktrack_core.datasets.index import folder_fingerprint, read_facts, sequence_files
+from masktrack_core.datasets.index import (
+    folder_fingerprint,
+    known_facts,
+    read_facts,
+    sequence_files,
+)
 from masktrack_core.datasets.label_cache import LabelCache
 from masktrack_core.datasets.layouts import still_layout
 from masktrack_core.datasets.patterns import find_files
@@ -16,6 +23,7 @@ from masktrack_core.datasets.sources import (
     SequenceObject,
     check_sources,
     dataset_objects,
+    expanded,
     set_root,
     source,
 )
@@ -23,6 +31,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRecipe, read_ablations
 from masktrack_core.experiment.network_files import check_network_file, network_archive
 from masktrack_core.experiment.published import weights_file
+from masktrack_core.experiment.published_results import check_techniques
 from masktrack_core.experiment.recipes import Recipes, TrackerRecipe, read_recipes
 from masktrack_core.experiment.references import look_up
 from masktrack_core.files.download import file_digest
@@ -65,6 +74,9 @@ class Experiment:
         objects = _objects(config)
         ablations = read_ablations(config)
         _check_pages(config)
+        for entry in recipes.tables.values():
+            known = [config["datasets"][dataset]["published"] for dataset in entry.datasets]
+            check_techniques(f"tables.{entry.name}", entry.published or (), known)
         experiment = cls(config=config, recipes=recipes, objects=objects, ablations=ablations)
         for name, variant in recipes.variants.items():
             if variant.trackers:
@@ -125,6 +137,16 @@ class Experiment:
         facts = read_facts(name)
         whole = set(zip(facts["sequence"], facts["object"].astype(int), strict=True))
         return name if set(self.objects[dataset]) == whole else None
+
+    def temporal_objects(self, dataset: str) -> tuple[SequenceObject, ...]:
+        """Return (sequence, object) of what T is measured: in DAVIS-2016 where it is stable."""
+        row = self.config["datasets"][dataset]
+        for name in filter(None, (row["table"], row["published"])):
+            facts = read_facts(name) if name in known_facts() else pd.DataFrame()
+            if "eval_t" in facts:
+                stable = set(facts.sequence[facts.eval_t == 1])
+                return tuple(entry for entry in self.objects[dataset] if entry[0] in stable)
+        return self.objects[dataset]
 
     def development_objects(self, dataset: str) -> tuple[SequenceObject, ...]:
         """Return (sequence, object) of the sequences that parameters may be chosen on."""

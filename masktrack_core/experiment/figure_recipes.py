@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.recipes import Row, TableRow
+from masktrack_core.experiment.recipes import Row, TableRow, Technique
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,23 +21,14 @@ class Panel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Technique:
-    """A published method of which the results of every sequence are known."""
-
-    method: str
-    #: Column of ``facts/<data set>_published_J.csv``.
-    technique: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class FigureRecipe:
     """A figure; ``kind`` says which keys it uses."""
 
     name: str
-    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses.
+    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses, curves.
     kind: str
     datasets: tuple[str, ...] = ()
-    #: attributes, sheet: the methods, in order.
+    #: attributes, sheet, curves: the methods, in order.
     rows: tuple[TableRow, ...] = ()
     #: annotations: from left to right.
     panels: tuple[Panel, ...] = ()
@@ -45,14 +36,16 @@ class FigureRecipe:
     published: tuple[Technique, ...] = ()
     #: losses: rows of networks.
     networks: tuple[str, ...] = ()
-    #: sheet: the sequences shown; None shows all.
+    #: sheet, curves: the sequences shown; None shows all.
     sequences: tuple[str, ...] | None = None
-    #: sheet: sequences of each data set at most; None is no limit.
+    #: sheet, curves: sequences of each data set at most; None is no limit.
     limit: int | None = None
     #: sheet: frames of a sequence, at equal distances.
     columns: int = 6
     #: sheet: whether the truth has a row of its own.
     truth: bool = False
+    #: curves: J or F.
+    measure: str = "J"
 
     @classmethod
     def from_row(cls, name: str, row: Row) -> Self:
@@ -61,7 +54,7 @@ class FigureRecipe:
             key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
         }
         values["rows"] = tuple(TableRow(**entry) for entry in row.get("rows", ()))
-        values["published"] = tuple(Technique(**entry) for entry in row.get("published", ()))
+        values["published"] = tuple(map(Technique.of, row.get("published", ())))
         values["panels"] = tuple(
             Panel(**{**entry, "annotations": tuple(entry["annotations"])})
             for entry in row.get("panels", ())
@@ -83,6 +76,7 @@ _NEEDED = {
     "attributes": ("datasets", "rows"),
     "sheet": ("datasets", "rows"),
     "losses": ("networks",),
+    "curves": ("datasets", "rows"),
 }
 
 

@@ -152,17 +152,54 @@ class TableRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Technique:
+    """A published method of which the results of every sequence are known."""
+
+    method: str
+    #: Column of ``facts/<data set>_published_J.csv``.
+    technique: str
+
+    @classmethod
+    def of(cls, entry: str | Mapping[str, str]) -> Self:
+        """Return the technique of a row, or of a word alone, which is its name too."""
+        row = {"method": entry, "technique": entry} if isinstance(entry, str) else entry
+        return cls(**row)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableRecipe(_Recipe):
     """A table: rows are methods, columns are data sets."""
 
     datasets: tuple[str, ...]
     rows: tuple[TableRow, ...]
+    #: keys of `MEASURES`, across
+    measures: tuple[str, ...] = ("J",)
+    #: what else is across: datasets, or sequences before the mean of each set
+    across: str = "datasets"
+    #: of the printed numbers; the CSV has all
+    decimals: int = 1
+    #: published techniques on our sequences; None: the paper's Table 2, where we have the whole set
+    published: tuple[Technique, ...] | None = None
 
     @classmethod
     def from_row(cls, name: str, row: Row) -> Self:
-        """Return the recipe of one table."""
+        """Return the recipe of one table; raise ``InputError`` for a method named twice."""
         rows = tuple(TableRow(**entry) for entry in row["rows"])
-        return cls(name=name, datasets=tuple(row["datasets"]), rows=rows)
+        published = row.get("published")
+        others = None if published is None else tuple(map(Technique.of, published))
+        methods = [entry.method for entry in rows] + [entry.method for entry in others or ()]
+        doubled = sorted({method for method in methods if methods.count(method) > 1})
+        if doubled:
+            raise InputError(
+                f"tables.{name}.rows: expected a method of its own in each row, got {doubled} "
+                "twice; rename one"
+            )
+        given = {key: row[key] for key in ("across", "decimals") if key in row}
+        measures = tuple(row.get("measures", ("J",)))
+        datasets = tuple(row["datasets"])
+        return cls(
+            name=name, datasets=datasets, rows=rows, measures=measures, published=others, **given
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

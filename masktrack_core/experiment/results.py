@@ -1,18 +1,30 @@
-"""From scores of frames to the tables of the paper."""
+"""From scores of frames to the measures of every object."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from masktrack_core.datasets.videos import Video
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.recipes import TableRow
+from masktrack_core.experiment.recipes import TableRow, VariantRecipe
 from masktrack_core.files.io import read_mask, read_table
-from masktrack_core.measures.metrics import contour_accuracy, region_similarity
+from masktrack_core.measures.metrics import contour_accuracy, region_similarity, summarize
+from masktrack_core.measures.temporal import instability_of_steps, temporal_mean
 from masktrack_core.tables import SCORES
 
-COMPUTED, PUBLISHED = "computed", "published"
+#: Where a row comes from: we ran it, its masks were given, its numbers were published, or it was
+#: shown the truth of every frame.
+COMPUTED, GIVEN, PUBLISHED, ORACLE = "computed", "given", "published", "oracle"
+
+
+def row_source(variant: VariantRecipe) -> str:
+    """Return where the masks of a variant come from, as a word of the tables."""
+    if variant.masks is not None:
+        return GIVEN
+    return ORACLE if variant.oracle in ("box", "grabcut") else COMPUTED
 
 
 def frame_scores(
@@ -49,69 +61,86 @@ def read_scores(paths: Iterable[Path]) -> pd.DataFrame:
     return pd.concat([read_table(path, SCORES) for path in paths], ignore_index=True)
 
 
-def sequence_table(scores: pd.DataFrame, rows: Sequence[TableRow]) -> pd.DataFrame:
-    """Return mean J and F of every object, one row per method, data set, sequence and object.
+def curve_table(scores: pd.DataFrame, rows: Sequence[TableRow]) -> pd.DataFrame:
+    """Return J and F of every scored and annotated frame, in percent, a row a method and frame.
 
-    ``scores`` has the columns of ``tables.SCORES``; frames that the protocol leaves out do not
-    count. In percent, in the order of ``rows``. Raises ``InputError`` where an object has no
-    scored frame: a mean over nothing is no number.
+    ``scores`` has the columns of ``tables.SCORES``; in the order of ``rows``.
     """
+    parts = [
+        scores[(scores.variant == row.variant) & (scores.annotation == row.annotation)].assign(
+            method=row.method
+        )
+        for row in rows
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table[["J", "F"]] *= 100
+    names = ["method", "dataset", "sequence", "object", "t", "frame", "annotated", "J", "F"]
+    return table.loc[table.scored | table.annotated, names].reset_index(drop=True)
+
+
+def temporal_scores(video: Video, masks: Path, *, counted: range) -> pd.DataFrame:
+    """Return T of the masks in a folder, one row per counted frame that has a truth.
+
+    The step to the first of them is from the true first mask, as in the published numbers; NaN
+    where T is not defined. The files were checked when J and F were taken.
+    """
+    names = video.frame_names
+    places = [t for t in counted if video.truth(t) is not None]
+    found = np.stack([read_mask(masks / f"{names[t]}.png") for t in places])
+    start = max(counted.start - 1, 0)
+    steps = instability_of_steps(video.truth(start), found, places, start=start)
+    table = pd.DataFrame({"frame": [names[t] for t in places], "t": places, "T": steps})
+    return table.assign(object=video.object_id)
+
+
+def sequence_table(
+    scores: pd.DataFrame,
+    rows: Sequence[TableRow],
+    *,
+    temporal: pd.DataFrame | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Return the measures of every object, one row per method, data set, sequence and object.
+
+    ``scores`` has the columns of ``tables.SCORES``, ``temporal`` those of ``tables.TEMPORAL``;
+    frames that the protocol leaves out do not count. ``J`` and ``F`` are means. In percent, in the
+    order of ``rows``; ``sources`` says of variants where they come from, by default `COMPUTED`.
+    Raises ``InputError`` where an object has no scored frame: a mean over nothing is no number.
+    """
+    keys = ["dataset", "sequence", "object"]
     parts = []
     for row in rows:
+        source = (sources or {}).get(row.variant, COMPUTED)
         mine = scores[(scores.variant == row.variant) & (scores.annotation == row.annotation)]
-        keys = ["dataset", "sequence", "object"]
-        groups = mine.assign(J=mine.J.where(mine.scored), F=mine.F.where(mine.scored))
-        means = groups.groupby(keys, sort=False).agg(
-            frames=("scored", "sum"), J=("J", "mean"), F=("F", "mean")
-        )
-        empty = means.index[means.frames == 0]
-        if len(empty):
-            raise InputError(
-                f"scores of {row.method}: no frame of {'/'.join(map(str, empty[0]))} is scored; "
-                "leave the sequence out with `only`, or change the data set's `skip`"
+        for where, frames in mine.groupby(keys, sort=False):
+            parts.append(
+                {"method": row.method, "source": source}
+                | dict(zip(keys, where, strict=True))
+                | _summary(
+                    frames[frames.scored], f"{row.method}: no frame of " + "/".join(map(str, where))
+                )
             )
-        means[["J", "F"]] *= 100
-        parts.append(means.reset_index().assign(method=row.method, source=COMPUTED))
-    table = pd.concat(parts, ignore_index=True)
-    return table[["method", "source", *keys, "frames", "J", "F"]]
+            if temporal is not None:
+                parts[-1]["T"] = _temporal_of(temporal, row, where)
+    return pd.DataFrame(parts)
 
 
-def method_table(
-    sequences: pd.DataFrame,
-    datasets: Sequence[str],
-    published: pd.DataFrame,
-    published_columns: Mapping[str, str | None],
-) -> pd.DataFrame:
-    """Return Table 2: ``method, source`` and mIoU in percent, one column per data set.
-
-    The mean of the means of sequences, each object of a sequence apart (paper §5.1).
-    ``published`` holds the paper's results, ``method, dataset, miou``; ``published_columns``
-    gives, for the data sets that have them, their name there.
-    """
-    means = sequences.groupby(["method", "source", "dataset"], sort=False).J.mean()
-    table = means.unstack("dataset")
-    known = {theirs: ours for ours, theirs in published_columns.items() if theirs}
-    theirs = published[published.dataset.isin(list(known))]
-    if len(theirs):
-        wide = theirs.pivot(index="method", columns="dataset", values="miou")
-        wide = wide.loc[theirs.method.unique()].rename(columns=known)
-        wide.index = pd.MultiIndex.from_product([wide.index, [PUBLISHED]])
-        table = pd.concat([table, wide])
-    table.index.names = ["method", "source"]
-    return table.reindex(columns=list(datasets)).reset_index()
+def _summary(scored: pd.DataFrame, what: str) -> dict[str, float]:
+    if not len(scored):
+        raise InputError(
+            f"scores of {what} is scored; leave the sequence out with `only`, or change the data "
+            "set's `skip`"
+        )
+    j, f = (summarize(scored[name].to_numpy(np.float64)) for name in ("J", "F"))
+    values = {"J": j.mean, "F": f.mean, "J_recall": j.recall, "J_decay": j.decay}
+    values |= {"F_recall": f.recall, "F_decay": f.decay}
+    return {"frames": len(scored)} | {name: 100 * value for name, value in values.items()}
 
 
-def markdown_table(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
-    """Return a table as Markdown: columns under their titles, numbers with one decimal."""
-    heads = [titles.get(str(column), str(column)) for column in table.columns]
-    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
-    lines = [heads, ["---:" if right else "---" for right in numeric]]
-    for row in table.itertuples(index=False):
-        lines.append([_cell(value) for value in row])
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "–" if value != value else f"{value:.1f}"
-    return str(value).replace("_", r"\_")
+def _temporal_of(temporal: pd.DataFrame, row: TableRow, where: Any) -> float:
+    """Return T of one object, NaN where it is not measured."""
+    names = ("variant", "annotation", "dataset", "sequence", "object")
+    chosen = np.ones(len(temporal), np.bool_)
+    for name, value in zip(names, (*row.run, *where), strict=True):
+        chosen &= (temporal[name] == value).to_numpy()
+    return 100 * temporal_mean(temporal["T"].to_numpy(np.float64)[chosen])

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from masktrack_core.arrays import Mask, Masks, Size
+from masktrack_core.arrays import Mask, Size
 from masktrack_core.datasets.index import read_facts
 from masktrack_core.datasets.layouts import VideoLayout
 from masktrack_core.datasets.mask_folders import (
@@ -42,6 +42,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.files.io import atomic_path
 from masktrack_core.masks.elementary import is_off_by_rounding, resized_mask
 from masktrack_core.measures import metrics
+from masktrack_core.measures.temporal import instability_of_steps
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +142,18 @@ class Findings:
     #: What a person should know.
     notes: list[str] = field(default_factory=list)
 
+    def take(self, other: "Findings", method: str = "") -> None:
+        """Add what was found of a method, under its name where there are several."""
+        before = f"{method}: " if method else ""
+        self.problems += [before + line for line in other.problems]
+        self.notes += [before + line for line in other.notes]
+
+    def raise_problems(self) -> None:
+        """Raise `InputError` with a line for each problem, if there is one."""
+        problems = list(dict.fromkeys(self.problems))
+        if problems:
+            raise InputError("\n".join([f"{len(problems)} problems, no score", *problems]))
+
     def sound(self) -> list[ScoringTask]:
         """Return the tasks that can be scored; name those too short, and all that is missing."""
         sound = []
@@ -169,6 +182,8 @@ def score(
     masks: Path,
     *,
     split: str = "present",
+    sequences: Collection[str] | None = None,
+    strict: bool = False,
     temporal: Literal["stable", "all", "none"] = "stable",
     objects: int | str | None = None,
     layout: VideoLayout | Mapping[str, Any] | str | None = None,
@@ -179,72 +194,134 @@ def score(
 ) -> list[SequenceScore]:
     """Return J, F and T of the masks in a folder or zip, in the order of the sequences' names.
 
-    ``split`` is that of `choose_sequences`, ``objects`` that of `object_tasks`; ``temporal`` says
-    of which sequences T is taken: where DAVIS-2016 does, of all, of none. ``truth`` is read by
-    ``layout``, as `datasets.index` does; without, by what lies there. ``values`` says what the
-    values of masks are, where `object_masks.read_objects` cannot tell. ``jobs`` processes work on
-    an object of a sequence each. What a person should know is logged. Raises `InputError` naming
-    every mask that is missing, extra, unreadable, of several meanings or of the wrong size, an
-    object that no truth holds, and where nothing is left to score.
+    What `score_methods` returns of one method.
+    """
+    scores = score_methods(
+        truth,
+        {masks.name: masks},
+        split=split,
+        sequences=sequences,
+        strict=strict,
+        temporal=temporal,
+        objects=objects,
+        layout=layout,
+        rules=rules,
+        values=values,
+        jobs=jobs,
+        progress=progress,
+    )
+    return scores[masks.name]
+
+
+def score_methods(
+    truth: Path,
+    methods: Mapping[str, Path],
+    *,
+    split: str = "present",
+    sequences: Collection[str] | None = None,
+    strict: bool = False,
+    temporal: Literal["stable", "all", "none"] = "stable",
+    objects: int | str | None = None,
+    layout: VideoLayout | Mapping[str, Any] | str | None = None,
+    rules: ScoringRules | None = None,
+    values: MaskValues | None = None,
+    jobs: int = 1,
+    progress: bool = False,
+) -> dict[str, list[SequenceScore]]:
+    """Return J, F and T of the masks of several methods, of each in the order of the sequences.
+
+    ``methods``: folders or zips by name. All are scored on the same sequences, those of
+    `choose_sequences`. ``objects`` is that of `object_tasks`; ``temporal`` says of which sequences
+    T is taken: where DAVIS-2016 does, of all, of none. ``truth`` is read by ``layout``, as
+    `datasets.index` does; without, by what lies there. ``values`` says what values of masks are,
+    where `object_masks.read_objects` cannot tell. ``jobs`` processes work on an object of a
+    sequence each. What a person should know is logged. Raises `InputError` naming every mask that
+    is missing, extra or of several meanings and an object that no truth holds, before anything is
+    measured; then every one that is unreadable or of the wrong size; and where nothing is left to
+    score.
     """
     rules, facts = rules or ScoringRules(), read_davis_facts()
     stable = {name for name, fact in facts.items() if fact.is_stable}
-    found = Findings()
+    every = Findings()
+    tasks: list[tuple[str, ScoringTask]] = []
     with ExitStack() as stack:
-        roots = [stack.enter_context(opened_folder(folder)) for folder in (truth, masks)]
-        expected = find_sequences(roots[1])
-        true = open_truth(roots[0], layout, sparse=rules.sparse, expected=expected, values=values)
-        pred = find_sequences(roots[1], true.sequences)
-        pred = _paired(true.sequences, pred, is_one_truth=true.is_one_sequence)
-        for name in choose_sequences(true.sequences, pred, split, facts):
-            if name not in true.sequences:
-                there = "extra, not in TRUTH" if name in pred else "missing in TRUTH and in MASKS"
-                found.problems.append(f"{name}: {there}")
-                continue
-            given = find_masks(pred.get(name)).paths
-            try:
-                truths = true.objects_of(name, objects, masks=given)
-            except InputError as error:
-                found.problems += str(error).split("\n")
-                continue
-            if not truths:
-                found.notes.append(
-                    f"{name}: left out, no frame of its truth holds object {objects}"
+        root, *folders = (
+            stack.enter_context(opened_folder(folder)) for folder in (truth, *methods.values())
+        )
+        expected = {name for folder in folders for name in find_sequences(folder)}
+        true = open_truth(root, layout, sparse=rules.sparse, expected=expected, values=values)
+        preds = {
+            method: _paired(
+                true.sequences,
+                find_sequences(folder, true.sequences),
+                is_one_truth=true.is_one_sequence,
+            )
+            for method, folder in zip(methods, folders, strict=True)
+        }
+        chosen = choose_sequences(
+            true.sequences, preds, split, facts, every, sequences=sequences, strict=strict
+        )
+        for method, pred in preds.items():
+            found = Findings()
+            for name in chosen:
+                given = find_masks(pred.get(name)).paths
+                try:
+                    truths = true.objects_of(name, objects, masks=given)
+                except InputError as error:
+                    found.problems += str(error).split("\n")
+                    continue
+                if not truths:
+                    found.notes.append(
+                        f"{name}: left out, no frame of its truth holds object {objects}"
+                    )
+                    continue
+                taken = temporal == "all" or (temporal == "stable" and name in stable)
+                kwargs = {"names_extra": not isinstance(objects, int), "with_temporal": taken}
+                object_tasks(
+                    name, truths, pred.get(name), found, rules=rules, values=values, **kwargs
                 )
-                continue
-            chosen = temporal == "all" or (temporal == "stable" and name in stable)
-            object_tasks(
-                name,
-                truths,
-                pred.get(name),
-                found,
-                rules=rules,
-                values=values,
-                names_extra=not isinstance(objects, int),
-                with_temporal=chosen,
-            )
-        if objects == "all" and found.tasks and not any(one.is_numbered for one in found.tasks):
-            found.problems.append(
-                f"{found.tasks[0].sequence}: expected object ids in the truth, got masks of one "
-                "object without an id in all of its masks; leave out --object"
-            )
-        tasks = found.sound()
-        scores = []
-        results = score_sequences(tasks, jobs=jobs)
-        bar = tqdm(results, total=len(tasks), unit="sequence", disable=not progress, leave=False)
-        for result in bar:
-            if isinstance(result, list):
-                found.problems += result
-            else:
-                scores.append(result)
-    problems = list(dict.fromkeys(found.problems))
-    notes = list(dict.fromkeys([*found.notes, *(note for one in scores for note in one.notes)]))
-    if problems:
-        raise InputError("\n".join([f"{len(problems)} problems, no score", *problems]))
+            if objects == "all" and found.tasks and not any(one.is_numbered for one in found.tasks):
+                found.problems.append(
+                    f"{found.tasks[0].sequence}: expected object ids in the truth, got masks of "
+                    "one object without an id in all of its masks; leave out --object"
+                )
+            tasks += [(method, task) for task in found.sound()]
+            every.take(found, method if len(methods) > 1 else "")
+        every.raise_problems()
+        scores = _measured(tasks, every, is_one=len(methods) == 1, jobs=jobs, progress=progress)
+    every.raise_problems()
+    notes = list(dict.fromkeys(every.notes))
     if not scores:
         raise InputError("\n".join(["nothing is left to score", *notes]))
     for note in notes:
         log.warning("%s", note)
+    return {method: [one for name, one in scores if name == method] for method in methods}
+
+
+def _measured(
+    tasks: Sequence[tuple[str, ScoringTask]],
+    found: Findings,
+    *,
+    is_one: bool,
+    jobs: int,
+    progress: bool,
+) -> list[tuple[str, SequenceScore]]:
+    """Return the scores of the tasks of all methods, in their order; problems go to ``found``."""
+    order = sorted(range(len(tasks)), key=lambda n: -len(tasks[n][1].frames))  # the longest first
+    if len(tasks) > 1 and not progress:
+        log.info("scoring %d objects of sequences in %d processes", len(tasks), jobs)
+    results = score_sequences([tasks[n][1] for n in order], jobs=jobs)
+    bar = tqdm(results, total=len(tasks), unit="sequence", disable=not progress, leave=False)
+    measured = dict(zip(order, bar, strict=True))
+    scores = []
+    for number, (method, _) in enumerate(tasks):
+        result = measured[number]
+        before = "" if is_one else method
+        if isinstance(result, list):
+            found.take(Findings(problems=result), before)
+        else:
+            found.take(Findings(notes=list(result.notes)), before)
+            scores.append((method, result))
     return scores
 
 
@@ -280,20 +357,58 @@ def read_davis_facts() -> dict[str, Fact]:
 
 
 def choose_sequences(
-    truth: Collection[str], pred: Collection[str], split: str, facts: Mapping[str, Fact]
+    truth: Collection[str],
+    preds: Mapping[str, Collection[str]],
+    split: str,
+    facts: Mapping[str, Fact],
+    found: Findings,
+    *,
+    sequences: Collection[str] | None = None,
+    strict: bool = False,
 ) -> list[str]:
-    """Return the sequences to score, in order: those in ``pred``, or those of a split.
+    """Return the sequences that are scored, in order, of all methods alike.
 
-    ``split`` is ``present``, ``all`` (what ``truth`` has), ``train`` or ``val`` of DAVIS-2016.
+    ``sequences`` names them; else ``split``: ``present`` (what ``truth`` and every method have),
+    ``all`` (what ``truth`` has), ``train`` or ``val`` of DAVIS-2016. What ``present`` leaves out is
+    a note, with ``strict`` a problem; a sequence that is asked for and in no truth is a problem.
     """
-    if split == "present":
-        return sorted(pred)
-    if split == "all":
-        return sorted(truth)
-    chosen = sorted(name for name, fact in facts.items() if fact.split == split)
-    if not chosen:
-        raise InputError(f"split: no table of DAVIS-2016 in this installation to know {split!r}")
-    return chosen
+    if sequences is None and split == "present":
+        chosen = sorted(set(truth).intersection(*preds.values()))
+        said = found.problems if strict else found.notes
+        for method, pred in preds.items():
+            of = "MASKS" if len(preds) == 1 else method
+            for names, what in (
+                (set(pred) - set(truth), f"of {of}, not in TRUTH"),
+                (set(truth) - set(pred), f"of TRUTH, not in {of}"),
+            ):
+                if names:
+                    said.append(f"left out {_some(sorted(names))}: {what}")
+        if not chosen:
+            found.problems.append("TRUTH and MASKS have no sequence in common")
+            found.problems += [note for note in found.notes if note not in found.problems]
+        return chosen
+    if sequences is not None:
+        chosen = sorted(set(sequences))
+    elif split == "all":
+        chosen = sorted(truth)
+    else:
+        chosen = sorted(name for name, fact in facts.items() if fact.split == split)
+        if not chosen:
+            raise InputError(
+                f"split: no table of DAVIS-2016 in this installation to know {split!r}"
+            )
+    for name in set(chosen) - set(truth):
+        held = [method for method, pred in preds.items() if name in pred]
+        found.problems.append(
+            f"{name}: {'missing in TRUTH' if held else 'missing in TRUTH and in MASKS'}"
+        )
+    return [name for name in chosen if name in truth]
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return names, the first of them where they are many."""
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more sequences"
 
 
 def object_tasks(
@@ -395,13 +510,17 @@ def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
     if problems:
         return problems
     true_masks, masks = np.stack([truth[n] for n in names]), np.stack([pred[n] for n in names])
+    t = None
+    if task.with_temporal:
+        places = [task.frames.index(name) for name in names]
+        t = instability_of_steps(truth.get(first), masks, places, start=task.start)
     return SequenceScore(
         sequence=task.sequence,
         object_id=task.object_id,
         frames=tuple(names),
         j=metrics.region_similarity(masks, true_masks),
         f=metrics.contour_accuracy(masks, true_masks),
-        t=_temporal(truth.get(first), masks, task, names) if task.with_temporal else None,
+        t=t,
         notes=tuple(notes),
     )
 
@@ -435,22 +554,6 @@ def _fit(
                 f"{mask.shape}"
             )
     return notes
-
-
-def _temporal(
-    first: Mask | None, masks: Masks, task: ScoringTask, names: Sequence[str]
-) -> NDArray[np.float64]:
-    """Return T of the step to each scored frame; NaN where the frame before is not the one before.
-
-    The step to the first of them is from the true first mask.
-    """
-    steps = metrics.temporal_instability(
-        np.concatenate([masks[:1] if first is None else first[None], masks])
-    )
-    places = [task.frames.index(name) for name in names]
-    gaps = np.diff([task.start, *places]) != 1  # also where the first frame is scored itself
-    steps[gaps] = np.nan
-    return steps
 
 
 def score_sequences(
@@ -543,39 +646,3 @@ def _cell(value: str | int | float) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else repr(float(value))
     return str(value)
-
-
-def object_rows(rows: Iterable[Row]) -> list[Row]:
-    """Return rows of `sequence_rows` as `format_summary` prints them, each object by its name."""
-    named = []
-    for row in rows:
-        has_t = int(not math.isnan(float(row["T"])))
-        name = f"{row['sequence']}, object {row['object']}"
-        named.append(row | {"split": name, "sequences": 1, "T_sequences": has_t})
-    return named
-
-
-def format_summary(rows: Sequence[Row], objects: Sequence[Row] = ()) -> str:
-    """Return the summary as text, in percent with one decimal like the tables of DAVIS.
-
-    ``objects`` are the rows of `object_rows` that go before it.
-    """
-    width = max([14, *(len(str(row["split"])) for row in objects)])
-    lines = [
-        f"{'':{width}}{'':>5}{'J':>8}{'':14}{'F':>8}{'':14}{'T':>8}",
-        f"{'':{width}}{'n':>5}"
-        + f"{'mean':>8}{'recall':>7}{'decay':>7}" * 2
-        + f"{'mean':>8}{'n':>5}",
-    ]
-    for row in [*objects, *rows]:
-        j, f = _percents(row, _STATISTICS[:3]), _percents(row, _STATISTICS[3:6])
-        t = "-" if math.isnan(float(row["T"])) else f"{100 * float(row['T']):.1f}"
-        lines.append(
-            f"{row['split']:{width}}{row['sequences']:>5}{j}{f}{t:>8}{row['T_sequences'] or '':>5}"
-        )
-    return "\n".join(lines)
-
-
-def _percents(row: Row, names: Sequence[str]) -> str:
-    cells = [f"{100 * float(row[name]):.1f}" for name in names]
-    return f"{cells[0]:>8}{cells[1]:>7}{cells[2]:>7}"

@@ -10,12 +10,13 @@ training sequences give a mean of 0.092; published for all 27: 0.095. Known free
 resamples in float32 and its Dijkstra breaks exact ties by heap order.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masktrack_core.arrays import Masks
+from masktrack_core.arrays import Mask, Masks
 from masktrack_core.errors import InputError
 from masktrack_core.measures.contours import Polygon, longest_polygon
 
@@ -41,6 +42,22 @@ def temporal_instability(pred: Masks) -> NDArray[np.float64]:
         if now is not None and later is not None:
             values[t] = _SCALE * matching_cost(chi_square_costs(now, later))
     return values
+
+
+def instability_of_steps(
+    first: Mask | None, masks: Masks, places: Sequence[int], *, start: int
+) -> NDArray[np.float64]:
+    """Return T of the step to each scored frame, shape ``(T,)``, as the published numbers have it.
+
+    ``masks`` are the results at the frames ``places``; the step to the first of them is from the
+    true ``first`` mask at frame ``start``. NaN where the frame before is not the one before.
+    """
+    steps = temporal_instability(
+        np.concatenate([masks[:1] if first is None else first[None], masks])
+    )
+    gaps = np.diff([start, *places]) != 1  # also where the first frame is scored itself
+    steps[gaps] = np.nan
+    return steps
 
 
 def temporal_mean(per_pair: NDArray[np.float64]) -> float:

@@ -10,6 +10,8 @@ from html import escape
 
 import pandas as pd
 
+from masktrack_core.experiment.printed import number_text
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShownFrame:
@@ -37,16 +39,24 @@ class ShownSequence:
 
 
 def worst_frames(scores: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Return the ``count`` scored frames of lowest J, worst first; annotated ones are left out.
+    """Return ``count`` scored frames of lowest J, worst first; annotated ones are left out.
 
-    ``scores`` holds one object of one sequence, with the columns of ``tables.SCORES``.
+    ``scores`` holds one object of one sequence, with the columns of ``tables.SCORES``. Neighbours
+    look alike: each lies a ``count * 2``-th of the sequence from the others, as long as there are
+    such frames.
     """
     candidates = scores[scores.scored & ~scores.annotated]
-    return candidates.sort_values(["J", "t"], kind="stable").head(count)
+    ordered = candidates.sort_values(["J", "t"], kind="stable")
+    distance = len(candidates) / (2 * count) if count else 0
+    chosen: list[int] = []
+    for t in ordered.t:
+        if len(chosen) < count and all(abs(t - other) >= distance for other in chosen):
+            chosen.append(t)
+    return ordered[ordered.t.isin(chosen)]
 
 
 def results_page(
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, str],
     figures: Mapping[str, bytes],
     sequences: Sequence[ShownSequence],
     *,
@@ -55,13 +65,16 @@ def results_page(
 ) -> str:
     """Return the HTML of the page.
 
-    ``tables``: by title, numbers in percent; ``figures``: PNG files by name. Sequences come worst
-    first. Every text is escaped.
+    ``tables``: by title, as `printed.html` writes them; ``figures``: PNG files by name. Sequences
+    come worst first. Every other text is escaped.
     """
     parts = [f"<h1>{escape(title)}</h1>", _navigation()]
-    parts += ['<h2 id="tables">Tables</h2><p>Region similarity J in percent (mIoU).</p>']
+    parts += [
+        '<h2 id="tables">Tables</h2>',
+        "<p>In percent; J is region similarity (mIoU), F contour accuracy.</p>",
+    ]
     for name, table in tables.items():
-        parts.append(f"<h3>{escape(name)}</h3>{_table(table)}")
+        parts.append(f"<h3>{escape(name)}</h3>{table}")
     parts.append('<h2 id="figures">Figures</h2>')
     for name, png in figures.items():
         source = _source("image/png", png)
@@ -98,23 +111,10 @@ def _head(names: Iterable[str], numeric: Iterable[bool]) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        shown = "–" if value != value else f"{value:.1f}"
-        return f'<td class=number data-value="{value}">{shown}</td>'
+        return f'<td class=number data-value="{value}">{number_text(value)}</td>'
     if isinstance(value, int):
         return f'<td class=number data-value="{value}">{value}</td>'
     return f"<td>{escape(str(value))}</td>"
-
-
-def _table(table: pd.DataFrame) -> str:
-    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
-    rows = (
-        f"<tr>{''.join(_cell(value) for value in row)}</tr>"
-        for row in table.itertuples(index=False)
-    )
-    head = _head(map(str, table.columns), numeric)
-    return (
-        f'<div class=scroll><table class="sorts">{head}<tbody>{"".join(rows)}</tbody></table></div>'
-    )
 
 
 def _sequences(sequences: Sequence[ShownSequence]) -> str:
@@ -194,6 +194,7 @@ tr.frames > td { padding: .6rem; } tr.frames { display: none; } tr.open + tr.fra
 figure { margin: 0 0 2rem; } figure img { max-width: 100%; height: auto; border: 1px solid
   var(--line); }
 .strip { display: flex; flex-wrap: wrap; gap: .6rem; } .strip figure { margin: 0; width: 250px; }
+p.note { color: #555; font-size: .9rem; margin: .4rem 0; }
 .strip figcaption { font-size: .85rem; }
 label { margin-right: 1rem; } select { font: inherit; }
 .key { display: inline-block; width: .9em; height: .9em; vertical-align: -1px; }

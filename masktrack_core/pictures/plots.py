@@ -166,6 +166,41 @@ def _palette(count: int) -> list[str]:
     return [PALETTE[n % len(PALETTE)] for n in range(count)]
 
 
+def curve_figure(table: pd.DataFrame, measure: str = "J") -> "Figure":
+    """Return J or F over time, a panel an object of a sequence, methods over each other.
+
+    ``table`` is that of `results.curve_table`. Lines differ in colour and in dashes, so that grey
+    prints tell them apart; triangles at the bottom are annotated frames of any method.
+    """
+    from matplotlib.figure import Figure
+
+    _check(table, "method", "dataset", "sequence", "object", "t", "annotated", measure)
+    panels = list(table.groupby(["dataset", "sequence", "object"], sort=False))
+    several = table.groupby("sequence").object.nunique().max() > 1
+    columns = min(len(panels), 2)
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.6 * columns, 1.7 * lines + 0.6), layout="constrained")
+    grid = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)
+    methods = list(dict.fromkeys(table.method))
+    for axes, ((_, sequence, number), mine) in zip(grid, panels, strict=False):
+        for n, method in enumerate(methods):
+            line = mine[mine.method == method].sort_values("t")
+            colour, dashes = PALETTE[n % len(PALETTE)], ("-", "--", "-.", ":")[n % 4]
+            axes.plot(line.t, line[measure], dashes, color=colour, linewidth=1.2, label=method)
+        given = mine.t[mine.annotated].unique()
+        axes.plot(given, [2] * len(given), "^", color=BLACK, markersize=4, label="annotated")
+        axes.set(ylim=(0, 102), xlabel="frame")
+        title = f"{sequence}, object {number}" if several else str(sequence)
+        axes.set_title(title, fontsize="small")
+        axes.grid(color="0.92")
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    for axes in figure.axes[::columns]:
+        axes.set_ylabel(f"{measure}, %")
+    _legend(figure, figure.axes[0], "outside lower center")
+    return figure
+
+
 def loss_figure(table: pd.DataFrame) -> "Figure":
     """Return loss and learning rate over the steps of each training, by network.
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +11,16 @@ import numpy as np
 from masktrack_core.arrays import Frame, Mask
 from masktrack_core.datasets.videos import Video
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.printed import number_text
 from masktrack_core.files.io import read_mask
+from masktrack_core.measures.metrics import region_similarity
 from masktrack_core.pictures.overlays import OBJECTS, TRUTH, Colour, enlarge, overlay
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMN_INCHES = 1.9
+LABEL_POINTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,8 @@ class SheetRow:
     label: str
     times: tuple[int, ...]
     pictures: tuple[Frame, ...]
+    #: Written into each picture; empty where nothing is.
+    notes: tuple[str, ...] = ()
 
 
 def equal_distances(available: Collection[int], length: int, columns: int) -> tuple[int, ...]:
@@ -60,11 +66,19 @@ def result_row(
 
     ``videos`` are the objects of one sequence, ``folders`` the masks of each.
     """
-    pictures = [truth_picture(videos, times[0])]
+    pictures, notes = [truth_picture(videos, times[0])], [""]
     for t in times[1:]:
         masks = [read_mask(folder / f"{videos[0].frame_names[t]}.png") for folder in folders]
         pictures.append(picture(videos[0], t, masks, OBJECTS))
-    return SheetRow(label=label, times=tuple(times), pictures=tuple(pictures))
+        notes.append(measured(videos, masks, t))
+    return SheetRow(label=label, times=tuple(times), pictures=tuple(pictures), notes=tuple(notes))
+
+
+def measured(videos: Sequence[Video], masks: Sequence[Mask], t: int) -> str:
+    """Return J of a frame, the mean over the objects that have a truth; empty without one."""
+    pairs = [(mask, video.truth(t)) for video, mask in zip(videos, masks, strict=True)]
+    found = [region_similarity(m[None], truth[None])[0] for m, truth in pairs if truth is not None]
+    return f"J {number_text(100 * float(np.mean(found)))}" if found else ""
 
 
 def truth_row(label: str, videos: Sequence[Video], times: Sequence[int]) -> SheetRow:
@@ -83,7 +97,8 @@ def sheet_figure(rows: Sequence[SheetRow]) -> "Figure":
     """Return Figure 3 or 6: a line of pictures a sequence and method, the given frame first.
 
     The truth is yellow, results have the colours of their objects; the given frame has a yellow
-    border. Rows may differ in shape and number of pictures.
+    border. Frames are named where they differ from those of the row above. Labels are wrapped to
+    the height of their row. Rows may differ in shape and number of pictures.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -92,17 +107,34 @@ def sheet_figure(rows: Sequence[SheetRow]) -> "Figure":
         raise InputError("sheet: expected at least one row, got none; check the figure's sequences")
     columns = max(len(row.pictures) for row in rows)
     heights = [row.pictures[0].shape[0] / row.pictures[0].shape[1] for row in rows]
-    inches = sum(COLUMN_INCHES * height + 0.22 for height in heights)
+    labels = [wrapped(row.label, COLUMN_INCHES * h) for row, h in zip(rows, heights, strict=True)]
+    lines = max(label.count("\n") + 1 for label in labels)
+    above = [None, *(row.times for row in rows[:-1])]
+    named = [row.times != times for row, times in zip(rows, above, strict=True)]
+    inches = sum(COLUMN_INCHES * h + 0.04 + 0.18 * n for h, n in zip(heights, named, strict=True))
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    figure = Figure(figsize=(COLUMN_INCHES * columns + 0.4, inches), layout=layout)
+    figure = Figure(figsize=(COLUMN_INCHES * columns + 0.14 * lines + 0.2, inches), layout=layout)
     grid = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
-    for axes, row in zip(grid, rows, strict=True):
+    for axes, row, label, is_named in zip(grid, rows, labels, named, strict=True):
         for axis in axes:
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-        axes[0].set_ylabel(row.label, fontsize=8)
+        axes[0].set_ylabel(label, fontsize=LABEL_POINTS)
         for axis, t, shown in zip(axes, row.times, row.pictures, strict=False):
             axis.imshow(shown)
-            axis.set_title("first frame, given" if t == 0 else f"frame {t}", fontsize=7, pad=2)
+            if is_named:
+                name = "first frame, given" if t == 0 else f"frame {t}"
+                axis.set_title(name, fontsize=7, pad=2)
+        for axis, note in zip(axes, row.notes, strict=False):
+            if note:
+                box = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "linewidth": 0}
+                place = {"x": 0.02, "y": 0.03, "transform": axis.transAxes}
+                axis.text(s=note, color="white", fontsize=7, bbox=box, **place)
         axes[0].spines[:].set(visible=True, color="#D8C400", linewidth=2.5)
     return figure
+
+
+def wrapped(label: str, inches: float) -> str:
+    """Return a label with the breaks that let it stand along a picture of that height."""
+    width = max(int(inches * 72 / (0.55 * LABEL_POINTS)), 6)
+    return "\n".join(fill(line, width) for line in label.split("\n"))

@@ -19,6 +19,7 @@ ELSEWHERE = {
     "gpus": ("workflow/test_gpus.py", "jobs that share a machine"),
     "commands.flat": ("house/test_pixels.py", "the file that it makes is compared"),
     "experiment.flat_config": ("house/test_pixels.py", "the file that it makes is compared"),
+    "experiment.score_report": ("unit/measures/test_scoring.py", "what the command prints"),
     "ranges": ("house/test_schema.py", "ranges of parameters beside those of the schema"),
     "devices": ("unit/commands/test_segment.py", "through the command's --device"),
     "commands.check": ("unit/datasets/test_video_files.py", "with the files that it complains of"),

@@ -167,6 +167,7 @@ def test_every_key_that_speaks_of_a_file_or_folder_is_a_path():
     """Those that do and are none: patterns, names of rows and of facts, addresses, wholes."""
     others = {"layout", "urls", "rendered", "published", "keep_finetuned"}
     words = ("folder that", "folder of", "csv file", "on disk", "a file of them", "a folder, a zip")
+    words += ("a path, or", "beside its words, scripts and weights")
     for table in SCHEMA["properties"]:
         entry = SCHEMA["properties"][table]
         rows = entry.get("additionalProperties")
@@ -184,9 +185,10 @@ def test_home_is_filled_in_in_every_path(key, monkeypatch):
         *tables, last = key.replace("*", "row").split(".")
         for table in tables:
             value = value.setdefault(table, {})
-        value |= {last: given}
-        expand_paths(config)
-        assert value == {last: "/home/me/my set"}
+        for one, filled in ((given, "/home/me/my set"), ([given, "x"], ["/home/me/my set", "x"])):
+            value |= {last: one}
+            expand_paths(config)
+            assert value == {last: filled}
     for kept in ("https://x.org/~me/a.zip", ["https://x.org/~me/$a.zip"], "plain/./path", None):
         value[last] = kept
         expand_paths(config)

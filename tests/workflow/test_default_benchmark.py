@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from masktrack_core.files.io import read_mask
+from masktrack_core.datasets.videos import FrameFolder
+from masktrack_core.files.io import read_mask, write_mask
+from masktrack_core.networks.weights import load_network
+from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.tracking.segmentation import segment_video
 
-from .conftest import ROOT, Workflow
+from .conftest import Workflow
 
 MARGIN = 15.0
 
@@ -76,10 +80,14 @@ def test_nothing_was_written_outside_results_and_data(finished):
     assert ours <= {"results", "data", "masks", "overlay.yaml", ".snakemake"}
 
 
-def test_the_snippet_of_the_readme_gives_the_masks_of_the_workflow(finished, monkeypatch):
-    code = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
-    monkeypatch.chdir(finished)
-    exec(compile(code, "README.md", "exec"), {})
+def test_the_library_gives_the_masks_of_the_workflow(finished):
+    network, _ = load_network(finished / "results" / "networks" / "segment.safetensors")
+    frames = FrameFolder(finished / "data/rendered_davis/JPEGImages/480p/rally")
+    truth = finished / "data/rendered_davis/Annotations/480p/rally/00000.png"
+    first, propagation = {0: read_mask(truth)}, PropagationParams(dilation_radius=2)
+    found = segment_video(network, frames, first, finetuning=None, propagation=propagation)
+    for t, mask in found:
+        write_mask(finished / "masks" / f"{frames.names[t]}.png", mask)
     theirs = (
         finished / "results" / "masks" / "no_online" / "first" / "rendered_davis" / "rally" / "1"
     )

@@ -1,7 +1,10 @@
 """Figures, films, the page and others' masks, through the workflow."""
 
 import copy
+import re
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from .conftest import SHORT, Workflow
+from .conftest import ROOT, SHORT, Workflow
 
 RUNS = ("results/figure4.pdf", "results/figure5.pdf", "results/figure6.pdf")
 
@@ -140,6 +143,53 @@ def mean_of(workflow):
     return table.loc["Theirs", "mine"]
 
 
+def test_nothing_runs_that_ones_own_file_does_not_name(others, tmp_path):
+    workflow, _ = others
+    overlay = workflow.overlay
+    jobs = workflow("-n", "figures").jobs
+    assert jobs["score"] == jobs["table"] == jobs["page"] == jobs["external"] == 1
+    assert not {"train", "track", "sheet", "oracle", "render_videos"} & set(jobs)
+    assert workflow("-n", "films").jobs["film"] == 1
+    sheet = {"kind": "sheet", "datasets": ["mine"], "rows": overlay["tables"]["mine"]["rows"]}
+    overlay["figures"] = {"mine_sheet": sheet}
+    jobs = workflow("-n", "figures").jobs
+    assert jobs["sheet"] == 1 and "train" not in jobs
+    assert workflow("--cores", "1", "results/index.html").status == 0
+    page = (workflow.folder / "results" / "index.html").read_text()
+    assert "<h3>mine</h3>" in page and "table2" not in page and 'alt="mine_sheet"' in page
+    assert workflow("-n", "results/timings.csv").jobs == {"timings": 1}
+    assert workflow("--cores", "1", "results/timings.csv").status == 0
+    stages = pd.read_csv(workflow.folder / "results" / "timings.csv").stage.tolist()
+    assert {"external", "score", "table", "page"} <= set(stages)
+    assert workflow("-n", "results/timings.csv").jobs == {}
+    film = "results/films/theirs/first/mine/walk.mp4"
+    assert workflow("--cores", "1", film).status == 0
+    assert workflow("-n", "results/timings.csv").jobs == {"timings": 1}
+
+
+def test_a_row_is_dropped_and_the_workflow_runs_from_any_folder(others, tmp_path):
+    workflow, _ = others
+    (tmp_path / "my.yaml").write_text(
+        yaml.safe_dump(workflow.overlay | {"ablations": {"table1": None}})
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-n"]
+    command += ["--configfile", "../my.yaml", "--"]
+    runs = {
+        target: subprocess.run(
+            [*command, target], cwd=elsewhere, capture_output=True, text=True, check=False
+        )
+        for target in ("results/mine.csv", "results/table1.csv", "films")
+    }
+    output = runs["results/mine.csv"].stdout + runs["results/mine.csv"].stderr
+    assert runs["results/mine.csv"].returncode == 0, output[-2000:]
+    assert re.search(r"^score +1$", output, re.M)
+    assert runs["results/table1.csv"].returncode != 0
+    films = runs["films"].stdout + runs["films"].stderr
+    assert re.search(r"^film +1$", films, re.M)
+
+
 def test_masks_of_others_are_scored_from_a_folder_and_from_a_zip(others):
     workflow, masks = others
     assert workflow("--cores", "1", "results/mine.csv").status == 0
@@ -153,6 +203,26 @@ def test_masks_of_others_are_scored_from_a_folder_and_from_a_zip(others):
     run = workflow("--cores", "1", "results/mine.csv")
     assert run.status == 0, run.output[-3000:]
     assert mean_of(workflow) == 100
+
+
+def test_a_table_has_its_measures_in_every_rendering(others):
+    workflow, masks = others
+    Image.new("L", (60, 40)).save(masks / "00003.png")  # the object is lost
+    table = workflow.overlay["tables"]["mine"]
+    table |= {"measures": ["J", "J_recall", "J&F", "T", "n"], "decimals": 2}
+    run = workflow("--cores", "1", "results/mine.csv")
+    assert run.status == 0, run.output[-3000:]
+    assert run.jobs["temporal"] == 1
+    results = workflow.folder / "results"
+    row = pd.read_csv(results / "mine.csv").iloc[0]
+    assert row["source"] == "given" and row["mine n"] == 1
+    expected = [200 / 3, 200 / 3, 200 / 3, 0.0]
+    names = ["mine J", "mine J_recall", "mine J&F", "mine T"]
+    assert row[names].tolist() == pytest.approx(expected, abs=1e-12)
+    for suffix in ("md", "tex", "html"):
+        assert (results / f"mine.{suffix}").read_text().count("66.67") == 3
+    del table["measures"]
+    assert "temporal" not in workflow("-n", "results/mine.csv").jobs
 
 
 def test_every_missing_mask_of_others_is_named(others):

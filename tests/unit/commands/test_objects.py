@@ -123,7 +123,7 @@ def test_a_late_object_that_is_missed_counts(inputs, tmp_path, capsys, caplog, b
     rule["skipped"] = "it is scored from there, as in YouTube-VOS"
     assert f"late, object 2: first seen in frame 00008; {rule[before]}" in caplog.text
     printed = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[4] for row in printed if row[1:2] == ["object"]] == ["100.0", str(expected)]
+    assert [row[3] for row in printed if row[:1] == ["late"]] == ["100.0", str(expected)]
 
 
 def test_an_object_that_no_truth_holds_is_refused_by_its_name(inputs, tmp_path, capsys):

@@ -7,12 +7,18 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.attributes import (
     ATTRIBUTES,
     attribute_table,
-    published_sequences,
     read_attributes,
 )
 from masktrack_core.experiment.effort import QUANTILES, effort_table
-from masktrack_core.experiment.figure_recipes import Panel, Technique, read_figures
-from masktrack_core.pictures.plots import attribute_figure, effort_figure, quantile_labels
+from masktrack_core.experiment.figure_recipes import Panel, read_figures
+from masktrack_core.experiment.published_results import published_sequences
+from masktrack_core.experiment.recipes import Technique
+from masktrack_core.pictures.plots import (
+    attribute_figure,
+    curve_figure,
+    effort_figure,
+    quantile_labels,
+)
 
 PANEL = Panel(title="Segments", variant="ours", annotations=("first",))
 
@@ -102,19 +108,38 @@ def test_attributes_agree_with_the_published_means(technique):
 def test_published_methods_are_compared_on_our_sequences_only():
     ours = davis("msk").iloc[:3]
     known = read_facts("davis2016_published_J")
+    names, tables = ours.sequence.unique(), {"J": known}
     theirs = published_sequences(
-        ours, known, [Technique(method="ObjFlow", technique="ofl")], "davis2016"
+        names, tables, [Technique(method="ObjFlow", technique="ofl")], "davis2016"
     )
     assert theirs.sequence.tolist() == ours.sequence.tolist()
     assert theirs.J.tolist() == pytest.approx((100 * known.ofl.iloc[:3]).tolist())
     with pytest.raises(InputError, match="'oflow': unknown"):
-        published_sequences(ours, known, [Technique(method="O", technique="oflow")], "davis2016")
+        published_sequences(names, tables, [Technique(method="O", technique="oflow")], "d")
 
 
 def test_a_sequence_without_attributes_is_named():
     attributes = read_attributes("davis2016").assign(dataset="davis2016")
     with pytest.raises(InputError, match="got none for \\['bear'\\]"):
         attribute_table(davis("msk"), attributes[attributes.sequence != "bear"])
+
+
+def test_curves_have_a_panel_a_sequence_and_a_line_a_method():
+    rows = [
+        (m, "d", s, 1, t, t == 0, 50.0 + t + 10 * (m == "B"))
+        for m in "AB" for s in ("x", "y", "z") for t in range(4)
+    ]  # fmt: skip
+    names = ["method", "dataset", "sequence", "object", "t", "annotated", "J"]
+    axes = [
+        one for one in curve_figure(pd.DataFrame(rows, columns=names)).axes if one.get_visible()
+    ]
+    assert [one.get_title() for one in axes] == ["x", "y", "z"]
+    for one in axes:
+        first, second, given = one.lines
+        assert first.get_ydata().tolist() == [50, 51, 52, 53]
+        assert second.get_ydata().tolist() == [60, 61, 62, 63]
+        assert given.get_xdata().tolist() == [0]
+        assert first.get_linestyle() != second.get_linestyle()
 
 
 def test_figure_5_has_a_bar_for_each_method_and_attribute():

@@ -1,12 +1,13 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.recipes import TableRow
-from masktrack_core.experiment.results import markdown_table, method_table, sequence_table
+from masktrack_core.experiment.recipes import TableRow, VariantRecipe
+from masktrack_core.experiment.results import curve_table, row_source, sequence_table
+from masktrack_core.measures.metrics import summarize
 
 ROWS = (TableRow(method="Ours", variant="masktrack"),)
-PUBLISHED = pd.DataFrame({"method": ["BVS", "NLC"], "dataset": "davis", "miou": [66.5, 64.1]})
 
 
 def scores(js, scored=None, sequence="a", number=1, fs=None):
@@ -22,18 +23,6 @@ def scores(js, scored=None, sequence="a", number=1, fs=None):
             "F": js if fs is None else fs,
         }
     )
-
-
-def test_the_mean_is_over_sequences_not_over_frames():
-    both = pd.concat([scores([1.0] * 9), scores([0.0], sequence="b")])
-    table = method_table(sequence_table(both, ROWS), ["davis2016"], PUBLISHED, {})
-    assert table.values.tolist() == [["Ours", "computed", 50.0]]
-
-
-def test_objects_of_one_sequence_are_separate_problems():
-    both = pd.concat([scores([1.0]), scores([0.5], number=2), scores([0.0], sequence="b")])
-    table = method_table(sequence_table(both, ROWS), ["davis2016"], PUBLISHED, {})
-    assert table.davis2016.tolist() == [50.0]
 
 
 def test_frames_outside_the_protocol_do_not_count():
@@ -68,15 +57,40 @@ def test_every_column_of_a_sequence_is_that_of_its_own_scores():
 
 
 def test_a_mean_over_nothing_is_an_error_that_names_the_object():
-    with pytest.raises(InputError, match="davis2016/a/1"):
+    with pytest.raises(InputError, match="Ours: no frame of davis2016/a/1"):
         sequence_table(scores([0.5], [False]), ROWS)
 
 
-def test_published_rows_follow_ours_where_the_data_set_has_them():
-    sequences = sequence_table(scores([0.5]), ROWS)
-    table = method_table(sequences, ["davis2016"], PUBLISHED, {"davis2016": "davis"})
-    assert table.source.tolist() == ["computed", "published", "published"]
-    assert table.davis2016.tolist() == [50.0, 66.5, 64.1]
-    page = markdown_table(table, {"davis2016": "DAVIS"})
-    assert page.splitlines()[0] == "| method | source | DAVIS |"
-    assert "| NLC | published | 64.1 |" in page
+def test_recall_and_decay_are_those_of_the_scored_frames():
+    js = [0.0, 0.9, 0.8, 0.4, 0.3, 1.0]
+    row = sequence_table(scores(js, [False, True, True, True, True, False]), ROWS).iloc[0]
+    known = summarize(np.array(js[1:-1]))
+    assert (row.J_recall, row.F_recall) == (50.0, 50.0)
+    assert row.J_decay == pytest.approx(100 * known.decay) and known.decay > 0.4
+
+
+def test_instability_is_a_mean_over_its_steps_and_empty_where_it_is_not_taken():
+    steps = scores([0.0] * 3)[["variant", "annotation", "dataset", "sequence", "object"]]
+    both = pd.concat([scores([0.5]), scores([0.5], sequence="b")])
+    table = sequence_table(both, ROWS, temporal=steps.assign(T=[0.1, np.nan, 0.3]))
+    assert table["T"].tolist() == pytest.approx([20.0, np.nan], nan_ok=True)
+
+
+def test_curves_hold_scored_and_annotated_frames_of_each_method():
+    frames = scores([1.0, 0.5, 0.25], [False, True, False]).assign(
+        t=[0, 1, 2], frame=["0", "1", "2"], annotated=[True, False, False]
+    )
+    table = curve_table(frames, ROWS)
+    assert table.t.tolist() == [0, 1] and table.J.tolist() == [100.0, 50.0]
+    assert set(table.method) == {"Ours"} and "scored" not in table
+
+
+@pytest.mark.parametrize(
+    ("given", "source"),
+    [({"masks": "x.zip"}, "given"), ({"oracle": "box"}, "oracle"), ({"oracle": "copy"}, "computed"),
+     ({"trackers": ("rgb",)}, "computed")],
+)  # fmt: skip
+def test_a_row_says_where_it_comes_from(given, source):
+    variant = VariantRecipe(name="v", **given)
+    assert row_source(variant) == source
+    assert sequence_table(scores([1.0]), ROWS, sources={"masktrack": source}).source[0] == source

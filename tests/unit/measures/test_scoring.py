@@ -1,6 +1,8 @@
 """``masktrack score``: hand-made folders in DAVIS layout, and every way they can be wrong."""
 
 import csv
+import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -352,21 +354,159 @@ def test_every_mask_that_is_wrong_is_named(folders, tmp_path, capsys):
     Image.new("L", (50, 40)).save(pred / "a" / "other.png")
     Image.new("L", (7, 8)).save(pred / "b" / "00001.png")
     (pred / "c" / "00004.png").write_bytes(b"no picture")
-    write(pred / "d", squares(0))
-    assert score(truth, pred, "--out", tmp_path / "out", "--jobs", 1) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    for line in (
-        "a/00002.png: missing",
-        "a/00003.png: missing",
-        "a/other.png: extra",
-        "d: extra, not in TRUTH",
-        "00001.png: wrong size, expected (40, 50) like TRUTH, got (8, 7)",
-        "00004.png: expected a picture",
-        "6 problems, no score",
+    for lines in (
+        ["a/00002.png: missing", "a/00003.png: missing", "a/other.png: extra", "3 problems"],
+        [
+            "00001.png: wrong size, expected (40, 50) like TRUTH, got (8, 7)",
+            "00004.png: expected a picture",
+            "2 problems, no score",
+        ],
     ):
-        assert line in output.err
-    assert not (tmp_path / "out").exists()
+        assert score(truth, pred, "--out", tmp_path / "out", "--jobs", 1) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert [line for line in lines if line not in output.err] == []
+        assert not (tmp_path / "out").exists()
+        shutil.rmtree(pred / "a", ignore_errors=True)
+
+
+def test_names_that_do_not_fit_are_told_before_anything_is_measured(folders, capsys, monkeypatch):
+    truth, pred = folders
+    monkeypatch.setattr(scoring, "score_sequence", lambda task: pytest.fail("measured"))
+    (pred / "a" / "00002.png").unlink()
+    assert score(truth, pred, "--jobs", 1) == 2
+    assert "a/00002.png: missing" in capsys.readouterr().err
+
+
+def test_what_both_sides_have_is_scored_and_the_rest_named(folders, capsys, caplog):
+    truth, pred = folders
+    for name in "defghi":
+        write(pred / name, squares(0))
+    shutil.rmtree(pred / "c")
+    assert score(truth, pred, "--jobs", 1) == 0
+    assert "left out d, e, f and 3 more sequences: of MASKS, not in TRUTH" in caplog.text
+    assert "left out c: of TRUTH, not in MASKS" in caplog.text
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [words[0] for words in printed if words[:1] in (["a"], ["b"], ["c"])] == ["a", "b"]
+    assert score(truth, pred, "--strict", "--jobs", 1) == 2
+    assert "2 problems, no score" in capsys.readouterr().err
+    for name in "ab":
+        shutil.rmtree(pred / name)
+    assert score(truth, pred, "--jobs", 1) == 2
+    assert "TRUTH and MASKS have no sequence in common" in capsys.readouterr().err
+
+
+def test_named_sequences_are_scored_and_must_be_there(folders, capsys):
+    truth, pred = folders
+    assert score(truth, pred, "--sequences", "c,a", "--jobs", 1, "--format", "csv") == 0
+    found = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["sequence"] for row in found] == ["a", "c", "", ""]
+    assert score(truth, pred, "--sequences", "a,x", "--jobs", 1) == 2
+    assert "x: missing in TRUTH and in MASKS" in capsys.readouterr().err
+
+
+@pytest.fixture
+def methods(folders, tmp_path):
+    truth, pred = folders
+    archive = tmp_path / "late.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        for path in sorted(truth.rglob("*.png")):
+            before = path.with_name(f"{max(int(path.stem) - 1, 0):05d}.png")
+            stream.write(before, path.relative_to(truth))
+    return truth, pred, archive
+
+
+def test_methods_stand_below_each_other_in_every_format(methods, capsys):
+    truth, pred, archive = methods
+    printed = {}
+    for form in ("text", "md", "tex", "csv", "json"):
+        assert score(truth, pred, archive, "--format", form, "--jobs", 1) == 0
+        printed[form] = capsys.readouterr().out
+    js = [region_similarity(squares(n), squares(0))[1:-1].mean() for n in range(3)]
+    late = region_similarity(squares(0)[:-2], squares(0)[1:-1]).mean()
+    found = json.loads(printed["json"])
+    means = {row["method"]: row["J"] for row in found["means"] if row["split"] == "train + val"}
+    assert means == pytest.approx({"masks": 100 * np.mean(js), "late": 100 * late}, abs=1e-10)
+    assert [row["T"] is None for row in found["sequences"]] == [False, True, False] * 2
+    table = list(csv.DictReader(printed["csv"].splitlines()))
+    assert all(
+        row["J&F"] == pytest.approx((row["J"] + row["F"]) / 2) and row["F"] != row["J"]
+        for row in found["sequences"][1:]
+    )
+    assert float(table[1]["J"]) == 100 * js[1] and table[1]["method"] == "masks"
+    texts = [f"{100 * js[1]:.1f}", f"{100 * late:.1f}"]
+    assert printed["md"].splitlines()[-2].startswith(f"| b | {texts[0]} | {texts[1]} |")
+    assert f"b & {texts[0]} & {texts[1]} &" in printed["tex"]
+    assert printed["text"].splitlines()[-2].split()[:3] == ["b", *texts]
+
+
+def test_methods_are_scored_on_what_all_have(methods, capsys, caplog):
+    truth, pred, archive = methods
+    shutil.rmtree(pred / "b")
+    assert score(truth, archive, pred, "--jobs", 1, "--format", "csv") == 0
+    assert "left out b: of TRUTH, not in masks" in caplog.text
+    table = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["sequence"] for row in table if row["sequence"]] == ["a", "c", "a", "c"]
+
+
+def test_methods_alone_and_together_have_the_same_numbers(methods, capsys):
+    truth, pred, archive = methods
+    alone = []
+    for path in (pred, archive):
+        assert score(truth, path, "--jobs", 1, "--format", "json") == 0
+        alone.append(json.loads(capsys.readouterr().out))
+    assert score(truth, pred, archive, "--jobs", 2, "--format", "json") == 0
+    together = json.loads(capsys.readouterr().out)
+    for part in ("means", "sequences"):
+        assert together[part] == alone[0][part] + alone[1][part]
+
+
+def test_sequences_of_unlike_length_keep_their_numbers(tmp_path, capsys):
+    for offset, (name, count) in enumerate([("a", 4), ("b", 9), ("c", 6)]):
+        write(tmp_path / "truth" / name, squares(0, count))
+        write(tmp_path / "masks" / name, squares(offset, count))
+    arguments = [tmp_path / "truth", tmp_path / "masks", "--jobs", 1, "--format", "json"]
+    assert score(*arguments) == 0
+    found = json.loads(capsys.readouterr().out)["sequences"]
+    js = [100 * region_similarity(squares(n), squares(0))[0] for n in range(3)]
+    assert [(row["sequence"], row["frames"]) for row in found] == [("a", 2), ("b", 7), ("c", 4)]
+    assert [row["J"] for row in found] == pytest.approx(js)
+
+
+def test_two_methods_are_compared(methods, tmp_path, capsys):
+    truth, pred, archive = methods
+    arguments = [truth, pred, archive, "--jobs", 1, "--out", tmp_path / "out"]
+    assert score(*arguments, "--compare", "late", "masks") == 0
+    assert "late less masks: " in capsys.readouterr().out.splitlines()[-1]
+    table = rows(tmp_path / "out" / "comparison.csv")
+    js = [region_similarity(squares(n), squares(0))[1:-1].mean() for n in range(3)]
+    late = region_similarity(squares(0)[:-2], squares(0)[1:-1]).mean()
+    found = {row["sequence"]: float(row["difference"]) for row in table}
+    assert found == pytest.approx({s: 100 * (late - j) for s, j in zip("abc", js, strict=True)})
+    assert (tmp_path / "out" / "comparison.pdf").read_bytes().startswith(b"%PDF")
+    assert score(*arguments, "--compare", "late", "other") == 2
+    assert "--compare: expected two of ['late', 'masks'], got 'other'" in capsys.readouterr().err
+
+
+def test_a_method_given_twice_is_refused(folders, capsys):
+    truth, pred = folders
+    assert score(truth, pred, pred) == 2
+    assert "expected each method once" in capsys.readouterr().err
+
+
+def test_a_truth_is_read_by_patterns(tmp_path, capsys):
+    write(tmp_path / "set" / "true" / "s", squares(0))
+    write(tmp_path / "set" / "frames" / "s", squares(0))
+    write(tmp_path / "masks" / "s", squares(1))
+    layout = '{frames: "frames/{sequence}/{frame}.png", truth: "true/{sequence}/{frame}.png"}'
+    arguments = [tmp_path / "set", tmp_path / "masks", "--layout", layout, "--jobs", 1]
+    assert score(*arguments, "--format", "csv") == 0
+    (row, _) = csv.DictReader(capsys.readouterr().out.splitlines())
+    expected = region_similarity(squares(1), squares(0))[1:-1].mean()
+    assert float(row["J"]) == pytest.approx(100 * expected, abs=1e-12)
+    with pytest.raises(SystemExit):
+        score(tmp_path, tmp_path, "--layout", "{frames")
+    assert "expected patterns like {frames" in capsys.readouterr().err
 
 
 def test_a_split_asks_for_all_its_sequences(folders, tmp_path, capsys):

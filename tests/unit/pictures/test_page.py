@@ -11,9 +11,10 @@ import pytest
 
 from masktrack_core.datasets.video_files import write_video
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.printed import Heading, html, print_table
 from masktrack_core.pictures.overlays import OBJECTS, enlarge, overlay
 from masktrack_core.pictures.page import ShownFrame, ShownSequence, results_page, worst_frames
-from masktrack_core.pictures.sheets import SheetRow, equal_distances, sheet_figure
+from masktrack_core.pictures.sheets import SheetRow, equal_distances, measured, sheet_figure
 
 MASK = np.zeros((40, 60), bool)
 MASK[10:30, 20:40] = True
@@ -97,6 +98,45 @@ def test_the_worst_frames_are_scored_and_not_annotated():
     assert worst_frames(scores, 2).t.tolist() == [2, 1]
 
 
+def test_the_worst_frames_are_spaced_in_time():
+    js = [0.9] * 80
+    js[50:60] = [0.1] * 10
+    js[20], js[54] = 0.5, 0.05
+    scores = pd.DataFrame({"t": range(80), "annotated": False, "scored": True, "J": js})
+    worst = worst_frames(scores, 4).t.tolist()
+    assert worst[:2] == [54, 20] and len(worst) == 4
+    assert min(abs(a - b) for a in worst for b in worst if a != b) >= 10
+
+
+def test_rows_of_a_sheet_name_their_frames_once_and_their_labels_fit():
+    pictures = tuple(np.full((48, 85, 3), n, np.uint8) for n in range(2))
+    label = "bus\nMaskTrack without online fine-tuning"
+    rows = [
+        SheetRow(label=label, times=(0, 5), pictures=pictures, notes=("", "J 81.0"))
+        for _ in range(2)
+    ]
+    figure = sheet_figure(rows)
+    assert [axis.get_title() for axis in figure.axes] == ["first frame, given", "frame 5", "", ""]
+    shown = [[text.get_text() for text in axis.texts] for axis in figure.axes]
+    assert shown == [[], ["J 81.0"]] * 2
+    figure.draw_without_rendering()
+    for axis in (figure.axes[0], figure.axes[2]):
+        label_box, axis_box = axis.yaxis.label.get_window_extent(), axis.get_window_extent()
+        assert label_box.height <= 1.02 * axis_box.height and label_box.x0 >= 0
+
+
+def test_a_cell_says_the_mean_j_of_its_objects():
+    class Video:
+        def __init__(self, truth):
+            self.truth = lambda t: truth
+
+    half = MASK.copy()
+    half[20:] = False
+    videos = [Video(MASK), Video(MASK), Video(None)]
+    assert measured(videos, [MASK, half, half], 3) == "J 75.0"
+    assert measured(videos[2:], [MASK], 3) == ""
+
+
 def sequence(name, j):
     frame = ShownFrame(caption=f"frame of {name}", jpeg=b"")
     return ShownSequence(
@@ -107,7 +147,8 @@ def sequence(name, j):
 
 @pytest.fixture
 def page():
-    table = pd.DataFrame({"method": ["A", "B", "C"], "DAVIS": [70.0, float("nan"), 9.5]})
+    numbers = pd.DataFrame({"method": ["A", "B", "C"], "DAVIS": [70.0, float("nan"), 9.5]})
+    table = html(print_table(numbers, [Heading(key=k, title=k) for k in numbers.columns]))
     shown = [sequence("good", 90.0), sequence("bad", 10.0)]
     return results_page({"table2": table}, {"f": b"png"}, shown, title="T", footer="made by")
 

@@ -1,0 +1,66 @@
+"""A trained network together with how it wants to be used: one call to load, one to segment."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from masktrack_core.arrays import Mask
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.usage import Usage, read_usage
+from masktrack_core.networks.included import included_network
+from masktrack_core.networks.network import MaskTrackNet
+from masktrack_core.networks.weights import load_network
+from masktrack_core.tracking.propagation import FrameSequence
+from masktrack_core.tracking.segmentation import segment_video
+
+_INCLUDED = "included:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A network and its usage: of propagation, and of the training on the annotated frames."""
+
+    network: MaskTrackNet
+    usage: Usage
+
+    def segment(
+        self,
+        frames: FrameSequence,
+        annotations: Mapping[int, Mask],
+        *,
+        finetune: bool = True,
+        others: Mapping[int, Mask] | None = None,
+        seed: int = 0,
+    ) -> Iterator[tuple[int, Mask]]:
+        """Return ``(t, mask)`` of every frame of a video, as `segment_video` does.
+
+        With the settings of the network's file, as ``masktrack segment`` has them; ``finetune``
+        False leaves out the training on the annotated frames. The network stays as it is: a copy
+        is trained.
+        """
+        return segment_video(
+            copy.deepcopy(self.network),
+            frames,
+            annotations,
+            finetuning=self.usage.finetuning if finetune else None,
+            propagation=self.usage.propagation,
+            others=others,
+            seed=seed,
+        )
+
+
+def load(where: str | Path) -> Model:
+    """Return a trained network with its usage: ``included:mask``, ``included:box``, or a file.
+
+    Where a file says nothing of its use, that of `usage.read_usage`. It is on the CPU; move
+    ``model.network`` for another device. Raises `InputError` for what is no network of ours.
+    """
+    path = Path(where)
+    if isinstance(where, str) and where.startswith(_INCLUDED):
+        name = where.removeprefix(_INCLUDED)
+        if name not in ("mask", "box"):
+            raise InputError(f"load: expected included:mask or included:box, got {where!r}")
+        path = included_network(name)
+    network, record = load_network(path)
+    return Model(network=network, usage=read_usage(record, where=str(path)))

@@ -1,0 +1,70 @@
+"""Two methods compared: by hand, and the interval against a naive bootstrap."""
+
+import random
+
+import numpy as np
+import pytest
+
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.comparison import bootstrap_interval, compare_methods
+from masktrack_core.measures.scoring import SequenceScore
+
+
+def scored(sequence, *js, number=1):
+    names = tuple(f"{t:05d}" for t in range(1, len(js) + 1))
+    return SequenceScore(
+        sequence=sequence, object_id=number, frames=names, j=np.array(js), f=np.array(js), t=None
+    )
+
+
+def naive(groups, samples):
+    """Draw whole groups with replacement; the ends of the middle 95 % of the means."""
+    generator, means = random.Random(5), []
+    for _ in range(samples):
+        values = [v for _ in groups for v in generator.choice(groups)]
+        means.append(sum(values) / len(values))
+    means.sort()
+    return means[int(0.025 * samples)], means[int(0.975 * samples)]
+
+
+def test_the_interval_is_that_of_a_naive_bootstrap_over_sequences():
+    rng = np.random.default_rng(3)
+    groups = [list(rng.normal(2, 6) + rng.normal(0, 1, rng.integers(1, 6))) for _ in range(14)]
+    sums, counts = np.array([sum(g) for g in groups]), np.array([float(len(g)) for g in groups])
+    found = bootstrap_interval(sums, counts, samples=20_000, seed=0)
+    expected = naive(groups, 20_000)
+    assert found == pytest.approx(expected, abs=0.15)
+    assert expected[1] - expected[0] > 3  # the tolerance is small beside it
+    every = [[v] for g in groups for v in g]
+    assert naive(every, 20_000)[1] != pytest.approx(expected[1], abs=0.15)  # clusters matter
+    assert found == bootstrap_interval(sums, counts, samples=20_000, seed=0)
+
+
+def methods():
+    first = [scored("a", 0.9, 0.7), scored("b", 0.5, 0.5), scored("c", 0.2, 0.4), scored("d", 1, 1)]
+    second = [
+        scored("a", 0.5, 0.6), scored("b", 0.6, 0.9), scored("c", 0.1, 0.1), scored("d", 1, 1),
+    ]  # fmt: skip
+    return {"A": first, "B": second}
+
+
+def test_differences_wins_and_losses_by_hand():
+    found = compare_methods("A", "B", methods())
+    assert found.rows.sequence.tolist() == ["a", "c", "d", "b"]
+    assert found.rows.difference.tolist() == pytest.approx([25, 20, 0, -25])
+    assert found.rows["J A"].tolist() == pytest.approx([80, 30, 100, 50])
+    assert found.rows.frame.tolist() == ["00001", "00002", "00001", "00002"]
+    assert found.rows.frame_difference.tolist() == pytest.approx([40, 30, 0, -40])
+    assert found.mean == pytest.approx(5) and -25 <= found.low < 5 < found.high <= 25
+    assert "A less B: +5.0 J (95% interval " in found.sentence
+    assert found.sentence.endswith("over 4 sequences); better on 2 of 4, worse on 1, equal on 1.")
+
+
+def test_one_sequence_has_no_interval_and_an_unknown_method_is_named():
+    one = {name: rows[:1] for name, rows in methods().items()}
+    assert (
+        "(one sequence: no interval); better on 1 of 1, worse on 0."
+        in compare_methods("A", "B", one).sentence
+    )
+    with pytest.raises(InputError, match=r"--compare: expected two of \['A', 'B'\], got 'C'"):
+        compare_methods("A", "C", one)

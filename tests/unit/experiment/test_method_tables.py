@@ -1,0 +1,83 @@
+"""Tables of methods: the right means in the right columns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.method_tables import method_table, printed_methods, table_columns
+from masktrack_core.experiment.printed import markdown
+from masktrack_core.experiment.recipes import TableRecipe
+
+
+def recipe(**row):
+    rows = [{"method": "A", "variant": "a"}, {"method": "B", "variant": "b"}]
+    return TableRecipe.from_row("t", {"datasets": ["d", "e"], "rows": rows} | row)
+
+
+@pytest.fixture
+def sequences():
+    rows = [
+        ("A", "computed", "d", "x", 1, 90.0, 70.0, 10.0),
+        ("A", "computed", "d", "x", 2, 60.0, 60.0, np.nan),
+        ("A", "computed", "d", "y", 1, 30.0, 20.0, 40.0),
+        ("A", "computed", "e", "z", 1, 50.0, 40.0, np.nan),
+        ("B", "oracle", "d", "x", 1, 99.0, 99.0, 1.0),
+        ("B", "oracle", "d", "x", 2, 99.0, 99.0, 1.0),
+        ("B", "oracle", "d", "y", 1, 99.0, 99.0, 1.0),
+        ("B", "oracle", "e", "z", 1, 12.345678901234567, 99.0, 1.0),
+    ]
+    names = ["method", "source", "dataset", "sequence", "object", "J", "F", "T"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_the_mean_is_over_objects_of_a_data_set(sequences):
+    chosen = recipe()
+    table = method_table(sequences, table_columns(chosen, sequences))
+    assert list(table.columns) == ["method", "source", "d", "e"]
+    assert table.iloc[0].tolist() == ["A", "computed", 60.0, 50.0]
+    assert table.e[1] == 12.345678901234567
+
+
+def test_measures_are_columns_of_each_data_set(sequences):
+    chosen = recipe(measures=["J", "J&F", "T", "n"])
+    table = method_table(sequences, table_columns(chosen, sequences))
+    first = table.iloc[0]
+    assert first[["d J", "d J&F", "d T", "d n"]].tolist() == [60.0, (60 + 50) / 2, 25.0, 3]
+    assert first["e J&F"] == 45.0 and np.isnan(first["e T"]) and first["e n"] == 1
+    page = markdown(
+        printed_methods(table, chosen, table_columns(chosen, sequences), {"d": "", "e": ""})
+    )
+    assert page.splitlines()[2].endswith("| – | 1 |") and page.splitlines()[1].endswith(" ---: |")
+
+
+def test_sequences_across_come_before_the_mean_of_their_set(sequences):
+    chosen = recipe(across="sequences")
+    columns = table_columns(chosen, sequences)
+    table = method_table(sequences, columns)
+    assert list(table.columns[2:]) == ["d/x", "d/y", "d", "e/z", "e"]
+    assert table.iloc[0, 2:].tolist() == [75.0, 30.0, 60.0, 50.0, 50.0]
+    page = markdown(printed_methods(table, chosen, columns, {"d": "D", "e": "E"}))
+    assert page.splitlines()[0] == "| method | source | D x | D y | D mean | E z | E mean |"
+
+
+def test_an_oracle_is_not_the_best(sequences):
+    other = sequences[sequences.method == "A"].assign(method="C", J=20.0)
+    both = pd.concat([sequences, other])
+    chosen = recipe(decimals=2)
+    columns = table_columns(chosen, both)
+    page = markdown(
+        printed_methods(method_table(both, columns), chosen, columns, {"d": "D", "e": "E"})
+    )
+    assert page.splitlines()[2:] == [
+        "| A | computed | **60.00** | **50.00** |",
+        "| B | oracle | 99.00 | 12.35 |",
+        "| C | computed | 20.00 | 20.00 |",
+    ]
+
+
+def test_a_method_named_twice_is_refused():
+    with pytest.raises(InputError, match=r"tables.t.rows: expected a method of its own.*\['A'\]"):
+        recipe(rows=[{"method": "A", "variant": "a"}, {"method": "A", "variant": "b"}])
+    with pytest.raises(InputError, match="twice; rename one"):
+        recipe(published=["A"])

@@ -1,0 +1,85 @@
+"""A network with its usage, in one call."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from masktrack_core.commands import cli
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.models import load
+from masktrack_core.experiment.usage import read_usage
+from masktrack_core.files.io import read_mask, write_frame, write_mask
+from masktrack_core.networks.included import included_network
+from masktrack_core.networks.weights import load_network
+
+README = Path(__file__).parents[3] / "README.md"
+
+
+@pytest.fixture
+def clip(tmp_path, monkeypatch):
+    """A person's folder: five frames of a square that moves, and its first mask."""
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    for t in range(5):
+        frame = np.full((96, 128, 3), 60, np.uint8)
+        frame[20:60, 10 + 6 * t : 50 + 6 * t] = (200, 60, 40)
+        write_frame(Path(f"frames/{t:05d}.png"), frame)
+    mask = np.zeros((96, 128), np.bool_)
+    mask[20:60, 10:50] = True
+    write_mask(Path("first.png"), mask)
+    yield tmp_path
+    torch.set_num_threads(threads)
+
+
+def test_the_snippet_of_the_readme_gives_the_masks_of_segment(clip):
+    code = README.read_text().partition("```python\n")[2].partition("```")[0]
+    exec(compile(code, "README.md", "exec"), {})
+    command = ["segment", "frames", "--first", "first.png", "--out", "theirs", "--no-finetune"]
+    assert cli.main([*command, "--device", "cpu"]) == 0
+    names = sorted(path.name for path in Path("theirs").glob("*.png"))
+    assert len(names) == 5
+    for name in names:
+        ours = read_mask(Path("masks") / name)
+        assert ours.any() and np.array_equal(ours, read_mask(Path("theirs") / name)), name
+
+
+@pytest.mark.parametrize("name", ["mask", "box"])
+def test_an_included_network_is_loaded_with_the_settings_of_its_file(name):
+    model = load(f"included:{name}")
+    network, record = load_network(included_network(name))
+    assert model.usage == read_usage(record) and model.usage.finetuning is not None
+    assert model.network.spec == network.spec
+    assert load(included_network(name)).usage == model.usage
+
+
+def test_training_on_the_first_frame_leaves_the_network_as_it_is(clip, monkeypatch):
+    from masktrack_core.experiment import models
+
+    seen = {}
+
+    def segment_video(network, frames, annotations, **settings):
+        seen.update(settings, network=network)
+        return iter(())
+
+    monkeypatch.setattr(models, "segment_video", segment_video)
+    model = load("included:mask")
+    before = copy.deepcopy(model.network.state_dict())
+    list(model.segment([], {}, seed=3))
+    assert seen["finetuning"] == model.usage.finetuning and seen["seed"] == 3
+    assert seen["propagation"] == model.usage.propagation
+    with torch.no_grad():
+        next(seen["network"].parameters()).add_(1)
+    after = model.network.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    list(model.segment([], {}, finetune=False))
+    assert seen["finetuning"] is None
+
+
+def test_what_is_no_network_is_named():
+    with pytest.raises(InputError, match="expected included:mask or included:box, got 'included:x"):
+        load("included:x")
+    with pytest.raises(InputError, match=r"nowhere\.safetensors"):
+        load("nowhere.safetensors")
