@@ -24,6 +24,7 @@ ELSEWHERE = {
     "devices": ("unit/commands/test_segment.py", "through the command's --device"),
     "commands.check": ("unit/datasets/test_video_files.py", "with the files that it complains of"),
     "commands.cli": ("unit/commands/test_segment.py", "every command goes through it"),
+    "commands.options": ("unit/commands/test_agreement.py", "the option that a refusal names"),
     "commands.overlay": ("unit/datasets/test_video_files.py", "with the films that it writes"),
     "commands.stages": ("unit/commands/test_segment.py", "the stages of one command"),
     "commands.clips": ("unit/commands/test_segment.py", "what one command does with a clip"),
