@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup table2 networks test faults executors cluster lint format unlock clean
+MODULE ?= masks/warp
+.PHONY: help setup table2 networks test faults mutants executors cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -38,6 +39,12 @@ test: $(READY)  ## every test, one complete run of the embedded benchmark among 
 
 faults: $(READY)  ## a run that is killed and damaged again and again
 	$(BIN)/python -m pytest -m faults tests/workflow/test_faults.py
+
+mutants: $(READY)  ## does a test see every small change of a module? MODULE=masks/warp; half an hour
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[mutants]"
+	rm -rf .mutants && mkdir .mutants && git archive HEAD | tar -x -C .mutants
+	sed 's|MODULE|$(MODULE)|; s|TESTS|tests/unit/$(dir $(MODULE))test_$(notdir $(MODULE)).py|' tests/mutants.toml > .mutants/mutants.toml
+	cd .mutants && export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/.mutants" OMP_NUM_THREADS=1 && cosmic-ray init mutants.toml mutants.sqlite && nice cosmic-ray exec mutants.toml mutants.sqlite && cr-report --surviving-only --show-diff mutants.sqlite
 
 executors: $(READY)  ## the executors of requirements-slurm.lock, for clusters
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock

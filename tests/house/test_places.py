@@ -33,7 +33,6 @@ ELSEWHERE = {
     "datasets.checks": ("unit/datasets/test_video_files.py", "beside the readers it runs"),
     "datasets.external": ("workflow/test_inputs.py", "others' masks through the workflow"),
     "datasets.layouts": ("unit/datasets/test_index.py", "a layout is seen in its index"),
-    "datasets.mask_folders": ("unit/measures/test_scoring.py", "folders as they are scored"),
     "datasets.patterns": ("unit/datasets/test_index.py", "a pattern is seen in the index it gives"),
     "datasets.sources": ("unit/datasets/test_oddities.py", "where a set comes from, odd ones"),
     "datasets.truth_files": ("unit/datasets/test_index.py", "as the videos of an index read them"),

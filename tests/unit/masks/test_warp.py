@@ -199,3 +199,34 @@ def test_a_mask_whose_true_is_not_the_byte_one_is_seen_alike():
     shades[2:6, 3:7] = 255
     mask = shades.view(np.bool_)
     assert np.array_equal(warp_mask(mask, affine_map(IDENTITY, Size(9, 9))), shades > 0)
+
+
+@pytest.mark.parametrize(
+    ("flip", "arrived"), [(False, [[10, 26], [4, 20]]), (True, [[10, 14], [4, 20]])]
+)
+def test_a_turn_goes_from_x_towards_y_about_its_centre_after_the_mirror(flip, arrived):
+    turn = similarity((10, 20), scale=2, angle_deg=90, flip=flip)
+    np.testing.assert_allclose(transform_points(turn, [[13, 20], [10, 23]]), arrived, atol=1e-4)
+    assert transform_points(turn, [[10, 20]]).tolist() == [[10, 20]]
+
+
+@pytest.mark.parametrize("size", [Size(50, 70), Size(48, 64), Size(9, 17)])
+def test_a_window_between_nodes_is_that_part_of_the_whole(size):
+    def bend(points):
+        return points + 3 * np.sin(points[:, ::-1] / 20)
+
+    nodes = map_nodes(bend, size)
+    assert nodes.shape == (-(-size.height // 8) + 2, -(-size.width // 8) + 2, 2)
+    whole = between_nodes(nodes, slice(0, size.height), slice(0, size.width))
+    assert whole.shape == (*size, 2)
+    for rows in (slice(0, 8), slice(1, 9), slice(3, size.height), slice(8, 9)):
+        for columns in (slice(0, size.width), slice(8, 16), slice(7, 15), slice(9, size.width)):
+            part = between_nodes(nodes, rows, columns)
+            np.testing.assert_allclose(part, whole[rows, columns], atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (4, 3), (4,), (2, 2, 2)])
+def test_points_that_are_no_pairs_of_x_and_y_are_refused(shape):
+    points = np.zeros(shape, np.float32)
+    with pytest.raises(InputError, match=r"\(N, 2\)"):
+        fit_thin_plate(points, points)
