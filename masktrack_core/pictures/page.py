@@ -70,8 +70,8 @@ def results_page(
     """
     parts = [f"<h1>{escape(title)}</h1>", _navigation()]
     parts += [
-        '<h2 id="tables">Tables</h2>',
-        "<p>In percent; J is region similarity (mIoU), F contour accuracy.</p>",
+        '<h2 id="tables">Tables</h2>'
+        "<p>In percent; J is region similarity (mIoU), F contour accuracy.</p>"
     ]
     for name, table in tables.items():
         parts.append(f"<h3>{escape(name)}</h3>{table}")
