@@ -25,6 +25,7 @@ from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.seeds import numpy_rng, torch_generator, torch_scope
 from masktrack_core.tracking.crf import CrfParams, refine
 from masktrack_core.tracking.crf_search import SearchParams, search_crf
+from masktrack_core.tracking.oracles import GrabcutParams, grabcut_oracle
 from masktrack_core.tracking.propagation import PropagationParams, propagate
 from masktrack_core.tracking.refinement import TrackedObject
 from masktrack_core.tracking.segmentation import FinetuningParams, finetune
@@ -193,9 +194,23 @@ def tuned(**row):
     return [weight.detach().numpy() for weight in net.parameters()]
 
 
+def cut(**row):
+    """A disk that is bright in its middle, where the cut changes from one iteration to the next."""
+    rows, columns = np.indices((60, 80))
+    distance = (rows - 30) ** 2 + (columns - 40) ** 2
+    frame = 0.4 * picture(21, distance.shape) + 60 * np.exp(-distance / 150)[..., None]
+    frame = np.where((distance <= 225)[..., None], frame, 0.4 * picture(21, distance.shape))
+    found = grabcut_oracle(frame.astype(np.uint8), distance <= 225, GrabcutParams(**row))
+    return [found.astype(np.float32)]
+
+
 #: Table → what it does, and for each key another value than the default, alone or beside what makes
 #: it count: ``(key's value, the rest of the row)``.
 EFFECTS = {
+    "grabcuts": (
+        cut,
+        {"window": (0.1, {}), "smallest": (0.99, {}), "iterations": (1, {})},
+    ),
     "deformations": (
         deformed,
         {
@@ -390,7 +405,7 @@ REACH = {
     "trackers.fused.flow": ("epic", {}),
     "trackers.fused.flow_network": ("finetuned", {}),
     "annotations.first.every": (3, {}),
-    "annotations.first_box.network": ("segment", {"annotation": "first_box"}),
+    "annotations.first_box.network": ("other_box", {"annotation": "first_box"}),
     "annotations.first_box.propagation": ("no_dilation", {"annotation": "first_box"}),
     "variants.masktrack.trackers": (["flow"], {}),
     "variants.box_oracle.oracle": ("grabcut", {"variant": "box_oracle"}),
@@ -412,6 +427,10 @@ REACH = {
     "stills.annotated_videos.datasets": (["rendered_davis"], {"stills": "annotated_videos"}),
     "tables.table2.datasets": (["rendered_davis"], {}),
     "tables.table2.rows": (_ROW, {}),
+    "tables.table2.measures": (["J", "F"], {}),
+    "tables.table2.across": ("sequences", {}),
+    "tables.table2.decimals": (3, {}),
+    "variants.grabcut_oracle.grabcut": (None, {"variant": "grabcut_oracle"}),
     "ablations.table1.dataset": ("rendered_segtrack", {}),
     "ablations.table1.baseline": ("No offline training", {}),
     "ablations.table1.rows": ([*_ROW, {"method": "MaskTrack", "variant": "masktrack"}], {}),
@@ -447,6 +466,7 @@ def others():
     config = default_config()
     config["architectures"]["other"] = {"backbone": "slim", "head": "largefov"}
     config["crops"]["other"] = {"size": 65}
+    config["networks"]["other_box"] = config["networks"]["box"] | {"limit": 3}
     config["flow_images"]["other"] = {"scale": "fixed"}
     config["crf_searches"]["other"] = copy.deepcopy(config["crf_searches"]["small"]) | {"every": 9}
     return config
@@ -511,6 +531,20 @@ SEEN_BY = {
     "test_a_sequence_without_attributes_is_named",
     "variants.masks": "tests/workflow/test_figures.py::"
     "test_masks_of_others_are_scored_from_a_folder_and_from_a_zip",
+    "variants.mask_values": "tests/unit/commands/test_agreement.py::"
+    "test_others_masks_are_read_by_the_same_rule",
+    "figures.measure": "tests/unit/experiment/test_results.py::"
+    "test_curves_hold_scored_and_annotated_frames_of_each_method",
+    "tables.published": "tests/unit/experiment/test_published_results.py::"
+    "test_a_technique_has_its_mean_over_our_sequences",
+    "networks.file": "tests/workflow/test_released.py::"
+    "test_another_file_reruns_what_depends_on_it_and_its_time_nothing",
+    "networks.sha256": "tests/workflow/test_released.py::"
+    "test_an_address_is_downloaded_once_and_checked",
+    "trackers.command": "tests/unit/tracking/test_external.py::"
+    "test_a_command_finds_frames_and_annotations_and_its_masks_are_read",
+    "trackers.files": "tests/workflow/test_external_tracker.py::"
+    "test_its_row_stands_in_a_table_and_its_files_decide_what_reruns",
     "annotations.kind": "tests/unit/experiment/test_recipes.py::"
     "test_a_box_annotation_needs_a_network",
     "needs": "tests/workflow/test_common.py::"
@@ -525,6 +559,8 @@ WITHOUT_EFFECT = {
     "device": "moves the last digits only",
     "threads": "order of sums: the last digits only; of refine nothing",
     "loader_workers": "the same examples in the same order (test_any_number_of_workers_…)",
+    "trackers.gpu": "where a command runs",
+    "trackers.timeout_s": "how long a command may take; after it there is no result",
     "state_every_s": "a training goes on with the same bits (test_resuming_after_a_crash_…)",
 }
 
