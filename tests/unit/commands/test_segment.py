@@ -16,12 +16,14 @@ from PIL import Image
 from masktrack_core.commands import clips, stages
 from masktrack_core.commands import segment as cli_segment
 from masktrack_core.commands.cli import main
-from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
+from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import reached_modules
 from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import USAGE, read_usage, usage_record
 from masktrack_core.files import io
+from masktrack_core.files.film_reader import VideoFile
+from masktrack_core.files.film_writer import write_video
 from masktrack_core.masks.elementary import merge_objects
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.motion.flow import FlowImageParams, FlowParams, flow_images
@@ -447,7 +449,7 @@ def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys
         (("--first", "{first}", "--device", "mps"), "got 'mps'"),
         (("--first", "{first}", "--iterations", "0"), "expected at least 1"),
         (("--first", "{first}", "--dilation", "nan"), "--dilation"),
-        (("--first", "{first}", "--overlay", "look.gif"), "expected a video's suffix"),
+        (("--first", "{first}", "--overlay", "look.mpg"), "expected a video's suffix"),
     ],
 )
 def test_wrong_arguments_are_one_line(segment, frames, first, weights, capsys, arguments, message):
