@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.datasets.video_files import write_video
 from masktrack_core.datasets.videos import open_video
 from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.film_writer import write_video
 from masktrack_core.files.io import read_mask, read_table
 from masktrack_core.pictures.overlays import OBJECTS
 from masktrack_core.pictures.sheets import masked_times, picture

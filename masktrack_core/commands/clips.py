@@ -8,16 +8,21 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from masktrack_core.arrays import Box, Mask
+from masktrack_core.arrays import Mask
 from masktrack_core.commands.stages import ObjectRun, Request, motion_frames
-from masktrack_core.datasets.object_masks import AnnotationFile, MaskValues, read_annotation
+from masktrack_core.datasets.object_masks import (
+    AnnotationBox,
+    AnnotationFile,
+    MaskValues,
+    read_annotation,
+)
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import core_digest
@@ -25,7 +30,7 @@ from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.files.archives import ProbArchive, frame_key
 from masktrack_core.files.download import file_digest
-from masktrack_core.files.io import write_labels, write_mask, write_text
+from masktrack_core.files.io import write_frame, write_labels, write_mask, write_text
 from masktrack_core.masks.elementary import (
     box_mask,
     is_off_by_rounding,
@@ -33,6 +38,7 @@ from masktrack_core.masks.elementary import (
     resized_mask,
 )
 from masktrack_core.networks.weights import load_network
+from masktrack_core.pictures.overlays import OBJECTS, outline, overlay
 from masktrack_core.tracking.annotations import annotations_by_object, pixels_of_others
 from masktrack_core.tracking.propagation import PropagationParams, checked_annotations
 from masktrack_core.tracking.segmentation import segment_boxes
@@ -42,6 +48,8 @@ log = logging.getLogger(__name__)
 #: Folder in the output for what is under way and for the record of the run.
 WORK = ".masktrack"
 RECORD = "run.json"
+#: Pictures of annotated frames, which stay.
+GIVEN = "given-"
 
 Annotations = Mapping[int, Mapping[int, Mask]]
 """Object id → frame number → mask."""
@@ -53,10 +61,12 @@ def read_annotations(
     values: MaskValues | None = None,
     *,
     complete: bool = False,
+    boxed: Mapping[int, Mapping[int, Mask]] | None = None,
 ) -> dict[int, dict[int, Mask]]:
     """Return object id → frame → mask of annotated frames, by the rule of `tracking.annotations`.
 
-    ``values`` says what the values of the files are, where `read_objects` cannot tell.
+    ``values`` says what the values of the files are, where `read_objects` cannot tell. ``boxed``:
+    frame → object id → the segment of a box (`segments_in_boxes`), outside of what files show.
     ``complete``: a file that is not of one object alone shows all objects of its frame. A mask that
     is a pixel off the frames' size is resized, and that is logged.
     Raises `InputError` naming the file that is unreadable, shows nothing, or is of another size.
@@ -85,8 +95,23 @@ def read_annotations(
                 f"gone, say which, obj2={file.path.name}@{file.t}, or give --complete for all"
             )
         given[file.t].setdefault(labels[0], np.zeros(clip.size, np.bool_))
+    _add_boxed(given, boxed or {})
     objects = annotations_by_object(given, complete=whole)
     return {label: checked_annotations(clip, objects[label]) for label in objects}
+
+
+def _add_boxed(given: dict[int, dict[int, Mask]], boxed: Mapping[int, Mapping[int, Mask]]) -> None:
+    """Add the segments of boxes to what files show; raise `InputError` for two of one object."""
+    for t, segments in boxed.items():
+        shown = given.setdefault(t, {})
+        drawn = np.logical_or.reduce([*shown.values()]) if shown else np.False_
+        for label, segment in segments.items():
+            if label in shown:
+                raise InputError(
+                    f"--box {label}@{t}: expected one annotation of object {label} in frame {t}, "
+                    "got a mask of it too; remove one"
+                )
+            shown[label] = segment & ~drawn
 
 
 def _of_size(clip: Clip, path: Path, mask: Mask) -> Mask:
@@ -102,19 +127,13 @@ def _of_size(clip: Clip, path: Path, mask: Mask) -> Mask:
     )
 
 
-def annotate_box(
-    clip: Clip, box: Box, weights: Path, device: torch.device
+def segments_in_boxes(
+    clip: Clip, boxes: Iterable[AnnotationBox], weights: Path, device: torch.device
 ) -> dict[int, dict[int, Mask]]:
-    """Return the annotation that a box network makes of a box in the first frame (paper §3.3).
+    """Return frame → object id → what a box network sees in the object's box (paper §3.3).
 
-    Raises `InputError` for a box outside the frame.
+    Raises `InputError` for a box outside the frame, and for two of one object in a frame.
     """
-    mask = box_mask(box, clip.size)
-    if int(mask.sum()) != box.width * box.height or not mask.any():
-        raise InputError(
-            f"box: expected x, y, width and height inside a frame of {clip.size.width} x "
-            f"{clip.size.height} pixels, got {box.x},{box.y},{box.width},{box.height}"
-        )
     network, record = load_network(weights)
     if network.spec.prior != "box":
         raise InputError(
@@ -122,11 +141,37 @@ def annotate_box(
             f"shown '{network.spec.prior}'; give another one with --box-weights"
         )
     usage = read_usage(record, where=str(weights))
-    return {1: segment_boxes(network.to(device), clip, {0: mask}, usage.propagation)}
+    network = network.to(device)
+    segments: dict[int, dict[int, Mask]] = {}
+    for t, box, label in boxes:
+        mask = box_mask(box, clip.size)
+        if int(mask.sum()) != box.width * box.height or not mask.any():
+            raise InputError(
+                f"box: expected x, y, width and height inside a frame of {clip.size.width} x "
+                f"{clip.size.height} pixels, got {box.x},{box.y},{box.width},{box.height}"
+            )
+        shown = segments.setdefault(t, {})
+        if label in shown:
+            raise InputError(
+                f"--box {label}@{t}: expected one box of object {label} in frame {t}, got two; "
+                "give each object its own number"
+            )
+        shown |= {label: segment_boxes(network, clip, {t: mask}, usage.propagation)[t]}
+    return segments
 
 
-def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) -> list[Path]:
+def segment_clip(
+    clip: Clip,
+    objects: Annotations,
+    out: Path,
+    request: Request,
+    *,
+    boxes: Collection[AnnotationBox] = (),
+) -> list[Path]:
     """Write the mask of every frame below ``out``; return the files in order.
+
+    Before anything is learnt, a picture of each annotated frame with its masks, and with ``boxes``,
+    is written below ``.masktrack`` there, and its place is logged: a wrong box is seen at once.
 
     One object gives masks of 0 and 255, several give label pictures, named like the frames. A
     clip that was segmented in the same way before is left as it is; what was complete when a run
@@ -139,15 +184,22 @@ def segment_clip(clip: Clip, objects: Annotations, out: Path, request: Request) 
         raise InputError(f"{out}: expected a folder for the masks, got a file; give another path")
     out.mkdir(parents=True, exist_ok=True)
     with sole_run(out):
-        return _segment_alone(clip, objects, out, request)
+        return _segment_alone(clip, objects, out, request, boxes)
 
 
-def _segment_alone(clip: Clip, objects: Annotations, out: Path, request: Request) -> list[Path]:
+def _segment_alone(
+    clip: Clip,
+    objects: Annotations,
+    out: Path,
+    request: Request,
+    boxes: Collection[AnnotationBox],
+) -> list[Path]:
     paths = [out / f"{name}.png" for name in clip.names]
     record = _record(clip, objects, request)
     if _is_complete(out, paths, record, overwrite=request.overwrite):
         log.info("%s: complete already; --overwrite makes it again", out)
         return paths
+    _show_given(clip, objects, out / WORK, boxes)
     _say_backwards(objects, backwards=request.usage.propagation.backwards)
     motion = motion_frames(clip, out / WORK, request.motion)
     tracks = {}
@@ -167,9 +219,27 @@ def _segment_alone(clip: Clip, objects: Annotations, out: Path, request: Request
     _write_masks(tracks, objects, paths, request.usage.propagation)
     _write_record(out, record | {"complete": True})
     for file in (out / WORK).iterdir():
-        if file.name != RECORD:
+        if file.name != RECORD and not file.name.startswith(GIVEN):
             file.unlink()
     return paths
+
+
+def _show_given(
+    clip: Clip, objects: Annotations, folder: Path, boxes: Collection[AnnotationBox]
+) -> None:
+    """Write a picture of each annotated frame, and log where they lie."""
+    given = {t for masks in objects.values() for t, mask in masks.items() if mask.any()}
+    for t in sorted(given):
+        masks = {
+            label: masks[t] for label, masks in objects.items() if t in masks and masks[t].any()
+        }
+        colours = [OBJECTS[(label - 1) % len(OBJECTS)] for label in masks]
+        drawn = overlay(clip[t], [*masks.values()], colours)
+        for box in (one for one in boxes if one.t == t):
+            drawn = outline(drawn, box.box, OBJECTS[(box.object_id - 1) % len(OBJECTS)])
+        path = folder / f"{GIVEN}{clip.names[t]}.png"
+        write_frame(path, drawn)
+        log.info("frame %d as it was annotated, objects %s: %s", t, [*masks], path)
 
 
 def _say_backwards(objects: Annotations, *, backwards: bool) -> None:

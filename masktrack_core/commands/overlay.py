@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 _HELP = """\
 Paint masks over the frames of a clip, each object in its colour.
 
-OUT with a suffix (.mp4, .mkv, .avi) is a video; without one, a folder of PNGs named like the
-frames.
+OUT with a suffix (.mp4, .mkv, .webm, .mov, .avi, .gif) is a video, whose frames are shown when
+those of the clip are, with its sound where the form takes it; without one, a folder of PNGs named
+like the frames.
 """
 
 
@@ -34,7 +35,12 @@ def add(commands: "Commands") -> None:
         "--tint", type=float, default=0.3, help="share of the colour inside, 0 to 1 (default: 0.3)"
     )
     add_mask_values(overlay)
-    overlay.add_argument("--rate", type=float, metavar="FPS", help="frames a second (the clip's)")
+    overlay.add_argument(
+        "--rate",
+        type=float,
+        metavar="FPS",
+        help="frames a second, without sound (the clip's own times)",
+    )
     overlay.set_defaults(run=_overlay)
 
 
@@ -69,7 +75,7 @@ def write_overlay(
     """
     from tqdm import tqdm
 
-    from masktrack_core.datasets.video_files import write_video
+    from masktrack_core.files.film_writer import write_video
     from masktrack_core.files.io import atomic_folder, write_frame
     from masktrack_core.pictures.films import overlay_clip
 
@@ -82,7 +88,11 @@ def write_overlay(
     )
     check_overlay(out)
     if out.suffix:
-        write_video(out, frames, rate=rate or clip.rate)
+        if rate is None:
+            sound = None if clip.film is None else clip.path
+            write_video(out, frames, rate=clip.rate, times=clip.times, sound=sound)
+        else:
+            write_video(out, frames, rate=rate)
         return
     with atomic_folder(out) as folder:
         for name, frame in zip(clip.names, frames, strict=True):
@@ -91,8 +101,8 @@ def write_overlay(
 
 def check_overlay(out: Path) -> None:
     """Raise `InputError` for a place where no overlay can be written: known before it is made."""
-    from masktrack_core.datasets.video_files import check_suffix
     from masktrack_core.errors import InputError
+    from masktrack_core.files.film_writer import check_suffix
 
     if out.suffix:
         check_suffix(out)

@@ -13,15 +13,18 @@ from masktrack_core.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from masktrack_core.arrays import Box
     from masktrack_core.commands.clips import Annotations
     from masktrack_core.commands.score import Commands
     from masktrack_core.commands.stages import Motion, Request
-    from masktrack_core.datasets.object_masks import AnnotationFile
+    from masktrack_core.datasets.object_masks import AnnotationBox, AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.experiment.usage import Usage
     from masktrack_core.tracking.crf import CrfParams
 
+#: Stands for the first frame, whatever number its name has.
+FIRST = -1
+#: The largest object id: 255 is void.
+LAST_ID = 254
 #: Methods of `motion.flow` and sets of `tracking.crf`, which are loaded when needed.
 FLOWS = ("dis", "epic", "farneback", "raft_small")
 CRFS = ("deeplab_v1_largefov", "deeplab_v2_resnet101", "deeplab_v2_vgg16", "onavos_davis")
@@ -43,6 +46,9 @@ examples:
   masktrack segment frames/ --annotations 0=m0.png,40=m40.png --weights my.safetensors --out masks
   masktrack segment frames/ --annotations 0=labels0.png,obj2=empty.png@8 --out masks
   masktrack segment clip.mp4 --box 120,40,200,160 --no-finetune --out masks
+  masktrack segment clip.mp4 --box 1@0:120,40,200,160 --box 2@35:400,80,60,60 --out masks
+
+Before it learns, a picture of each annotated frame is written to DIR/.masktrack/given-*.png.
 
 A stopped run goes on with the same command and the same version of the code; what another version
 made is refused. Kept are, object by object, the network that learnt it (a training that Ctrl-C
@@ -68,7 +74,7 @@ def add(commands: "Commands") -> None:
         "--weights", type=Path, metavar="FILE", help="network, .safetensors (default: the included)"
     )
     segment.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of masks")
-    given = segment.add_mutually_exclusive_group(required=True)
+    given = segment.add_mutually_exclusive_group()
     given.add_argument("--first", type=Path, metavar="MASK", help="mask or labels of frame 0")
     given.add_argument(
         "--annotations",
@@ -77,11 +83,14 @@ def add(commands: "Commands") -> None:
         help="masks or labels of several frames, by the numbers in their names, else from 0; "
         "objN=MASK@T is the mask of object N in frame T, empty where it is not there",
     )
-    given.add_argument(
+    segment.add_argument(
         "--box",
         type=_box,
-        metavar="X,Y,W,H",
-        help="box in frame 0, pixels; the object's mask there lies in it",
+        action="append",
+        default=[],
+        metavar="[N@T:]X,Y,W,H",
+        help="box of object N in frame T, pixels (default: of object 1 in frame 0); the object's "
+        "mask there lies in it; may be given again, and beside masks",
     )
     segment.add_argument(
         "--box-weights",
@@ -169,13 +178,20 @@ def _annotation_files(text: str) -> list["AnnotationFile"]:
     return files
 
 
-def _box(text: str) -> "Box":
+def _box(text: str) -> "AnnotationBox":
     from masktrack_core.arrays import Box
+    from masktrack_core.datasets.object_masks import AnnotationBox
 
-    numbers = text.split(",")
-    if len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
-        raise argparse.ArgumentTypeError(f"expected x,y,width,height in pixels, got {text!r}")
-    return Box(*(int(number) for number in numbers))
+    found = re.fullmatch(
+        r"(?:([1-9][0-9]*)@([0-9]+):)?([0-9]+),([0-9]+),([0-9]+),([0-9]+)", text.replace(" ", "")
+    )
+    if found is None or int(found[1] or 1) > LAST_ID:
+        raise argparse.ArgumentTypeError(
+            "expected x,y,width,height in pixels, or object@frame: before them, such as "
+            f"2@35:400,80,60,60, objects 1 to {LAST_ID}, got {text!r}"
+        )
+    box = Box(*(int(found[place]) for place in range(3, 7)))
+    return AnnotationBox(int(found[2] or FIRST), box, int(found[1] or 1))
 
 
 def _segment(options: argparse.Namespace) -> int:
@@ -190,8 +206,11 @@ def _segment(options: argparse.Namespace) -> int:
     clip = Clip(options.clip)
     device = use_device(options.device, options.threads)
     request = _request(options, device)
-    objects = _objects(clip, options, device)
-    segment_clip(clip, objects, options.out, request)
+    places = _places(clip, options)
+    boxes = [box._replace(t=places[box.t]) for box in options.box]
+    files = [file._replace(t=places[file.t]) for file in options.annotations or ()]
+    objects = _objects(clip, files, boxes, options, device)
+    segment_clip(clip, objects, options.out, request, boxes=boxes)
     if options.overlay is not None:
         write_overlay(clip, options.out, options.overlay)
     return 0
@@ -199,7 +218,12 @@ def _segment(options: argparse.Namespace) -> int:
 
 def _check_together(options: argparse.Namespace) -> None:
     """Raise `InputError` for options that do not fit together, before anything is read."""
-    if options.box is None and options.box_weights is not None:
+    if not options.box and options.first is None and options.annotations is None:
+        raise InputError(
+            "segment: expected --first, --annotations or --box, got none of them; "
+            "say where the object is in some frame"
+        )
+    if not options.box and options.box_weights is not None:
         raise InputError("--box-weights: expected beside --box, got it alone; remove it")
     if options.threads < 1 or (options.iterations is not None and options.iterations < 1):
         raise InputError("--threads and --iterations: expected at least 1")
@@ -210,20 +234,31 @@ def _check_together(options: argparse.Namespace) -> None:
         )
 
 
-def _objects(clip: "Clip", options: argparse.Namespace, device: "torch.device") -> "Annotations":
-    from masktrack_core.commands.clips import annotate_box, read_annotations
+def _places(clip: "Clip", options: argparse.Namespace) -> dict[int, int]:
+    """Return the frames that a person means by the numbers of masks and boxes."""
+    stated = {file.t for file in options.annotations or ()} | {box.t for box in options.box}
+    return clip.numbered(stated - {FIRST}) | {FIRST: 0}
+
+
+def _objects(
+    clip: "Clip",
+    files: "list[AnnotationFile]",
+    boxes: "list[AnnotationBox]",
+    options: argparse.Namespace,
+    device: "torch.device",
+) -> "Annotations":
+    from masktrack_core.commands.clips import read_annotations, segments_in_boxes
+    from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.networks.included import included_network
 
-    if options.box is not None:
+    if options.first is not None:
+        files = [AnnotationFile(0, options.first)]
+    boxed = {}
+    if boxes:
         weights = options.box_weights or included_network("box")
-        return annotate_box(clip, options.box, weights, device)
-    from masktrack_core.datasets.object_masks import AnnotationFile
-
-    files = [AnnotationFile(0, options.first)]
-    if options.annotations is not None:
-        frames = clip.numbered({file.t for file in options.annotations})
-        files = [file._replace(t=frames[file.t]) for file in options.annotations]
-    return read_annotations(clip, files, options.mask_values, complete=options.complete)
+        boxed = segments_in_boxes(clip, boxes, weights, device)
+    complete = options.complete
+    return read_annotations(clip, files, options.mask_values, complete=complete, boxed=boxed)
 
 
 def _request(options: argparse.Namespace, device: "torch.device") -> "Request":

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masktrack_core.arrays import Mask
+from masktrack_core.arrays import Box, Mask
 from masktrack_core.errors import InputError
 from masktrack_core.files.decoding import Picture, distinct_colours, read_picture, read_size
 from masktrack_core.files.io import label_colours, opaque_object
@@ -42,6 +42,14 @@ class AnnotationFile(NamedTuple):
     path: Path
     #: Whose mask it is; None for the ids in the file.
     object_id: int | None = None
+
+
+class AnnotationBox(NamedTuple):
+    """A box that annotates one object in a frame."""
+
+    t: int
+    box: Box
+    object_id: int = 1
 
 
 def read_annotation(file: AnnotationFile, values: MaskValues | None = None) -> Objects:

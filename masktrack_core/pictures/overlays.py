@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masktrack_core.arrays import Frame, Mask, Size
+from masktrack_core.arrays import Box, Frame, Mask, Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks.elementary import dilate
 
@@ -50,6 +50,15 @@ def overlay(
         near, far = dilate(mask, 1.5), dilate(mask, 3.0)
         drawn[far & ~near], drawn[near & ~mask] = _WHITE, _BLACK
         drawn[mask & dilate(~mask, 2.5)] = colour
+    return drawn
+
+
+def outline(frame: Frame, box: Box, colour: Colour) -> Frame:
+    """Return the frame with a box drawn around its pixels, black and white beside the colour."""
+    drawn = frame.copy()
+    for width, shade in ((5, _BLACK), (3, _WHITE), (1, colour)):
+        last = (box.x + box.width, box.y + box.height)
+        cv2.rectangle(drawn, (box.x - 1, box.y - 1), last, shade, width)
     return drawn
 
 

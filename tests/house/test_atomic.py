@@ -22,6 +22,7 @@ ELSEWHERE = {
     ("files/io.py", "_save"): "into memory first, then under atomic_path",
     ("training/state.py", "write_state"): "its own partial name, flushed and renamed",
     ("files/tensors.py", "write_tensors"): "its own partial name, flushed and renamed",
+    ("files/film_writer.py", "_encode"): "under the temporary name of write_video",
     ("files/picture_zip.py", "_store"): "into memory, for a zip that is opened under atomic_path",
     ("files/picture_zip.py", "_opened"): "opens to read",
     ("files/download.py", "_remember"): "beside a partial download",

@@ -22,12 +22,13 @@ from masktrack_core.datasets.index import index_video
 from masktrack_core.datasets.object_masks import read_objects
 from masktrack_core.datasets.sources import read_sequences
 from masktrack_core.datasets.truth_files import read_truth
-from masktrack_core.datasets.video_files import VideoFile, write_video
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.files import io
 from masktrack_core.files.archives import MaskArchive, write_mask_archive
 from masktrack_core.files.decoding import read_size
+from masktrack_core.files.film_reader import VideoFile
+from masktrack_core.files.film_writer import write_video
 from masktrack_core.files.tensors import read_tensors, write_tensors
 from masktrack_core.files.unpacking import UnpackLimits, unpack
 from masktrack_core.measures.metrics import region_similarity
@@ -433,6 +434,6 @@ def test_a_playlist_is_not_a_video(tmp_path):
     path = tmp_path / "clip.mp4"
     for text in (f"#EXTM3U\n#EXTINF:1,\n{secret}\n", f"ffconcat version 1.0\nfile '{secret}'\n"):
         path.write_text(text)
-        with pytest.raises(InputError, match="begins otherwise"):
+        with pytest.raises(InputError, match="expected a video"):
             VideoFile(path)
     assert cv2.VideoCapture(str(secret)).isOpened()

@@ -16,17 +16,20 @@ from PIL import Image
 from masktrack_core.commands import clips, stages
 from masktrack_core.commands import segment as cli_segment
 from masktrack_core.commands.cli import main
-from masktrack_core.datasets.video_files import Clip, VideoFile, write_video
+from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import reached_modules
 from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import USAGE, read_usage, usage_record
 from masktrack_core.files import io
+from masktrack_core.files.film_reader import VideoFile
+from masktrack_core.files.film_writer import write_video
 from masktrack_core.masks.elementary import merge_objects
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.motion.flow import FlowImageParams, FlowParams, flow_images
 from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.networks.weights import load_network, save_weights
+from masktrack_core.pictures.overlays import OBJECTS
 from masktrack_core.tracking.crf import PUBLISHED, refine
 from masktrack_core.tracking.propagation import PropagationParams, propagate
 from masktrack_core.tracking.segmentation import FinetuningParams
@@ -150,6 +153,47 @@ def test_a_box_goes_through_the_box_network(segment, weights, frames, tmp_path):
     assert len(contents(tmp_path / "out")) == 5
 
 
+def test_boxes_of_several_objects_and_frames_mix_with_masks(
+    segment, weights, frames, first, tmp_path, caplog
+):
+    """Frames by the numbers in their names, 7 to 11; ids stay; none before its first box."""
+    caplog.set_level("INFO")
+    own = ("--box-weights", weights / "box.safetensors", "--no-finetune")
+    boxes = ("--box", "2@9:30,28,20,8", "--box", "5@11:0,30,10,10")
+    assert segment(frames, "--annotations", f"7={first}", *boxes, *own) == 0
+    masks = {t: io.read_labels(tmp_path / "out" / f"{t}.png") for t in range(7, 12)}
+    assert np.array_equal(masks[7] == 1, io.read_mask(first))
+    assert [sorted(set(np.unique(masks[t])) - {0, 1, 255}) for t in (7, 8)] == [[], []]
+    assert 2 in masks[9] and 5 not in masks[9] and 5 in masks[11]
+    inside = np.zeros(SIZE, np.bool_)
+    inside[28:36, 30:50] = True
+    assert not ((masks[9] == 2) & ~inside).any()
+    work = tmp_path / "out" / ".masktrack"
+    assert sorted(path.name for path in work.glob("*.png")) == [
+        f"given-{t}.png" for t in (11, 7, 9)
+    ]
+    assert f"frame 2 as it was annotated, objects [2]: {work / 'given-9.png'}" in caplog.text
+    shown = io.read_frame(work / "given-9.png")
+    assert (shown[27, 40] == OBJECTS[1]).all()  # the box, one pixel outside
+
+
+def test_one_box_is_the_same_in_both_forms(segment, weights, frames, tmp_path):
+    own = ("--box-weights", weights / "box.safetensors", "--no-finetune")
+    assert segment(frames, "--box", "8,10,16,16", *own, out="a") == 0
+    assert segment(frames, "--box", "8,10,16,16", "--box", "3@9:1,1,5,5", *own, out="c") == 0
+    assert segment(frames, "--box", "1@7:8,10,16,16", *own, out="b") == 0
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    "text", ["1,2,3", "0@0:1,2,3,4", "1@:1,2,3,4", "255@0:1,2,3,4", "a@1:1,2,3,4"]
+)
+def test_a_box_is_four_numbers_and_whose_and_where(segment, frames, text, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        segment(frames, "--box", text)
+    assert "expected x,y,width,height in pixels" in capsys.readouterr().err
+
+
 def stop_at(monkeypatch, name, calls):
     """Let a function of `stages` be stopped at its last call of ``calls``; count the calls."""
     made, original = [], getattr(stages, name)
@@ -181,7 +225,10 @@ def test_a_stopped_run_goes_on_with_what_is_complete(
         "propagate": 2,
     }
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
-    assert sorted(path.name for path in (tmp_path / "out" / ".masktrack").iterdir()) == ["run.json"]
+    assert sorted(path.name for path in (tmp_path / "out" / ".masktrack").iterdir()) == [
+        "given-7.png",
+        "run.json",
+    ]
 
 
 def test_a_killed_training_goes_on_from_its_state(segment, frames, first, tmp_path, monkeypatch):
@@ -438,6 +485,16 @@ def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys
         (("--annotations", "99={first}"), "frames 0 … 4, or the numbers in the names 7 … 11, got"),
         (("--first", "{first}", "--box-weights", "{box}"), "expected beside --box"),
         (("--box", "0,0,5,5", "--box-weights", "{mask}"), "expected a network that is shown boxes"),
+        ((), "expected --first, --annotations or --box, got none"),
+        (
+            ("--box", "1@7:0,0,5,5", "--box", "1@7:9,9,5,5", "--box-weights", "{box}"),
+            "expected one box of object 1 in frame 0, got two",
+        ),
+        (
+            ("--first", "{first}", "--box", "1@7:0,0,5,5", "--box-weights", "{box}"),
+            "--box 1@0: expected one annotation of object 1 in frame 0, got a mask of it too",
+        ),
+        (("--box", "1@99:0,0,5,5"), "frames 0 … 4, or the numbers in the names 7 … 11"),
         (("--first", "{first}", "--flow", "raft_small"), "--flow-weights: expected beside"),
         (("--first", "{first}", "--out", "{frames}"), "expected another folder than the clip's"),
         (("--first", "{first}", "--out", "{first}"), "expected a folder for the masks, got a file"),
@@ -447,7 +504,7 @@ def test_a_wrong_mask_is_one_line_and_status_2(segment, frames, tmp_path, capsys
         (("--first", "{first}", "--device", "mps"), "got 'mps'"),
         (("--first", "{first}", "--iterations", "0"), "expected at least 1"),
         (("--first", "{first}", "--dilation", "nan"), "--dilation"),
-        (("--first", "{first}", "--overlay", "look.gif"), "expected a video's suffix"),
+        (("--first", "{first}", "--overlay", "look.mpg"), "expected a video's suffix"),
     ],
 )
 def test_wrong_arguments_are_one_line(segment, frames, first, weights, capsys, arguments, message):

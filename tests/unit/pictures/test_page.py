@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from masktrack_core.datasets.video_files import write_video
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.printed import Heading, html, print_table
+from masktrack_core.files.film_writer import write_video
 from masktrack_core.pictures.overlays import OBJECTS, enlarge, overlay
 from masktrack_core.pictures.page import ShownFrame, ShownSequence, results_page, worst_frames
 from masktrack_core.pictures.sheets import SheetRow, equal_distances, measured, sheet_figure
