@@ -144,7 +144,7 @@ def test_code_of_the_crf_reruns_nothing_of_a_table_without_one(copied_code):
 
 def test_code_of_propagation_reruns_tracks_and_after_but_trains_nothing(copied_code):
     jobs = copied_code("tracking.propagation", lambda text: text + "\nNEW = 1\n")
-    assert jobs["track"] == 9 and "train" not in jobs and "deform" not in jobs
+    assert jobs["track"] == 12 and "train" not in jobs and "deform" not in jobs
     assert "index_video" not in jobs and "oracle" not in jobs
 
 
@@ -217,7 +217,7 @@ def test_results_that_are_copied_in_with_new_times_train_and_track_nothing(finis
     for place, path in enumerate(files):
         os.utime(path, (now + place / 100, now + place / 100))
     workflow = Workflow(tmp_path / "run", SHORT)
-    assert workflow("-n", "results/table2.csv").jobs == {"score": 18, "table": 1}
+    assert workflow("-n", "results/table2.csv").jobs == {"score": 21, "table": 1}
     limited = workflow("-n", "--max-checksum-file-size", "1MB", "results/table2.csv").jobs
     assert limited["finetune"] == 6 and limited["track"] == 9
 

@@ -51,6 +51,7 @@ NAMES = [
     ("variants", "masktrack", "trackers", ["rbg"]),
     ("variants", "masktrack_flow_crf_published", "crf", "rbg"),
     ("variants", "masktrack_flow_crf", "crf_search", "rbg"),
+    ("variants", "grabcut_oracle", "grabcut", "rbg"),
     ("tables", "table2", "datasets", ["rbg"]),
 ]
 

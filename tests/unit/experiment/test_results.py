@@ -45,15 +45,17 @@ def test_every_column_of_a_sequence_is_that_of_its_own_scores():
     ]
     table = sequence_table(pd.concat(parts), rows)
     assert list(table.columns) == [
-        *("method", "source", "dataset", "sequence", "object", "frames", "J", "F")
+        *("method", "source", "dataset", "sequence", "object", "frames"),
+        *("J", "F", "J_recall", "J_decay", "F_recall", "F_decay"),
     ]
+    nan = float("nan")  # recall counts above a half; one frame has no decay
     expected = [
-        ["Ours", "computed", "davis2016", "a", 2, 2, 20.0, 40.0],
-        ["Box", "computed", "davis2016", "a", 2, 1, 50.0, 70.0],
-        ["Copy", "computed", "x", "b", 3, 1, 80.0, 90.0],
+        ["Ours", "computed", "davis2016", "a", 2, 2, 20.0, 40.0, 0.0, nan, 50.0, nan],
+        ["Box", "computed", "davis2016", "a", 2, 1, 50.0, 70.0, 0.0, nan, 100.0, nan],
+        ["Copy", "computed", "x", "b", 3, 1, 80.0, 90.0, 100.0, nan, 100.0, nan],
     ]
     for row, wanted in zip(table.values.tolist(), expected, strict=True):
-        assert row[:6] == wanted[:6] and row[6:] == pytest.approx(wanted[6:])
+        assert row[:6] == wanted[:6] and row[6:] == pytest.approx(wanted[6:], nan_ok=True)
 
 
 def test_a_mean_over_nothing_is_an_error_that_names_the_object():

@@ -1,7 +1,7 @@
 import logging
+import os
 import re
 import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -66,7 +66,7 @@ def test_cpu_time_and_the_peak_of_a_gpu_go_through_the_log_into_the_table(folder
         logging.getLogger(__name__).info("at work")
     assert "GPU memory peak 3000 MB" in log.read_text()
     said = float(re.search(r"CPU time ([\d.]+) s", log.read_text())[1])
-    assert 0 < said <= time.process_time() + 1000
+    assert 0 < said <= sum(os.times()[:4]) + 1000
     jobs = read_timings(folder / "benchmarks", folder / "logs").set_index("stage")
     assert jobs.cpu_s["train"] == said and set(jobs.cpu_s["track"]) == {3.0, 5.0}
     log.write_text("CPU time 40.00 s\nGPU memory peak 3000 MB\n")

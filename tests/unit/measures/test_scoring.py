@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from masktrack_core.commands import cli
+from masktrack_core.experiment.score_report import score_report
 from masktrack_core.files import io
 from masktrack_core.measures import scoring
 from masktrack_core.measures.metrics import (
@@ -23,9 +24,7 @@ from masktrack_core.measures.metrics import (
 from masktrack_core.measures.scoring import (
     Fact,
     SequenceScore,
-    format_summary,
     frame_rows,
-    object_rows,
     read_davis_facts,
     sequence_rows,
     summary_rows,
@@ -158,20 +157,28 @@ def test_every_column_of_the_summary_is_the_mean_of_its_own():
 
 
 def test_the_print_has_the_columns_of_its_heading_in_percent():
-    summary = summary_rows(sequence_rows([measured("b")], FACTS), FACTS)
-    heading, line = format_summary(summary).splitlines()[1:]
-    assert heading.split() == ["n", *["mean", "recall", "decay"] * 2, "mean", "n"]
-    expected = ["1", "65.0", "62.5", "50.0", "45.0", "37.5", "55.0", "20.0", "1"]
-    assert line.split() == ["all", "scored", *expected]
+    lines = score_report({"m": [measured("b")]}, FACTS, "text").splitlines()
+    assert lines[1].split() == [
+        "sequences",
+        "n",
+        *["mean", "recall", "decay"] * 2,
+        "J&F",
+        "mean",
+        "n",
+    ]
+    expected = ["65.0", "62.5", "50.0", "45.0", "37.5", "55.0", "55.0", "20.0"]
+    assert lines[2].split() == ["all", "scored", "1", *expected, "1"]
+    assert lines[6].split() == ["b", "8", *expected]
 
 
-def test_objects_are_printed_each_by_its_name_before_the_mean():
-    objects = sequence_rows([measured("s", object_id=n, shift=0.04 * n) for n in (1, 2)], FACTS)
-    lines = format_summary(summary_rows(objects, FACTS), object_rows(objects)).splitlines()[2:]
-    assert [line.split()[:5] for line in lines] == [
-        ["s,", "object", "1", "1", "61.0"],
-        ["s,", "object", "2", "1", "57.0"],
-        ["all", "scored", "2", "59.0", "62.5"],
+def test_objects_are_printed_each_by_its_name_below_the_mean():
+    objects = [measured("s", object_id=n, shift=0.04 * n) for n in (1, 2)]
+    lines = score_report({"m": objects}, FACTS, "text").splitlines()
+    assert lines[2].split()[:5] == ["all", "scored", "2", "59.0", "62.5"]
+    assert lines[5].split()[:3] == ["sequence", "object", "frames"]
+    assert [line.split()[:4] for line in lines[6:]] == [
+        ["s", "1", "8", "61.0"],
+        ["s", "2", "8", "57.0"],
     ]
 
 

@@ -15,12 +15,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.network_files import local_file
+from masktrack_core.experiment.recipes import NetworkRecipe
+from masktrack_core.experiment.usage import read_usage
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.backbones import BACKBONES, VGG16
 from masktrack_core.networks.heads import build_head
 from masktrack_core.networks.layers import Depthwise
 from masktrack_core.networks.network import build_network
 from masktrack_core.networks.spec import NetworkSpec
+from masktrack_core.networks.weights import load_network
 from masktrack_core.seeds import torch_generator
 from masktrack_core.training.gradients import Witness, clip_gradient, out_of_bounds, taught_nothing
 from masktrack_core.training.loop import RunParams, TrainingDivergedError, train
@@ -70,7 +74,13 @@ def trainings(files):
         update_config(config, yaml.safe_load((ROOT / name).read_text()))
     sizes = {name: CropParams(**row).size for name, row in config["crops"].items()}
     specs = {}
+    usages = {}
     for name, row in config["networks"].items():
+        if file := local_file(NetworkRecipe.from_row(name, row)):
+            network, record = load_network(file)
+            specs[name] = network.spec.backbone, network.spec.head
+            usages[name] = read_usage(record).finetuning
+            continue
         architecture = dict(config["architectures"][row["architecture"]]) | {"pretrained": None}
         spec = NetworkSpec(**architecture)
         specs[name] = spec.backbone, spec.head
@@ -78,8 +88,10 @@ def trainings(files):
             yield Learnt(*specs[name], sizes[row["crop"]])
     for row in config["trackers"].values():
         if row.get("finetuning"):
-            crop = config["finetunings"][row["finetuning"]]["crop"]
-            yield Learnt(*specs[row["network"]], sizes[crop])
+            crop = config["finetunings"][row["finetuning"]].get("crop")
+            own = usages.get(row["network"])
+            size = sizes[crop] if crop else own.examples.crop.size  # as its file says
+            yield Learnt(*specs[row["network"]], size)
 
 
 CONFIGURED = sorted({learnt for files in STACKS for learnt in trainings(files)})
@@ -88,6 +100,7 @@ SIZES = sorted({learnt.size for learnt in CONFIGURED})
 
 def test_the_scan_finds_what_the_configurations_train():
     assert CONFIGURED == [
+        ("mobilenet_v2", "decoder", 155),
         ("mobilenet_v2", "decoder", 257),
         ("mobilenet_v2", "largefov", 321),
         ("mobilenet_v2", "largefov", 481),
