@@ -48,9 +48,9 @@ def test_every_column_of_a_sequence_is_that_of_its_own_scores():
         *("method", "source", "dataset", "sequence", "object", "frames"),
         *("J", "F", "J_recall", "J_decay", "F_recall", "F_decay"),
     ]
-    nan = float("nan")  # recall counts above a half; one frame has no decay
+    nan = float("nan")  # decay of one frame
     expected = [
-        ["Ours", "computed", "davis2016", "a", 2, 2, 20.0, 40.0, 0.0, nan, 50.0, nan],
+        ["Ours", "computed", "davis2016", "a", 2, 2, 20.0, 40.0, 0.0, -20.0, 50.0, -40.0],
         ["Box", "computed", "davis2016", "a", 2, 1, 50.0, 70.0, 0.0, nan, 100.0, nan],
         ["Copy", "computed", "x", "b", 3, 1, 80.0, 90.0, 100.0, nan, 100.0, nan],
     ]
