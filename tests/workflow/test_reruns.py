@@ -219,7 +219,7 @@ def test_results_that_are_copied_in_with_new_times_train_and_track_nothing(finis
     workflow = Workflow(tmp_path / "run", SHORT)
     assert workflow("-n", "results/table2.csv").jobs == {"score": 21, "table": 1}
     limited = workflow("-n", "--max-checksum-file-size", "1MB", "results/table2.csv").jobs
-    assert limited["finetune"] == 6 and limited["track"] == 9
+    assert limited["finetune"] == 9 and limited["track"] == 12
 
 
 def test_finetuned_networks_that_are_not_kept_are_made_again_for_a_propagation(finished, tmp_path):
