@@ -185,13 +185,14 @@ def test_hdr_has_its_white_at_255(tmp_path, nits, expected):
     """203 cd/m² is the white of HDR (BT.2408); BT.1886's gamma of 2.4 below it."""
     tags = [("color_trc", ColorTrc.SMPTE2084), ("color_primaries", ColorPrimaries.BT2020)]
     tags += [("colorspace", 9), ("color_range", ColorRange.MPEG)]
-    path = tmp_path / "hdr.mp4"
+    path = tmp_path / "hdr.mkv"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx265", rate=25, options={"x265-params": "log-level=none"})
+        stream = container.add_stream("ffv1", rate=25)  # x265 in MP4 fails now and then
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p10le"
         for key, value in tags:
             setattr(stream.codec_context, key, value)
         frame = av.VideoFrame(96, 64, "yuv420p10le")
+        frame.pts = 0
         for plane, value in zip(frame.planes, (pq_code(nits), 512, 512), strict=True):
             plane.update(np.full(plane.buffer_size // 2, value, np.uint16))
         container.mux([*stream.encode(frame), *stream.encode(None)])
