@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from masktrack_core.datasets.index import facts_file, folder_fingerprint, known_facts
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.configuration import Experiment, tracker_fingerprint
+from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.network_files import network_archive, source_of
 from masktrack_core.gpus import gpus_at_hand
 from masktrack_core.experiment.provenance import (
@@ -20,7 +20,7 @@ from masktrack_core.experiment.provenance import (
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.results import row_source
 from masktrack_core.experiment.run_locks import announce_run
-from masktrack_core.networks.records import FINETUNING_KEYS
+from masktrack_core.networks.records import FINETUNING_DEFAULTS
 
 # Snakemake puts this path before a script's without quotes: a checkout, and with it .venv, may lie
 # in a folder with a space.
@@ -213,8 +213,8 @@ def finetuning_numbers(finetuning, network):
     """Return the numbers of a fine-tuning; what is not among them the network's file says."""
     row = config["finetunings"][finetuning]
     if experiment.recipes.networks[network].file is None:
-        row = {"samples": 1000, "offline_share": 0} | row
-    return {key: row[key] for key in FINETUNING_KEYS if key in row}
+        row = FINETUNING_DEFAULTS | row
+    return {key: row[key] for key in FINETUNING_DEFAULTS if key in row}
 
 
 def finetuning_rows(wildcards):

@@ -112,7 +112,7 @@ rule external:
     params:
         code=code("external"),
         source=lambda wildcards: config["variants"][wildcards.variant]["masks"],
-        files=lambda wildcards: experiment.fingerprint_of_masks(wildcards.variant),
+        files=lambda wildcards: masks_fingerprint(wildcards.variant),
         mask_values=lambda wildcards: config["variants"][wildcards.variant][
             "mask_values"
         ],

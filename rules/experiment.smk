@@ -176,7 +176,9 @@ rule timings:
 
 rule record:
     input:
-        networks=[offline_network(name) for name in taken_networks(shown_runs())],
+        networks=lambda wildcards: [
+            offline_network(name) for name in taken_networks(shown_runs())
+        ],
     output:
         report(
             "<results>/record.yaml",
@@ -193,7 +195,7 @@ rule record:
     params:
         code=code("record"),
         commit=lambda wildcards: commit(),
-        networks=taken_networks(shown_runs()),
+        networks=lambda wildcards: taken_networks(shown_runs()),
         config=config,
     script:
         "../workflow_scripts/record.py"

@@ -1,4 +1,6 @@
 # What others' masks, figures, films and the page are made of: functions from names to files.
+from functools import cache
+
 from snakemake.common.configfile import load_configfile
 
 from masktrack_core.experiment.figure_recipes import read_figures
@@ -167,6 +169,12 @@ def page_rows():
                         "masks": f"{RESULTS}/masks/{row.variant}/{row.annotation}/{place}",
                         "scores": score_file(*row.run, dataset, sequence, number),
                     }
+
+
+@cache
+def masks_fingerprint(variant):
+    """Return a digest of others' masks, once for all sequences of a variant."""
+    return experiment.fingerprint_of_masks(variant)
 
 
 def masks_source(wildcards):

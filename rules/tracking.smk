@@ -136,9 +136,7 @@ rule track_command:
     params:
         code=code("track_command"),
         command=lambda wildcards: config["trackers"][wildcards.tracker]["command"],
-        files=lambda wildcards: tracker_fingerprint(
-            experiment.recipes.trackers[wildcards.tracker]
-        ),
+        files=lambda wildcards: experiment.fingerprint_of_tracker(wildcards.tracker),
         timeout_s=lambda wildcards: experiment.recipes.trackers[
             wildcards.tracker
         ].timeout_s,

@@ -15,6 +15,17 @@ def real():
     return REAL
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Let torch compute with one thread, so that sums have one order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def inputs():
     """Return the folder of inputs that people's reports describe; skip where it is absent."""

@@ -29,8 +29,7 @@ from masktrack_core.experiment.provenance import core_digest
 from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.files.archives import ProbArchive, frame_key
-from masktrack_core.files.download import file_digest
-from masktrack_core.files.io import write_frame, write_labels, write_mask, write_text
+from masktrack_core.files.io import file_digest, write_frame, write_labels, write_mask, write_text
 from masktrack_core.masks.elementary import (
     box_mask,
     is_off_by_rounding,
@@ -147,8 +146,9 @@ def segments_in_boxes(
         mask = box_mask(box, clip.size)
         if int(mask.sum()) != box.width * box.height or not mask.any():
             raise InputError(
-                f"box: expected x, y, width and height inside a frame of {clip.size.width} x "
-                f"{clip.size.height} pixels, got {box.x},{box.y},{box.width},{box.height}"
+                f"--box {label}@{t}: expected x, y, width and height inside a frame of "
+                f"{clip.size.width} x {clip.size.height} pixels, got "
+                f"{box.x},{box.y},{box.width},{box.height}; correct the box"
             )
         shown = segments.setdefault(t, {})
         if label in shown:

@@ -201,7 +201,9 @@ def _score(options: argparse.Namespace) -> int:
     methods = _methods(options.masks)
     for name in options.compare or ():
         if name not in methods:
-            raise InputError(f"--compare: expected two of {sorted(methods)}, got {name!r}")
+            raise InputError(
+                f"--compare: expected two of {sorted(methods)}, got {name!r}; name two MASKS"
+            )
     scores = score_methods(
         options.truth,
         methods,

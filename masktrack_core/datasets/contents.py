@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from masktrack_core.errors import InputError, describe
+from masktrack_core.files.io import file_digest
 
 #: Hexadecimal digits of a digest; as many as in a record.
 _DIGITS = 12
@@ -37,17 +37,6 @@ def contents_digest(index: pd.DataFrame) -> str:
     Where the files lie does not count.
     """
     return _digest("\n".join(index["name"] + " " + index["digest"]))
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of what a file holds; raise `InputError` where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(
-            f"{path}: expected a file that can be read, got {describe(error)}; check the disk"
-        ) from error
 
 
 def _digest(text: str) -> str:

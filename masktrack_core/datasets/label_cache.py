@@ -5,9 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from masktrack_core.datasets.contents import file_digest
 from masktrack_core.datasets.object_masks import MaskValues, read_found
-from masktrack_core.files.io import write_text
+from masktrack_core.files.io import file_digest, write_text
 
 #: Part of what is remembered: another one where files are read by another rule.
 _RULE = 2

@@ -152,12 +152,12 @@ def frames_beside(root: Path, folder: Path) -> tuple[str, ...]:
     return tuple(sorted(names, key=natural_key))
 
 
-def is_one_sequence(folders: Mapping[str, Path]) -> bool:
-    """Return whether what `find_sequences` found is one folder of masks, without a sequence's name.
+def is_one_sequence(folders: Mapping[str, Path], root: Path) -> bool:
+    """Return whether what `find_sequences` found is the root itself, without a sequence's name.
 
-    So lies what ``masktrack segment`` writes.
+    So lies what ``masktrack segment`` writes. A folder below the root has the name of a sequence.
     """
-    return len(folders) == 1 and bool(_pictures(next(iter(folders.values()))))
+    return [*folders.values()] == [root]
 
 
 def find_masks(

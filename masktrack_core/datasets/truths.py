@@ -72,7 +72,7 @@ class FolderTruth:
     @property
     def is_one_sequence(self) -> bool:
         """Return whether the root is the folder of one sequence, whose name is not told."""
-        return is_one_sequence(self.folders)
+        return is_one_sequence(self.folders, self.root)
 
     def objects_of(
         self, sequence: str, asked: int | str | None, *, masks: Collection[str]

@@ -11,8 +11,8 @@ from typing import Protocol
 from masktrack_core.arrays import Frame, Size
 from masktrack_core.datasets.videos import FrameFolder
 from masktrack_core.errors import InputError
-from masktrack_core.files.download import file_digest
 from masktrack_core.files.film_reader import VideoFile
+from masktrack_core.files.io import file_digest
 
 log = logging.getLogger(__name__)
 

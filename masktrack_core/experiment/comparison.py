@@ -62,7 +62,9 @@ def compare_methods(
     """
     for name in (first, second):
         if name not in scores:
-            raise InputError(f"--compare: expected two of {sorted(scores)}, got {name!r}")
+            raise InputError(
+                f"--compare: expected two of {sorted(scores)}, got {name!r}; name two methods"
+            )
     rows = pd.DataFrame(
         _difference(first, second, *pair)
         for pair in zip(scores[first], scores[second], strict=True)

@@ -1,6 +1,5 @@
 """A whole configuration, read once: what the workflow asks before it can plan its jobs."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,6 @@ from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.published_results import check_techniques
 from masktrack_core.experiment.recipes import Recipes, TrackerRecipe, read_recipes
 from masktrack_core.experiment.references import look_up
-from masktrack_core.files.download import file_digest
 from masktrack_core.tracking.commands import check_command
 
 
@@ -65,7 +63,7 @@ class Experiment:
         for tracker in recipes.trackers.values():
             if tracker.command is not None:
                 check_command(f"trackers.{tracker.name}.command", tracker.command)
-                tracker_fingerprint(tracker)
+                _check_files(tracker)
         for name, variant in recipes.variants.items():
             if variant.masks is not None and not masks_archive(
                 name, variant.masks, config["archives"]
@@ -242,6 +240,11 @@ class Experiment:
             return ""
         return self._fingerprint(variant, [Path(self.config["variants"][variant]["masks"])])
 
+    def fingerprint_of_tracker(self, tracker: str) -> str:
+        """Return a digest of the names and contents of a command's files."""
+        files = self.recipes.trackers[tracker].files
+        return self._fingerprint(f"trackers/{tracker}", [Path(expanded(path)) for path in files])
+
     def _fingerprint(self, name: str, files: Sequence[Path]) -> str:
         """Return the fingerprint of files; what they hold is remembered beside the indexes."""
         cache = LabelCache(Path(self.config["results"]) / "index" / f"{name}.digests.json")
@@ -254,20 +257,14 @@ class Experiment:
 _OF_MASKS = 0.5
 
 
-def tracker_fingerprint(tracker: TrackerRecipe) -> str:
-    """Return a digest of the names and bytes of a command's files; it changes when they do.
-
-    Raises ``InputError`` naming the key for a file that is not there, or is a folder.
-    """
-    digest = hashlib.sha256()
+def _check_files(tracker: TrackerRecipe) -> None:
+    """Raise ``InputError`` naming the key for a file of a command that is none."""
     for path in map(Path, map(expanded, tracker.files)):
         if not path.is_file():
             raise InputError(
                 f"trackers.{tracker.name}.files: expected files that decide what its command "
                 f"answers, '{path}' is none; correct it"
             )
-        digest.update(f"{path.name} {file_digest(path)}\n".encode())
-    return digest.hexdigest()[:12]
 
 
 def _objects(config: Mapping[str, Any]) -> dict[str, tuple[SequenceObject, ...]]:

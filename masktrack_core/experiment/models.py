@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masktrack_core.arrays import Mask
-from masktrack_core.errors import InputError
 from masktrack_core.experiment.usage import Usage, read_usage
-from masktrack_core.networks.included import included_network
+from masktrack_core.networks.included import included_file
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.networks.weights import load_network
 from masktrack_core.tracking.propagation import FrameSequence
 from masktrack_core.tracking.segmentation import segment_video
-
-_INCLUDED = "included:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +53,6 @@ def load(where: str | Path) -> Model:
     Where a file says nothing of its use, that of `usage.read_usage`. It is on the CPU; move
     ``model.network`` for another device. Raises `InputError` for what is no network of ours.
     """
-    path = Path(where)
-    if isinstance(where, str) and where.startswith(_INCLUDED):
-        name = where.removeprefix(_INCLUDED)
-        if name not in ("mask", "box"):
-            raise InputError(f"load: expected included:mask or included:box, got {where!r}")
-        path = included_network(name)
+    path = included_file(str(where)) or Path(where)
     network, record = load_network(path)
     return Model(network=network, usage=read_usage(record, where=str(path)))

@@ -9,12 +9,9 @@ from urllib.parse import urlsplit
 from masktrack_core.datasets.sources import expanded
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.recipes import NetworkRecipe
-from masktrack_core.files.download import file_digest
-from masktrack_core.networks.included import included_network
+from masktrack_core.files.io import file_digest
+from masktrack_core.networks.included import included_file
 from masktrack_core.networks.records import NetworkRecord, read_record
-
-#: Before the name of a network that comes with the package.
-INCLUDED = "included:"
 
 
 def local_file(network: NetworkRecipe) -> Path | None:
@@ -25,15 +22,10 @@ def local_file(network: NetworkRecipe) -> Path | None:
     given = network.file
     if given is None or _is_address(given):
         return None
-    name = given.removeprefix(INCLUDED)
-    if name == given:
-        return Path(expanded(given))
-    if name not in ("mask", "box"):
-        raise InputError(
-            f"networks.{network.name}.file: expected included:mask or included:box, got {given!r}; "
-            "correct it"
-        )
-    return included_network(name)
+    try:
+        return included_file(given) or Path(expanded(given))
+    except InputError as error:
+        raise InputError(f"networks.{network.name}.file: {error}") from None
 
 
 def network_archive(network: NetworkRecipe) -> dict[str, Any]:

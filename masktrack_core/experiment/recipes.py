@@ -313,6 +313,7 @@ def _is_external(tracker: TrackerRecipe) -> bool:
     keys = (*ours, *theirs) if tracker.command is None else ours
     given = [key for key in (theirs if tracker.network else keys) if getattr(tracker, key)]
     if (tracker.command is None) == (tracker.network is None) or given:
+        given = [key for key in given if key != "command"]
         raise InputError(
             f"trackers.{tracker.name}: expected a network and how it is run, or a command with "
             f"files, timeout_s and gpu at most beside it, got network {tracker.network!r}, command "

@@ -11,7 +11,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.deform import DeformationParams
 from masktrack_core.masks.regions import CropParams
-from masktrack_core.networks.records import FINETUNING_KEYS, USAGE
+from masktrack_core.networks.records import FINETUNING_DEFAULTS, USAGE
 from masktrack_core.tracking.propagation import PropagationParams
 from masktrack_core.tracking.propagation_usage import (
     propagation_of,
@@ -67,7 +67,7 @@ def finetuning_of(
     ``own`` are the row's numbers that were given, ``rows`` the rows that it names, None where it
     names none. Raises `InputError` for a file whose network is used without learning.
     """
-    if None not in rows.values() and own.keys() == set(FINETUNING_KEYS):
+    if None not in rows.values() and own.keys() == FINETUNING_DEFAULTS.keys():
         return FinetuningParams.from_rows(rows, **own)
     said = read_usage(record, where=where).finetuning
     if said is None:
@@ -143,7 +143,7 @@ def read_usage(record: Mapping[str, str], *, where: str = "weights") -> Usage:
 def _finetuning(row: Mapping[str, Any] | None, rows: Mapping[str, Any]) -> FinetuningParams | None:
     if row is None:
         return None
-    said = {key: row[key] for key in FINETUNING_KEYS if key in row}
+    said = {key: row[key] for key in FINETUNING_DEFAULTS if key in row}
     return FinetuningParams.from_rows(rows, **said)
 
 

@@ -3,7 +3,6 @@
 `masktrack_core.files.unpacking` opens them.
 """
 
-import hashlib
 import logging
 import re
 import tarfile
@@ -15,10 +14,10 @@ import requests
 from tqdm import tqdm
 
 from masktrack_core.errors import InputError
-from masktrack_core.files.io import atomic_path, write_text
+from masktrack_core.files.io import atomic_path, file_digest, write_text
 from masktrack_core.files.mirrors import Archive
 
-__all__ = ["Archive", "fetch", "file_digest", "received", "write_receipt"]
+__all__ = ["Archive", "fetch", "received", "write_receipt"]
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +70,6 @@ def write_receipt(path: Path, receipt: Path) -> None:
 def received(receipt: Path) -> Path:
     """Return the file that a receipt is for; any other path unchanged."""
     return receipt.with_suffix("") if receipt.suffix == RECEIPT else receipt
-
-
-def file_digest(path: Path, algorithm: str = "sha256") -> str:
-    """Return the hexadecimal digest of a file's contents."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def _try(url: str, path: Path, archive: Archive) -> list[str]:

@@ -4,6 +4,7 @@ Everything is written under a temporary name and renamed: a file that exists is 
 """
 
 import errno
+import hashlib
 import io
 import logging
 import os
@@ -31,6 +32,20 @@ _PARTIAL = ".partial-"
 _LOSSY = (".jpg", ".jpeg", ".webp")
 #: A drawing has at most so many colours, a photograph more.
 _FLAT_COLOURS = 8
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """Return the hexadecimal digest of what a file holds.
+
+    Raises `InputError` for a file that cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a file that can be read, got {describe(error)}; check the disk"
+        ) from error
 
 
 @contextmanager

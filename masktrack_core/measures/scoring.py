@@ -253,7 +253,7 @@ def score_methods(
         preds = {
             method: _paired(
                 true.sequences,
-                find_sequences(folder, true.sequences),
+                folder,
                 is_one_truth=true.is_one_sequence,
             )
             for method, folder in zip(methods, folders, strict=True)
@@ -276,9 +276,15 @@ def score_methods(
                     )
                     continue
                 taken = temporal == "all" or (temporal == "stable" and name in stable)
-                kwargs = {"names_extra": not isinstance(objects, int), "with_temporal": taken}
                 object_tasks(
-                    name, truths, pred.get(name), found, rules=rules, values=values, **kwargs
+                    name,
+                    truths,
+                    pred.get(name),
+                    found,
+                    rules=rules,
+                    values=values,
+                    names_extra=not isinstance(objects, int),
+                    with_temporal=taken,
                 )
             if objects == "all" and found.tasks and not any(one.is_numbered for one in found.tasks):
                 found.problems.append(
@@ -325,17 +331,16 @@ def _measured(
     return scores
 
 
-def _paired(
-    truth: Collection[str], pred: dict[str, Path], *, is_one_truth: bool
-) -> dict[str, Path]:
-    """Return the folders of masks under the names of the truth's sequences.
+def _paired(truth: Collection[str], masks: Path, *, is_one_truth: bool) -> dict[str, Path]:
+    """Return the folders of masks below ``masks`` under the names of the truth's sequences.
 
     A folder of masks that is given itself has no name of a sequence: it belongs to the only one
     that the other side has. Raises `InputError` where that has several.
     """
+    pred = find_sequences(masks, truth)
     if pred.keys() & set(truth):
         return {name: pred[name] for name in pred if name in truth} if is_one_truth else pred
-    if not is_one_sequence(pred) and not is_one_truth:
+    if not is_one_sequence(pred, masks) and not is_one_truth:
         return pred
     if len(truth) == len(pred) == 1:
         return dict(zip(truth, pred.values(), strict=True))
@@ -384,7 +389,10 @@ def choose_sequences(
                 if names:
                     said.append(f"left out {_some(sorted(names))}: {what}")
         if not chosen:
-            found.problems.append("TRUTH and MASKS have no sequence in common")
+            found.problems.append(
+                "TRUTH and MASKS have no sequence in common; name the folders of masks like those "
+                "of TRUTH, or give the folder of one sequence itself"
+            )
             found.problems += [note for note in found.notes if note not in found.problems]
         return chosen
     if sequences is not None:

@@ -5,6 +5,24 @@ from pathlib import Path
 
 from masktrack_core.errors import InputError
 
+INCLUDED = "included:"
+"""Before the name of a network that comes with the package."""
+
+
+def included_file(given: str) -> Path | None:
+    """Return the file of ``included:mask`` or ``included:box``; None for any other kind of text.
+
+    Raises `InputError` for an included network that does not exist.
+    """
+    name = given.removeprefix(INCLUDED)
+    if name == given:
+        return None
+    if name not in ("mask", "box"):
+        raise InputError(
+            f"expected included:mask or included:box, got {given!r}; correct it, or give a path"
+        )
+    return included_network(name)
+
 
 def included_network(prior: str) -> Path:
     """Return the file of the included network that is shown a previous ``mask``, or a ``box``.

@@ -19,11 +19,13 @@ One key only: safetensors writes several in an order that changes from process t
 USAGE = "usage"
 """Key of a network's record under which its usage is kept, as JSON."""
 
-FINETUNING_KEYS = "samples", "offline_share"
-"""What a row of ``finetunings`` says itself, beside the names of other rows."""
+FINETUNING_DEFAULTS: Mapping[str, float] = {"samples": 1000, "offline_share": 0.0}
+"""What a row of ``finetunings`` says itself, beside the names of other rows; of `FinetuningParams`.
 
-#: Of a network whose file says nothing; that of `PropagationParams`.
-_THRESHOLD = 0.5
+Here, as in `DEFAULT_THRESHOLD`, so that rules need no torch; a test compares them."""
+
+DEFAULT_THRESHOLD = 0.5
+"""Of a network whose file says nothing: that of `PropagationParams`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +92,7 @@ def guiding_threshold(paths: Iterable[Path]) -> float:
     for path in paths:
         usage = _unfolded(read_record(path).record.get(USAGE, "{}"))
         propagation = usage.get("propagation") or {} if isinstance(usage, dict) else {}
-        said[Path(path).name] = float(propagation.get("threshold", _THRESHOLD))
+        said[Path(path).name] = float(propagation.get("threshold", DEFAULT_THRESHOLD))
     if len(set(said.values())) != 1:
         raise InputError(
             f"threshold: expected networks whose files say the same one, got {said}; give the "

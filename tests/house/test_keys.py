@@ -37,12 +37,7 @@ SCHEMA = yaml.safe_load((ROOT / "rules" / "schemas" / "config.schema.yaml").read
 SIZE = 48, 64
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def picture(seed=0, size=SIZE):

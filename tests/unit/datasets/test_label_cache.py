@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from masktrack_core.datasets import label_cache
-from masktrack_core.datasets.contents import file_digest
 from masktrack_core.datasets.label_cache import LabelCache
 from masktrack_core.datasets.object_masks import read_found
+from masktrack_core.files.io import file_digest
 
 
 def write(path, *ids):

@@ -7,7 +7,8 @@ import pytest
 from loopback import serving
 
 from masktrack_core.errors import InputError
-from masktrack_core.files.download import Archive, fetch, file_digest
+from masktrack_core.files.download import Archive, fetch
+from masktrack_core.files.io import file_digest
 
 
 def zipped(size=300_000, seed=0):

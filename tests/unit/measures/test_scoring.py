@@ -541,3 +541,19 @@ def test_help_needs_no_heavy_import():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "exit status" in done.stdout
+
+
+def test_one_sequence_of_another_name_is_not_scored_as_the_one_that_is_there(tmp_path, capsys):
+    for folder, name in (("truth", "a"), ("pred", "b")):
+        write(tmp_path / folder / name, squares(0), 255)
+    shutil.make_archive(str(tmp_path / "deep"), "zip", tmp_path / "pred")
+    shutil.make_archive(str(tmp_path / "flat"), "zip", tmp_path / "pred" / "b")
+    out = ("--out", tmp_path / "out", "--jobs", 1)
+    for named in (tmp_path / "pred", tmp_path / "deep.zip"):
+        assert score(tmp_path / "truth", named, *out) == 2
+        error = capsys.readouterr().err
+        assert "TRUTH and MASKS have no sequence in common; name the folders" in error
+        assert "left out b: of MASKS, not in TRUTH" in error
+    for unnamed in (tmp_path / "pred" / "b", tmp_path / "flat.zip"):  # as `segment` writes it
+        assert score(tmp_path / "truth", unnamed, *out) == 0
+        assert rows(tmp_path / "out" / "per_sequence.csv")[0]["sequence"] == "a"

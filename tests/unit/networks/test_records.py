@@ -7,9 +7,16 @@ import torch
 
 from masktrack_core.errors import InputError
 from masktrack_core.networks.network import NetworkSpec, build_network
-from masktrack_core.networks.records import USAGE, guiding_threshold, read_record
+from masktrack_core.networks.records import (
+    DEFAULT_THRESHOLD,
+    FINETUNING_DEFAULTS,
+    USAGE,
+    guiding_threshold,
+    read_record,
+)
 from masktrack_core.networks.weights import save_weights
 from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.tracking.segmentation import FinetuningParams
 
 
 def saved(path, record, seed=0):
@@ -62,3 +69,13 @@ def test_a_threshold_is_what_the_files_say_and_must_be_one(tmp_path):
 def test_reading_a_record_loads_no_torch():
     code = "import sys, masktrack_core.experiment.network_files; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_a_file_that_says_nothing_means_is_what_the_code_does():
+    rows = {"schedule": {}, "crop": {}, "augmentation": {}, "deformation": {}}
+    learns = FinetuningParams.from_rows(rows)
+    assert {
+        "samples": learns.examples.samples,
+        "offline_share": learns.offline_share,
+    } == FINETUNING_DEFAULTS
+    assert PropagationParams().threshold == DEFAULT_THRESHOLD

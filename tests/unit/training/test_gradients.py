@@ -51,12 +51,7 @@ STACKS = (
 LOW = TrainParams(iterations=6, batch_size=2, learning_rate=1e-3, precision="bf16", ema=0.9)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Learnt(NamedTuple):

@@ -79,12 +79,7 @@ def trained(params: TrainParams = PARAMS, *, examples=None, **run) -> dict[str, 
     return weights(net)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
