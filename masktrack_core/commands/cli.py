@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # names and words that a locale cannot show
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
         with _stoppable():
             return int(options.run(options))
@@ -75,7 +75,8 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="masktrack", description="MaskTrack: video object segmentation (CVPR 2017)."
     )
