@@ -8,9 +8,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent))
 
-from pygments.lexers.special import TextLexer
-
 from generated import write_pages  # noqa: E402  the folder is known from here on
+from pygments.lexers.special import TextLexer  # noqa: E402
 
 project = "MaskTrack, reproduced"
 author = "The MaskTrack reproduction authors"

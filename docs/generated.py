@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from masktrack_core import __all__ as public_names
 from masktrack_core.commands.cli import command_line
 from masktrack_core.experiment.flat_config import PARAMETERS
 
@@ -48,7 +47,8 @@ def configuration_page(schema: Schema) -> str:
         "Made from `rules/schemas/config.schema.yaml` and the parameter classes of the core. "
         "An unknown key is an error before anything is computed. A table holds rows by name, which "
         "other rows refer to; an overlay (`--configfile my.yaml`) replaces values key by key, and "
-        "`name: null` drops a row. `[8]` is DeepLab, reference 8 of the paper; *ours* is not in it.",
+        "`name: null` drops a row. `[8]` is DeepLab, reference 8 of the paper; *ours* is not in "
+        "it.",
         "## Single keys",
         _table(_keys({"properties": scalars}, schema, {})),
     ]
@@ -126,7 +126,8 @@ def _values(entry: Schema, schema: Schema) -> str:
         return " or ".join(_values(_resolved(one, schema), schema) for one in several)
     kinds = entry.get("type", "any")
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    words = " or ".join({"object": "mapping", "array": "list", "string": "text"}.get(k, k) for k in kinds)
+    names = {"object": "mapping", "array": "list", "string": "text"}
+    words = " or ".join(names.get(kind, kind) for kind in kinds)
     limits = {
         "minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<",
     }  # fmt: skip
@@ -139,7 +140,9 @@ def _table(rows: Iterator[tuple[str, str, str, str]]) -> str:
     lines = ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
     for key, values, default, meaning in rows:
         cells = (f"`{key}`", values, default, meaning)
-        lines.append("| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |")
+        lines.append(
+            "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -164,23 +167,21 @@ def api_page(stub: str) -> str:
     """Return the page of the public names, room by room, from the stub that lists them."""
     rooms: dict[str, list[str]] = {}
     for module, names in re.findall(r"from \.([\w.]+) import (.+)", stub):
-        room = module.partition(".")[0]
-        rooms.setdefault(room, []).extend(f"masktrack_core.{module}.{n.strip()}" for n in names.split(","))
+        room = rooms.setdefault(module.partition(".")[0], [])
+        room += [f"masktrack_core.{module}.{name.strip()}" for name in names.split(",")]
     parts = [
         "# The library",
-        "What `import masktrack_core` offers, loaded when first used. Arrays are NumPy's: a `Frame` is "
-        "uint8 `(H, W, 3)` RGB, a `Mask` bool `(H, W)`, a `Prob` float32 `(H, W)`, `Labels` uint8 "
-        "`(H, W)` of object ids; a plural has a leading `T`.",
+        "What `import masktrack_core` offers, loaded when first used. Arrays are NumPy's: a "
+        "`Frame` is uint8 `(H, W, 3)` RGB, a `Mask` bool `(H, W)`, a `Prob` float32 `(H, W)`, "
+        "`Labels` uint8 `(H, W)` of object ids; a plural has a leading `T`.",
     ]
     for room, names in rooms.items():
         parts.append(f"## {room}")
         for name in sorted(names, key=lambda name: name.rpartition(".")[2].lower()):
-            short = name.rpartition(".")[2]
-            if short not in public_names:
-                continue
-            kind = "autoclass" if short[0].isupper() else "autofunction"
-            options = "\n:members:" if kind == "autoclass" and short != "InputError" else ""
-            parts.append(f"```{{eval-rst}}\n.. {kind}:: {name}{options.replace(chr(10), chr(10) + '   ')}\n```")
+            directive = f".. autofunction:: {name}"
+            if name.rpartition(".")[2][0].isupper():
+                directive = f".. autoclass:: {name}\n   :members:"
+            parts.append(f"```{{eval-rst}}\n{directive}\n```")
     return "\n\n".join(parts) + "\n"
 
 
@@ -220,11 +221,20 @@ def _outputs(body: str) -> list[str]:
 
 def rule_graph(root: Path) -> str:
     """Return the graph of the rules behind Table 2, in the language of Graphviz."""
-    command = [sys.executable, "-m", "snakemake", "--rulegraph", "dot", "--quiet", "--", "results/table2.csv"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--rulegraph",
+        "dot",
+        "--quiet",
+        "--",
+        "results/table2.csv",
+    ]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     edges = re.findall(r"^\s*(\d+) -> (\d+)", done.stdout, re.MULTILINE)
     names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', done.stdout, re.MULTILINE))
-    lines = [f'{names[a]} -> {names[b]};' for a, b in edges]
+    lines = [f"{names[a]} -> {names[b]};" for a, b in edges]
     style = "rankdir=LR; node [shape=box, style=rounded, fontname=sans, fontsize=11];"
     return "\n".join(["digraph rules {", style, *sorted(lines), "}"])
 

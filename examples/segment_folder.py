@@ -2,8 +2,8 @@
 
     python examples/segment_folder.py frames/ first.png out/ [truth/]
 
-``frames/`` holds pictures, in the order of their names; ``first.png`` is the mask of the first, black
-and white; ``truth/``, if there is one, holds true masks named like the frames.
+``frames/`` holds pictures, in the order of their names; ``first.png`` is the mask of the first,
+black and white; ``truth/``, if there is one, holds true masks named like the frames.
 """
 
 import sys
@@ -18,7 +18,8 @@ from masktrack_core import FrameFolder, load, read_mask, region_similarity, writ
 def main(frames_in: Path, first: Path, out: Path, truth: Path | None = None) -> None:
     """Follow the object of ``first`` through a folder of frames."""
     # A sequence of frames: frames[t] is uint8 (H, W, 3), RGB, read from disk when it is asked for,
-    # so a long clip needs no more memory than a short one. Clip(Path("clip.mp4")) is the same of a film.
+    # so a long clip needs no more memory than a short one. Clip(Path("clip.mp4")) is the same of
+    # a film.
     frames = FrameFolder(frames_in)
 
     # A network and how it wants to be used: how far the mask is dilated before it guides the next
@@ -44,9 +45,9 @@ def main(frames_in: Path, first: Path, out: Path, truth: Path | None = None) -> 
     scored = range(1, len(frames) - 1)
     pred = np.stack([masks[t] for t in scored])
     true = np.stack([read_mask(truth / f"{frames.names[t]}.png") for t in scored])
-    J = region_similarity(pred, true)
-    worst = int(np.argmin(J))
-    print(f"mean J {100 * J.mean():.1f}; worst in {frames.names[scored[worst]]}: {100 * J[worst]:.1f}")
+    per_frame = 100 * region_similarity(pred, true)
+    worst = frames.names[scored[int(np.argmin(per_frame))]]
+    print(f"mean J {per_frame.mean():.1f}; worst in {worst}: {per_frame.min():.1f}")
 
 
 if __name__ == "__main__":

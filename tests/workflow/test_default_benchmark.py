@@ -1,5 +1,12 @@
 """One complete run of what a student runs first, and what it must show."""
 
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +17,7 @@ from masktrack_core.networks.weights import load_network
 from masktrack_core.tracking.propagation import PropagationParams
 from masktrack_core.tracking.segmentation import segment_video
 
-from .conftest import Workflow
+from .conftest import ROOT, Run, Workflow
 
 MARGIN = 15.0
 
@@ -96,3 +103,62 @@ def test_the_library_gives_the_masks_of_the_workflow(finished):
     for name in names:
         ours = read_mask(finished / "masks" / name)
         assert np.array_equal(ours, read_mask(theirs / name)), name
+
+
+def steps(page):
+    """Yield what a reader does: files named in their first line are written, commands run."""
+    whole = (ROOT / "docs" / "tutorials" / page).read_text()
+    for language, text in re.findall(r"```(sh|yaml)\n(.*?)```", whole, re.DOTALL):
+        if language == "yaml":
+            yield "write", re.match(r"# (\S+)\n", text).group(1), text
+        else:
+            for line in text.strip().splitlines():
+                yield "run", line, ""
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone with what the working tree has changed, as whoever follows the tutorials has."""
+    folder = tmp_path_factory.mktemp("tutorials") / "masktrack"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    changed = subprocess.run(
+        ["git", "ls-files", "-m", "-o", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in changed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def test_the_commands_of_the_tutorials_run_as_written(clone, finished):
+    for name in ("results", "data", ".snakemake"):
+        shutil.copytree(finished / name, clone / name)
+    bin_folder = Path(sys.executable).parent
+    environment = os.environ | {"PYTHONPATH": str(clone), "OMP_NUM_THREADS": "1"}
+    environment["PATH"] = f"{bin_folder}:{environment['PATH']}"
+    ready = clone / ".venv" / ".installed"  # of make: the environment is there
+    (clone / ".venv").symlink_to(bin_folder.parent)
+    for name in ("requirements.lock", "pyproject.toml"):
+        os.utime(clone / name, (0, 0))
+    assert ready.exists()
+    said = {}
+    for page in ("first-table.md", "own-data.md", "own-video.md"):
+        for kind, what, text in steps(page):
+            if kind == "write":
+                (clone / what).write_text(text)
+                continue
+            done = subprocess.run(
+                ["bash", "-c", what], cwd=clone, env=environment, capture_output=True, text=True
+            )
+            said[what] = done.stdout + done.stderr
+            assert done.returncode == 0, f"{page}: {what}\n{said[what][-3000:]}"
+    assert "Nothing to be done" in said["make table2"]
+    wide = next(text for line, text in said.items() if "--cores all --configfile wide" in line)
+    assert Run(0, wide).jobs == {"track": 6, "segment": 6, "score": 6, "table": 1}
+    dilation = pd.read_csv(clone / "results" / "dilation.csv", index_col="method")
+    table2 = pd.read_csv(clone / "results" / "table2.csv", index_col="method")
+    assert dilation.iloc[0, 1] == table2.loc["MaskTrack", "rendered_davis"] != dilation.iloc[1, 1]
+    compared = next(text for line, text in said.items() if "--compare ours theirs" in line)
+    assert re.search(r"ours.*theirs.*95 %", compared), compared[-500:]

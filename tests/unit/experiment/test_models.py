@@ -1,6 +1,8 @@
 """A network with its usage, in one call."""
 
 import copy
+import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,12 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.models import load
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.files.io import read_mask, write_frame, write_mask
+from masktrack_core.measures.metrics import region_similarity
 from masktrack_core.networks.included import included_network
 from masktrack_core.networks.weights import load_network
+from masktrack_core.training.optimisers import TrainParams
 
-README = Path(__file__).parents[3] / "README.md"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -34,9 +38,10 @@ def clip(tmp_path, monkeypatch):
     torch.set_num_threads(threads)
 
 
-def test_the_snippet_of_the_readme_gives_the_masks_of_segment(clip):
-    code = README.read_text().partition("```python\n")[2].partition("```")[0]
-    exec(compile(code, "README.md", "exec"), {})
+def test_the_snippet_of_the_docs_gives_the_masks_of_segment(clip):
+    page = (ROOT / "docs" / "library.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    exec(compile(code, "library.md", "exec"), {})
     command = ["segment", "frames", "--first", "first.png", "--out", "theirs", "--no-finetune"]
     assert cli.main([*command, "--device", "cpu"]) == 0
     names = sorted(path.name for path in Path("theirs").glob("*.png"))
@@ -44,6 +49,24 @@ def test_the_snippet_of_the_readme_gives_the_masks_of_segment(clip):
     for name in names:
         ours = read_mask(Path("masks") / name)
         assert ours.any() and np.array_equal(ours, read_mask(Path("theirs") / name)), name
+
+
+def test_the_script_that_shows_the_library_follows_and_scores(clip, monkeypatch, capsys):
+    script = runpy.run_path(str(ROOT / "examples" / "segment_folder.py"))
+    model = load("included:mask")
+    quick = replace(model.usage.finetuning, schedule=TrainParams(iterations=1, batch_size=2))
+    short = replace(model, usage=replace(model.usage, finetuning=quick))
+    script["main"].__globals__["load"] = lambda where: short
+    for t in range(5):
+        truth = np.zeros((96, 128), np.bool_)
+        truth[20:60, 10 + 6 * t : 50 + 6 * t] = True
+        write_mask(Path(f"truth/{t:05d}.png"), truth)
+    script["main"](Path("frames"), Path("first.png"), Path("out"), Path("truth"))
+    pred, truth = (
+        np.stack([read_mask(Path(f"{side}/{t:05d}.png")) for t in (1, 2, 3)])
+        for side in ("out", "truth")
+    )
+    assert f"mean J {100 * region_similarity(pred, truth).mean():.1f};" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["mask", "box"])

@@ -158,7 +158,7 @@ def test_one_step_of_sgd_is_weight_minus_rate_times_gradient():
 
 @pytest.mark.parametrize(("steps", "share"), [(200, 0.9235), (20_000, 0.9991)])
 def test_momentum_under_a_falling_rate_carries_less_far_than_caffes(steps, share):
-    """The number in the departures of docs/reproduction.md: a constant gradient of one."""
+    """The number in docs/reproduction/departures.md: a constant gradient of one."""
     weight = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
     optimiser = torch.optim.SGD([weight], lr=1.0, momentum=0.9)
     params, caffe, buffer = TrainParams(iterations=steps, learning_rate=1.0), 0.0, 0.0
