@@ -40,11 +40,9 @@ test: $(READY)  ## every test, one complete run of the embedded benchmark among 
 faults: $(READY)  ## a run that is killed and damaged again and again
 	$(BIN)/python -m pytest -m faults tests/workflow/test_faults.py
 
-mutants: $(READY)  ## does a test see every small change of a module? MODULE=masks/warp; half an hour
+mutants: $(READY)  ## does a test see every small change of a module? MODULE=masks/warp; minutes
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[mutants]"
-	rm -rf .mutants && mkdir .mutants && git archive HEAD | tar -x -C .mutants
-	sed 's|MODULE|$(MODULE)|; s|TESTS|tests/unit/$(dir $(MODULE))test_$(notdir $(MODULE)).py|' tests/mutants.toml > .mutants/mutants.toml
-	cd .mutants && export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/.mutants" OMP_NUM_THREADS=1 && cosmic-ray init mutants.toml mutants.sqlite && nice cosmic-ray exec mutants.toml mutants.sqlite && cr-report --surviving-only --show-diff mutants.sqlite
+	PYTHONPATH= OMP_NUM_THREADS=1 nice $(BIN)/python tests/mutants.py $(MODULE)
 
 executors: $(READY)  ## the executors of requirements-slurm.lock, for clusters
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock

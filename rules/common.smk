@@ -113,14 +113,23 @@ def set_files(table, name):
     """Return what must be there before a set is indexed; nothing for a set on disk."""
     row, root = config[table][name], f"{config['data']}/{name}"
     if row["archives"]:
-        return [root]
+        return [ancient(root), *digests([root])]
     if row["rendered"]:
         rendered = {
             "datasets": ["attributes.csv"],
             "stills": ["images", "ground_truth_mask"],
         }
-        return [f"{root}/{part}" for part in rendered[table]]
+        parts = [f"{root}/{part}" for part in rendered[table]]
+        return [*map(ancient, parts), *digests([root])]
     return []
+
+
+def digests(folders):
+    """Return the files that say what folders hold: of folders Snakemake compares times alone.
+
+    A rule that reads a folder takes it as `ancient`, and its digest decides.
+    """
+    return [f"{folder}.sha256" for folder in folders]
 
 
 def unpacked(wildcards):

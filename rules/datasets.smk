@@ -78,7 +78,8 @@ rule unpack_masks:
     input:
         masks_source,
     output:
-        directory("<results>/external/{variant}"),
+        folder=directory("<results>/external/{variant}"),
+        digest="<results>/external/{variant}.sha256",
     log:
         "<logs>/unpack_masks/{variant}.log",
     benchmark:
@@ -98,9 +99,10 @@ rule external:
         index="<results>/index/{dataset}/{sequence}.csv",
         unpacked=unpacked_masks,
     output:
-        directory(
+        masks=directory(
             "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
         ),
+        digest="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}.sha256",
     log:
         "<logs>/external/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     benchmark:

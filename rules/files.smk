@@ -25,7 +25,8 @@ rule unpack:
             ancient(receipt(archive)) for archive in unpacked(wildcards)["archives"]
         ],
     output:
-        directory("<data>/{unpacked}"),
+        folder=directory("<data>/{unpacked}"),
+        digest="<data>/{unpacked}.sha256",
     log:
         "<logs>/unpack/{unpacked}.log",
     benchmark:

@@ -5,7 +5,11 @@ rule score:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
-        masks="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}",
+        # Snakemake compares no folders: the digest decides.
+        masks=ancient(
+            "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
+        ),
+        digest="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}.sha256",
     output:
         "<results>/scores/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
     log:
@@ -26,7 +30,11 @@ rule score:
 rule temporal:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
-        masks="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}",
+        # Snakemake compares no folders: the digest decides.
+        masks=ancient(
+            "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
+        ),
+        digest="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}.sha256",
     output:
         "<results>/temporal/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
     log:

@@ -36,6 +36,12 @@ def mask_folders(variant, annotation, dataset, sequence):
     ]
 
 
+def film_folders(wildcards):
+    """Return the folders of masks that a film shows."""
+    names = ("variant", "annotation", "dataset", "sequence")
+    return mask_folders(*(wildcards[name] for name in names))
+
+
 def figure_scores(wildcards):
     """Return the scores that a figure is made of."""
     figure = FIGURES[wildcards.figure]
@@ -130,11 +136,10 @@ def sheet_sequences(figure):
 
 def sheet_inputs(wildcards):
     """Return the indexes and the masks that a sheet shows."""
-    return [
-        path
-        for entry in sheet_sequences(FIGURES[wildcards.figure])
-        for path in (entry["index"], *sum(entry["masks"].values(), []))
-    ]
+    entries = list(sheet_sequences(FIGURES[wildcards.figure]))
+    folders = [path for entry in entries for path in sum(entry["masks"].values(), [])]
+    indexes = [entry["index"] for entry in entries]
+    return [*indexes, *map(ancient, folders), *digests(folders)]
 
 
 def films():
@@ -149,6 +154,14 @@ def films():
             for sequence, _ in experiment.objects[dataset]
         }
     )
+
+
+def page_inputs():
+    """Return indexes, masks and scores of every row of the page."""
+    rows = list(page_rows())
+    folders = sorted({row["masks"] for row in rows})
+    files = sorted({row[key] for row in rows for key in ("index", "scores")})
+    return [*files, *map(ancient, folders), *digests(folders)]
 
 
 def page_rows():
@@ -190,4 +203,5 @@ def unpacked_masks(wildcards):
     """Return the unpacked folder of a variant whose masks come as an archive."""
     masks, variant = config["variants"][wildcards.variant]["masks"], wildcards.variant
     on_disk = not experiment.masks_archive(variant) and Path(masks).is_dir()
-    return [] if on_disk else [f"{RESULTS}/external/{variant}"]
+    folder = f"{RESULTS}/external/{variant}"
+    return [] if on_disk else [ancient(folder), *digests([folder])]

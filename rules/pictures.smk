@@ -168,12 +168,8 @@ rule sheet:
 rule film:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
-        masks=lambda wildcards: mask_folders(
-            wildcards.variant,
-            wildcards.annotation,
-            wildcards.dataset,
-            wildcards.sequence,
-        ),
+        masks=lambda wildcards: [*map(ancient, film_folders(wildcards))],
+        digests=lambda wildcards: digests(film_folders(wildcards)),
     output:
         "<results>/films/{variant}/{annotation}/{dataset}/{sequence}.mp4",
     log:
@@ -197,13 +193,7 @@ rule page:
         tables=[f"{RESULTS}/{name}.html" for name in OWN["page"]["tables"]],
         sequences=[f"{RESULTS}/{name}_sequences.csv" for name in OWN["page"]["tables"]],
         figures=[f"{RESULTS}/{name}.png" for name in OWN["page"]["figures"]],
-        rows=sorted(
-            {
-                entry[key]
-                for entry in page_rows()
-                for key in ("index", "masks", "scores")
-            }
-        ),
+        rows=page_inputs(),
     output:
         "<results>/index.html",
     log:

@@ -3,7 +3,8 @@
 
 rule render_videos:
     output:
-        "<data>/{dataset}/attributes.csv",
+        attributes="<data>/{dataset}/attributes.csv",
+        digest="<data>/{dataset}.sha256",
     log:
         "<logs>/render_videos/{dataset}.log",
     benchmark:
@@ -26,6 +27,7 @@ rule render_stills:
     output:
         frames=directory("<data>/{stills}/images"),
         masks=directory("<data>/{stills}/ground_truth_mask"),
+        digest="<data>/{stills}.sha256",
     log:
         "<logs>/render_stills/{stills}.log",
     benchmark:

@@ -150,9 +150,10 @@ rule segment:
         tracks=tracks,
         saying=saying_networks,
     output:
-        directory(
+        masks=directory(
             "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
         ),
+        digest="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}.sha256",
     log:
         "<logs>/segment/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     benchmark:
@@ -177,9 +178,10 @@ rule refine:
         saying=saying_networks,
         searched=searched_crf,
     output:
-        directory(
+        masks=directory(
             "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
         ),
+        digest="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}.sha256",
     log:
         "<logs>/refine/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     benchmark:
@@ -229,9 +231,10 @@ rule oracle:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
     output:
-        directory(
+        masks=directory(
             "<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}"
         ),
+        digest="<results>/masks/{variant}/{annotation}/{dataset}/{sequence}/{object}.sha256",
     log:
         "<logs>/oracle/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
     benchmark:

@@ -8,7 +8,7 @@ import numpy as np
 from masktrack_core.datasets.videos import open_video
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.archives import read_annotations
-from masktrack_core.files.io import atomic_folder, read_table, write_mask
+from masktrack_core.files.io import atomic_folder, read_table, write_digest, write_mask
 from masktrack_core.tables import INDEX
 from masktrack_core.tracking.annotations import annotation_sources
 from masktrack_core.tracking.oracles import GrabcutParams, box_oracle, grabcut_oracle
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the oracle's mask of every frame that has a truth."""
-    with job_log(job.log[0], __file__), atomic_folder(Path(job.output[0])) as folder:
+    with job_log(job.log[0], __file__), atomic_folder(Path(job.output.masks)) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
         sources = annotation_sources(annotations, len(video))
@@ -40,6 +40,7 @@ def main(job: "Snakemake") -> None:
                     given = video.truth(sources[t]) if t in sources else None
                     mask = nothing if given is None else box_oracle(given)
             write_mask(folder / f"{name}.png", mask)
+        write_digest(Path(job.output.digest), folder)
 
 
 main(snakemake)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from masktrack_core.arrays import Size
 from masktrack_core.experiment.provenance import job_log
+from masktrack_core.files.io import write_digest
 from masktrack_core.rendered.layouts import write_stills
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         root = Path(job.output.frames).parent
         write_stills(root, job.params.stills, size=Size(120, 160), seed=job.params.seed)
+        write_digest(Path(job.output.digest), root)
 
 
 main(snakemake)

@@ -7,6 +7,7 @@ from masktrack_core.datasets.layouts import first_pattern
 from masktrack_core.datasets.sources import find_root
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.download import received
+from masktrack_core.files.io import write_digest
 from masktrack_core.files.unpacking import unpack
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ def main(job: "Snakemake") -> None:
     with job_log(job.log[0], __file__):
         pattern = first_pattern(job.params.layout)
         archives = [received(Path(path)) for path in job.input]
-        unpack(archives, Path(job.output[0]), choose=lambda folder: find_root(folder, pattern))
+        unpack(archives, Path(job.output.folder), choose=lambda folder: find_root(folder, pattern))
+        write_digest(Path(job.output.digest), Path(job.output.folder))
 
 
 main(snakemake)

@@ -21,7 +21,7 @@ from masktrack_core.datasets.object_masks import (
     AnnotationBox,
     AnnotationFile,
     MaskValues,
-    read_annotation,
+    read_annotation_files,
 )
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
@@ -73,8 +73,8 @@ def read_annotations(
     given: dict[int, dict[int, Mask]] = {}
     empty: list[AnnotationFile] = []
     whole: set[int] = set()
-    for file in sorted(files, key=lambda file: file.t):
-        found = read_annotation(file, values)
+    ordered = sorted(files, key=lambda file: file.t)
+    for file, found in zip(ordered, read_annotation_files(ordered, values), strict=True):
         shown = given.setdefault(file.t, {})
         for label, mask in found.items():
             if label in shown:

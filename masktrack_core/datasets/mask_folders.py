@@ -15,6 +15,7 @@ from masktrack_core.arrays import Mask
 from masktrack_core.datasets.object_masks import (
     NAMELESS,
     MaskValues,
+    SequenceKind,
     numbered_object,
     only_object,
     read_found,
@@ -39,16 +40,19 @@ class MaskFiles:
     own_id: int = 1
     #: What the values of the files are, where a person says it.
     values: MaskValues | None = None
+    #: Whether files have ids, in all that were read.
+    kind: SequenceKind = field(default_factory=SequenceKind, repr=False, compare=False)
 
     def read(self, name: str) -> Mask:
         """Return the mask of a frame, by the rule of `object_masks.read_objects`.
 
         Raises `InputError` naming a missing or damaged file, one of several meanings, and one of
-        one object without an id where there are several.
+        one object without an id where others have ids.
         """
         path = self.paths[name]
         found = read_found(path, self.values)
         if self.label is None:
+            self.kind.check(path, found, self.values)
             return only_object(path, found, object_id=self.own_id)
         return numbered_object(path, found, self.label, self.values)
 
@@ -136,20 +140,20 @@ def annotations_folder(root: Path) -> Path | None:
     return annotations / "480p" if (annotations / "480p").is_dir() else annotations
 
 
-def frames_beside(root: Path, folder: Path) -> tuple[str, ...]:
-    """Return the names of the frames of a sequence whose masks lie in ``folder`` below a root.
+def frames_beside(root: Path, folder: Path) -> dict[str, Path]:
+    """Return the frames of a sequence whose masks lie in ``folder`` below a root, by their names.
 
     They lie where DAVIS and YouTube-VOS have them, ``JPEGImages`` beside ``Annotations``. Empty
     where there are none.
     """
     annotations = root / "Annotations"
     if not folder.is_relative_to(annotations):
-        return ()
+        return {}
     frames = root / "JPEGImages" / folder.relative_to(annotations)
     if not frames.is_dir():
-        return ()
-    names = {path.stem for path, _ in find_files(frames, "{frame}.*", {})}
-    return tuple(sorted(names, key=natural_key))
+        return {}
+    found = {path.stem: path for path, _ in find_files(frames, "{frame}.*", {})}
+    return {name: found[name] for name in sorted(found, key=natural_key)}
 
 
 def is_one_sequence(folders: Mapping[str, Path], root: Path) -> bool:

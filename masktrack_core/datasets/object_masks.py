@@ -5,6 +5,8 @@ named, and a person chooses (``--mask-values``, or the encoding of a layout). An
 masks that are scored and truths of data sets are all read here.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -27,6 +29,10 @@ MaskValues: TypeAlias = Literal["labels", "binary", "palette"]
 #: Stands for the id of an object in a file that shows one and gives it none.
 NAMELESS = 0
 
+_WITHOUT_ID = (
+    "a mask of one object without an id, which could be void (--mask-values labels), or the one "
+    "object of all masks (--mask-values binary); choose one, or write ids in all"
+)
 #: Greys below this one are ids: nobody draws a mask so dark.
 _DARKEST_MASK = 32
 #: Ids whose colours in DAVIS' palette have greys that are all different, also off by one.
@@ -52,14 +58,57 @@ class AnnotationBox(NamedTuple):
     object_id: int = 1
 
 
-def read_annotation(file: AnnotationFile, values: MaskValues | None = None) -> Objects:
-    """Return the objects that an annotation shows by their id; a mask of its own may be empty.
+@dataclass(frozen=True)
+class SequenceKind:
+    """What the masks of a sequence are, ids or one object without: the same in all of its files.
 
-    Raises what `read_objects` does, and `InputError` for several objects in one of its own.
+    Beside ids, 255 is void in some tools, and the object of another tool in others.
     """
-    found = read_objects(file.path, values)
+
+    #: Whether a file has ids → the first file that does, or does not.
+    _seen: dict[bool, Path] = field(default_factory=dict, repr=False, compare=False)
+
+    def check(self, path: Path, found: Objects, values: MaskValues | None) -> None:
+        """Take in what `read_found` gave of a file; raise `InputError` for one of another kind.
+
+        A person who says what the ``values`` are says it of every file.
+        """
+        if not found or values is not None:
+            return
+        self._seen.setdefault(NAMELESS not in found, path)
+        if len(self._seen) == 2:
+            raise InputError(
+                f"{self._seen[False]}: expected the ids of objects, as other masks of the sequence "
+                f"have them, got {_WITHOUT_ID}"
+            )
+
+
+def read_annotation_files(
+    files: Sequence[AnnotationFile], values: MaskValues | None = None
+) -> list[Objects]:
+    """Return the objects that each annotation of a clip shows; a mask of its own may be empty.
+
+    Raises what `read_objects` does, `InputError` for several objects in a mask of one of its own,
+    and where some files have ids and others an object without (`SequenceKind`).
+    """
+    kind, each = SequenceKind(), [_read_annotation(file, values) for file in files]
+    shared = [(f, found) for f, found in zip(files, each, strict=True) if f.object_id is None]
+    for file, found in shared:
+        kind.check(file.path, found, values)
+    has_ids = any(found.keys() - {NAMELESS} for _, found in shared)
+    for file, found in shared:
+        if NAMELESS in found and has_ids:
+            del found[NAMELESS]  # void, as ``values`` says
+        elif NAMELESS in found:
+            found[1] = _named(file.path, found, values).pop(1)
+            del found[NAMELESS]
+    return each
+
+
+def _read_annotation(file: AnnotationFile, values: MaskValues | None) -> Objects:
     if file.object_id is None:
-        return found
+        return read_found(file.path, values)
+    found = read_objects(file.path, values)
     if len(found) > 1:
         raise InputError(
             f"{file.path}: expected the mask of object {file.object_id} alone, got the objects "
@@ -80,7 +129,11 @@ def read_objects(path: Path, values: MaskValues | None = None) -> Objects:
     half of the largest value; ``palette`` are colours of DAVIS' palette, or their greys.
     Raises `InputError` for unreadable files, and for values that have several meanings, or none.
     """
-    found = read_found(path, values)
+    return _named(path, read_found(path, values), values)
+
+
+def _named(path: Path, found: Objects, values: MaskValues | None) -> Objects:
+    """Return objects with id 1 for the one without; as ``labels`` 255 alone is no object."""
     if values == "labels" and NAMELESS in found:
         raise InputError(
             f"{path}: expected object ids from 1 to {VOID - 1} beside {VOID}, which is void, got "
@@ -137,9 +190,8 @@ def numbered_object(path: Path, found: Objects, label: int, values: MaskValues |
     """
     if NAMELESS in found and values is None:
         raise InputError(
-            f"{path}: expected the ids of objects, as other masks of the sequence have them, got a "
-            "mask of one object without an id; write ids, or read 255 as void with --mask-values "
-            "labels"
+            f"{path}: expected the ids of objects, as other masks of the sequence have them, got "
+            f"{_WITHOUT_ID}"
         )
     return _mask_of(path, found, label)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from masktrack_core.arrays import Size
 from masktrack_core.datasets.index import index_video, layout_of, list_sequences
 from masktrack_core.datasets.layouts import (
     NUMBERED,
@@ -31,6 +32,7 @@ from masktrack_core.datasets.object_masks import MaskValues
 from masktrack_core.datasets.patterns import natural_key
 from masktrack_core.datasets.videos import VideoTruth, open_video
 from masktrack_core.errors import InputError
+from masktrack_core.files.decoding import read_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class TrueObject:
     frames: tuple[str, ...]
     #: Position among them of the frame in which the object first appears.
     first: int
+    #: Of the frames, where they lie beside the masks.
+    size: Size | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +96,17 @@ class FolderTruth:
             files = find_masks(folder, values=self.values)
             frames = self._frames(folder, [files], masks)
             first = _first(sequence, files, frames)
-            return [TrueObject(number=None, files=files, frames=frames, first=first)]
+            size = _size_beside(self.root, folder)
+            return [TrueObject(number=None, files=files, frames=frames, first=first, size=size)]
         if not found.first:
             raise _without_ids(sequence, asked, is_binary=found.is_binary)
         each = {n: find_masks(folder, n, values=self.values) for n in found.first}
         frames = self._frames(folder, list(each.values()), masks)
+        size = _size_beside(self.root, folder)
         return [
-            TrueObject(number=n, files=files, frames=frames, first=frames.index(found.first[n]))
+            TrueObject(
+                number=n, files=files, frames=frames, first=frames.index(found.first[n]), size=size
+            )
             for n, files in each.items()
             if asked in ("all", n)
         ]
@@ -163,6 +171,7 @@ class LayoutTruth:
                 files=VideoTruth(video=video),
                 frames=video.frame_names,
                 first=video.first,
+                size=video.size,
             )
             for video in videos
         ]
@@ -214,6 +223,12 @@ def _without_ids(sequence: str, asked: int | str, *, is_binary: bool) -> InputEr
         f"{sequence}: expected {what} in the truth, got {held} in all of its masks; "
         + ("leave out --object" if is_binary else "correct the truth")
     )
+
+
+def _size_beside(root: Path, folder: Path) -> Size | None:
+    """Return the size of the first frame beside masks, which is that of all; None without any."""
+    frames = frames_beside(root, folder)
+    return read_size(next(iter(frames.values()))) if frames else None
 
 
 def _first(sequence: str, files: MaskFiles, frames: tuple[str, ...]) -> int:

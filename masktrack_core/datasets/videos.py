@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from masktrack_core.arrays import Frame, Mask, Size
+from masktrack_core.datasets.object_masks import SequenceKind
 from masktrack_core.datasets.patterns import PICTURE_SUFFIXES, natural_key
 from masktrack_core.datasets.protocol import Before, scored_frames
 from masktrack_core.datasets.truth_files import read_truth
@@ -41,6 +42,8 @@ class Video:
     size: Size
     #: Frame in which the object first appears; it is tracked and scored from there.
     first: int = 0
+    #: Whether truths have ids, in all that were read.
+    _kind: SequenceKind = field(default_factory=SequenceKind, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -85,7 +88,8 @@ class Video:
         path = self.truth_paths[t]
         if path is None:
             return None
-        mask = read_truth(path, self.encoding, self.object_id, frame=self.frame_paths[t])
+        frame = self.frame_paths[t]
+        mask = read_truth(path, self.encoding, self.object_id, frame=frame, kind=self._kind)
         return mask if mask.shape == self.size else self._resized(mask, path)
 
     def _resized(self, mask: Mask, path: Path) -> Mask:

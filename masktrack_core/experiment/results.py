@@ -117,7 +117,8 @@ def sequence_table(
                 {"method": row.method, "source": source}
                 | dict(zip(keys, where, strict=True))
                 | _summary(
-                    frames[frames.scored], f"{row.method}: no frame of " + "/".join(map(str, where))
+                    frames[frames.scored].sort_values("t"),  # decay goes by time
+                    f"{row.method}: no frame of " + "/".join(map(str, where)),
                 )
             )
             if temporal is not None:

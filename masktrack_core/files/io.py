@@ -48,6 +48,14 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
         ) from error
 
 
+def write_digest(path: Path, folder: Path) -> None:
+    """Write a digest of the names and contents of all files below a folder, in one line."""
+    digest = hashlib.sha256()
+    for file in sorted(found for found in Path(folder).rglob("*") if found.is_file()):
+        digest.update(f"{file.relative_to(folder).as_posix()}\0{file_digest(file)}\n".encode())
+    write_text(path, digest.hexdigest() + "\n")
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name in the same folder; rename it to ``path`` when the block ends well.

@@ -93,6 +93,8 @@ class ScoringTask:
     frames: tuple[str, ...]
     #: Position of the object's first frame among them.
     first: int = 0
+    #: Of the frames, where they lie beside the truth; else the first truth has it.
+    size: Size | None = None
     rules: ScoringRules = field(default_factory=ScoringRules)
     with_temporal: bool = True
 
@@ -471,6 +473,7 @@ def object_tasks(
                 pred=None if pred is not None and not masks.paths else masks,
                 frames=truth.frames,
                 first=truth.first,
+                size=truth.size,
                 rules=rules,
                 with_temporal=with_temporal,
             )
@@ -509,12 +512,13 @@ def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
     truth = _read_masks(task.truth, list(dict.fromkeys([*before, *names])), problems)
     if not truth:
         return problems
-    size = Size(*next(iter(truth.values())).shape)
+    size = task.size or Size(*next(iter(truth.values())).shape)
     pred = {name: np.zeros(size, np.bool_) for name in names}
     if task.pred is not None:
         pred = _read_masks(task.pred, names, problems)
-    notes = _fit(task.truth, truth, size, problems)
-    notes += _fit(task.pred, pred, size, problems) if task.pred is not None else []
+    like = "of its frame" if task.size else "of TRUTH"
+    notes = _fit(task.truth, truth, size, problems, like=like)
+    notes += _fit(task.pred, pred, size, problems, like=like) if task.pred is not None else []
     if problems:
         return problems
     true_masks, masks = np.stack([truth[n] for n in names]), np.stack([pred[n] for n in names])
@@ -546,7 +550,12 @@ def _read_masks(
 
 
 def _fit(
-    files: MaskFiles | VideoTruth, masks: dict[str, Mask], size: Size, problems: list[str]
+    files: MaskFiles | VideoTruth,
+    masks: dict[str, Mask],
+    size: Size,
+    problems: list[str],
+    *,
+    like: str,
 ) -> list[str]:
     """Bring masks a pixel off to the size, a note each; add a problem for any other size."""
     notes = []
@@ -558,8 +567,8 @@ def _fit(
             notes.append(f"{files.paths[name]}: {mask.shape}, resized to {tuple(size)}")
         else:
             problems.append(
-                f"{files.paths[name]}: wrong size, expected {tuple(size)} like TRUTH, got "
-                f"{mask.shape}"
+                f"{files.paths[name]}: expected the size {like}, {tuple(size)}, got {mask.shape}; "
+                "write masks at the size of the frames"
             )
     return notes
 

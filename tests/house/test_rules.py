@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from plans import Plans, Wildcards, default_config
+from snakemake.io import is_flagged
 
 ROOT = Path(__file__).parents[2]
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
@@ -55,6 +57,39 @@ def test_rule_names_the_environment_of_its_job(name):
 @pytest.mark.parametrize("name", RULES)
 def test_rule_runs_no_shell_and_no_block(name):
     assert not re.search(r"^    (run|shell):", RULES[name], re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name, body in RULES.items() if "directory(" in body])
+def test_a_rule_that_makes_a_folder_writes_its_digest(name):
+    """Snakemake compares times of folders, and contents of files."""
+    if name != "video_stills":  # its index says what the folder holds
+        assert "digest=" in RULES[name].partition("log:")[0]
+        script = (ROOT / "workflow_scripts" / f"{name}.py").read_text()
+        assert "write_digest(Path(job.output.digest)" in script
+
+
+def test_a_rule_that_reads_a_folder_goes_by_its_digest():
+    plans, place = Plans(default_config()), {"dataset": "rendered_davis", "sequence": "rally"}
+    place |= {"variant": "masktrack", "annotation": "first", "object": "1"}
+    inputs = [
+        *(plans.job(rule, **place)["input"] for rule in ("score", "temporal", "film")),
+        (
+            [plans.set_files("stills", "rendered"), plans.set_files("datasets", "rendered_davis")],
+            {},
+        ),
+        ([plans.sheet_inputs(Wildcards(figure="figure3")), plans.page_inputs()], {}),
+    ]
+    read = [path for given, named in inputs for path in flattened([*given, *named.values()])]
+    told = {path for path in read if path.endswith(".sha256")}
+    folders = {path for path in read if not Path(path).suffix}
+    assert folders and all(is_flagged(path, "ancient") for path in folders)
+    assert all(f"{p}.sha256" in told or f"{Path(p).parent}.sha256" in told for p in folders)
+
+
+def flattened(values):
+    """Yield the paths in lists of lists."""
+    for value in values:
+        yield from [value] if isinstance(value, str) else flattened(value)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

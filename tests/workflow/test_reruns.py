@@ -205,19 +205,26 @@ def test_new_times_of_scripts_and_of_the_whole_checkout_rerun_nothing(finished, 
     assert run.status == 0 and run.jobs == {}, run.output[-3000:]
 
 
-def test_results_that_are_copied_in_with_new_times_train_and_track_nothing(finished, tmp_path):
-    """In the worst order: what was made first is the newest. Networks here are just above 1 MB.
-
-    Snakemake compares no folders, so what reads folders of masks is made again.
-    """
-    shutil.copytree(finished, tmp_path / "run")
-    files = [path for path in (tmp_path / "run/results").rglob("*") if path.is_file()]
+def test_results_and_data_that_are_copied_in_with_new_times_rerun_nothing(finished, tmp_path):
+    """In the worst order: what was made first is the newest. Networks here are just above 1 MB."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    files = [p for part in ("data", "results") for p in (folder / part).rglob("*") if p.is_file()]
     files.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     now = time.time()
     for place, path in enumerate(files):
         os.utime(path, (now + place / 100, now + place / 100))
-    workflow = Workflow(tmp_path / "run", SHORT)
-    assert workflow("-n", "results/table2.csv").jobs == {"score": 21, "table": 1}
+    workflow = Workflow(folder, SHORT)
+    run = workflow("-n", "results/table2.csv")
+    assert run.status == 0 and run.jobs == {}, run.output[-3000:]
+    # The digest decides: of masks that were made again, and are others, the scores are too.
+    (digest,) = (folder / "results/masks/masktrack/first/rendered_davis").glob("*/1.sha256")
+    digest.write_text("of other masks\n")
+    os.utime(digest, (now + len(files), now + len(files)))
+    assert workflow("-n", "results/table2.csv").jobs == {"score": 1, "table": 1}
+    digest.with_suffix("").rename(folder / "elsewhere")
+    again = workflow("-n", "results/table2.csv").jobs
+    assert again == {"segment": 1, "score": 1, "table": 1}
     limited = workflow("-n", "--max-checksum-file-size", "1MB", "results/table2.csv").jobs
     assert limited["finetune"] == 9 and limited["track"] == 12
 

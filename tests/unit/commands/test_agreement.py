@@ -17,6 +17,7 @@ from masktrack_core.commands.clips import read_annotations
 from masktrack_core.datasets.checks import check_path, read_config
 from masktrack_core.datasets.external import external_masks
 from masktrack_core.datasets.index import index_video, layout_of
+from masktrack_core.datasets.mask_folders import find_masks
 from masktrack_core.datasets.object_masks import AnnotationFile, read_objects
 from masktrack_core.datasets.sources import dataset_objects
 from masktrack_core.datasets.video_files import Clip
@@ -268,6 +269,14 @@ MADE = {
         "got areas of 3 opacities such as [0, 90, 200]",
     ),
     "white as colour": (lambda t: Image.fromarray(np.dstack([labels(t, 255)] * 3)), {1: 0}),
+    "ids, then one object without": (
+        lambda t: palette(t, 1) if t < 2 else Image.fromarray(labels(t, 255)),
+        "got a mask of one object without an id, which could be void (--mask-values labels), or",
+    ),
+    "one object without an id, then ids": (
+        lambda t: Image.fromarray(labels(t, 255)) if t < 4 else palette(t, 1),
+        "got a mask of one object without an id",
+    ),
     "labels as colour": (lambda t: palette(t, 1, 2).convert("RGB"), "got 3 colours"),
 }
 
@@ -290,6 +299,46 @@ def test_all_agree_on_masks_of_the_same_kinds(name, tmp_path):
     assert right in given if isinstance(right, str) else right == given
     assert answer(workflow, root) == answer(scored, root, None) == given
     assert answer(check, root) == (given if isinstance(right, str) else None)
+
+
+@pytest.mark.parametrize("values", ["labels", "binary"])
+def test_ids_beside_an_object_without_are_read_as_a_person_says(values, tmp_path):
+    def mask(t):
+        return palette(t, 1) if t < 2 else Image.fromarray(labels(t, 255))
+
+    root = made_set(tmp_path, mask)
+    clip, folder = Clip(root / "JPEGImages/s"), root / "Annotations"
+    files = [AnnotationFile(t, path) for t, path in enumerate(sorted((folder / "s").iterdir()))]
+    given = read_annotations(clip, files, values)[1]
+    found = find_masks(folder / "s", 1 if values == "labels" else None, values=values)
+    for t, name in enumerate(clip.names):
+        # As labels 255 is void: the frame says "not here".
+        assert np.array_equal(given[t], found.read(name)), name
+        assert given[t].any() == (t < 2 or values == "binary")
+    assert [*check_path(root, values=values)] == []
+    for objects in ("all", None) if values == "labels" else (None,):  # else there are no ids
+        (one,) = score(root, folder, objects=objects, values=values, temporal="none")
+        assert one.frames == ("00001", "00002", "00003") and one.j.tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize("first", [1, 255])
+def test_plain_score_and_check_refuse_ids_beside_an_object_without_in_davis_too(
+    first, tmp_path, capsys
+):
+    """In the truth and in the result: `score` reads frame after frame, and no ids are asked for."""
+    root = made_set(tmp_path / "set", lambda t: palette(t, 1))
+    mixed = tmp_path / "mixed/s"
+    mixed.mkdir(parents=True)
+    for t in range(5):
+        Image.fromarray(labels(t, 255 - first + 1 if t == 2 else first)).save(
+            mixed / f"{t:05d}.png"
+        )
+    whole = davis(tmp_path / "davis", mixed, root / "JPEGImages/s")
+    said = "got a mask of one object without an id"
+    assert said in answer(check, whole)
+    for truth, masks in ((root / "Annotations", mixed.parent), (whole, root / "Annotations")):
+        assert main(["score", str(truth), str(masks), "--jobs", "1"]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_suffixes_in_capitals_links_and_hidden_files_change_nothing(tmp_path):
@@ -315,6 +364,32 @@ def test_a_mask_larger_than_its_frame_is_refused_where_there_are_frames(tmp_path
     assert "got (80, 112)" in answer(workflow, root)
     assert "got (80, 112)" in answer(check, root)
     assert "got (80, 112)" in answer(scored, root, None)
+
+
+def davis(root, masks, frames):
+    """A root as DAVIS has it, of one sequence."""
+    for folder, source in (("JPEGImages", frames), ("Annotations", masks)):
+        shutil.copytree(source, root / folder / "480p/s")
+    return root
+
+
+def test_masks_of_another_size_than_the_frames_of_davis_are_refused_by_all(tmp_path, capsys):
+    """Also where truth and result have one size: 480p's masks beside full frames."""
+    root = made_set(tmp_path / "set", lambda t: Image.fromarray(labels(t, 255)))
+    half = made_set(tmp_path / "half", lambda t: Image.fromarray(labels(t, 255)[::2, ::2]))
+    near = made_set(tmp_path / "near", lambda t: Image.fromarray(labels(t, 255)[:, :-1]))
+    place, frames = "Annotations/s", root / "JPEGImages/s"
+    truth = davis(tmp_path / "davis", root / place, frames)
+    small = davis(tmp_path / "small", half / place, frames)
+    said = "expected the size of its frame, (40, 56), got (20, 28)"
+    assert said in answer(check, small)
+    for given, masks in ((truth, half), (small, half), (small, root)):
+        assert main(["score", str(given), str(masks / "Annotations"), "--jobs", "1"]) == 2
+        assert said in capsys.readouterr().err
+    for given in (truth, davis(tmp_path / "rounded", near / place, frames)):
+        assert [*check_path(given)] == []
+        (one,) = score(given, near / "Annotations", temporal="none")
+        assert any("(40, 55), resized to (40, 56)" in note for note in one.notes)
 
 
 def test_a_truth_that_lacks_a_frame_is_refused_by_check_and_score(tmp_path, capsys):

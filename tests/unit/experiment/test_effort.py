@@ -72,6 +72,64 @@ def test_the_baseline_is_a_row_of_its_own():
     assert dict(zip(table.method, table.J, strict=True)) == {"method": 100, "baseline": 25}
 
 
+def test_every_column_of_the_effort_table_holds_its_own_number():
+    js = [0.9, *np.linspace(0.31, 0.83, 27) ** 2, 0.2]
+    table = effort_table(
+        pd.concat([scores(js, "a", annotated=4), scores([0.3, 0.45, 0.1], "b", annotated=2)]),
+        (PANEL,),
+    )
+    row = table.iloc[0].to_dict()
+    words = {"panel": "Segments", "method": "method", "annotation": "first", "variant": "ours"}
+    pooled = 100 * np.sort([*js[1:-1], 0.45])
+    places = np.array(QUANTILES) / 100 * 27
+    below, share = places.astype(int), places % 1
+    quantiles = pooled[below] * (1 - share) + pooled[below + 1] * share
+    right = words | {"annotated": 100 * (4 / 29 + 2 / 3) / 2, "sequences": 2, "frames": 28}
+    right |= {"J": 50 * (np.mean(js[1:-1]) + 0.45)}
+    right |= {f"q{q:02d}": value for q, value in zip(QUANTILES, quantiles, strict=True)}
+    assert list(row) == list(right)
+    assert {key: row[key] for key in words} == words
+    numbers = [key for key in right if key not in words]
+    assert len({round(right[key], 6) for key in numbers}) == len(numbers) == 12
+    assert [row[key] for key in numbers] == pytest.approx([right[key] for key in numbers])
+
+
+def test_every_column_of_the_attribute_table_holds_its_own_number():
+    """An attribute a sequence has alone, one that two of five share, one that all have, none."""
+    names = list("abcde")
+    js = dict(zip(names, (11.0, 23.0, 47.0, 61.0, 90.0), strict=True))
+    carriers = {"AC": "a", "BC": "bd", "CS": "abcde", "SV": "cde"}
+    attributes = pd.DataFrame(
+        {"dataset": "d", "sequence": names}
+        | {code: [int(name in carriers.get(code, "")) for name in names] for code in ATTRIBUTES}
+    )
+    rows = [
+        (method, source, "d", name, 1, js[name] * scale)
+        for method, source, scale in (("M", "computed", 1.0), ("N", "published", 0.5))
+        for name in names
+    ]
+    columns = ["method", "source", "dataset", "sequence", "object", "J"]
+    table = attribute_table(pd.DataFrame(rows, columns=columns), attributes)
+    names_of = ["method", "source", "attribute", "n", "n_rest", "J", "rest", "gain"]
+    assert list(table.columns) == names_of
+    assert table.attribute.tolist() == [*ATTRIBUTES] * 2
+    found = {(row.method, row.attribute): row[1:] for row in table.itertuples(index=False)}
+    for method, source, scale in (("M", "computed", 1.0), ("N", "published", 0.5)):
+        for code, right in {
+            "AC": (1, 4, 11.0, 55.25, -44.25),
+            "BC": (2, 3, 42.0, 148 / 3, 42 - 148 / 3),
+            "SV": (3, 2, 66.0, 17.0, 49.0),
+        }.items():
+            row = found[method, code]
+            assert row[:4] == (source, code, *right[:2])
+            assert row[4:] == pytest.approx([scale * value for value in right[2:]])
+        for code, sides in (("CS", (5, 0)), ("DB", (0, 5))):
+            row = found[method, code]
+            assert row[2:4] == sides and np.isnan(row[6])
+            filled, empty = row[4:6] if sides[0] else row[5:3:-1]
+            assert filled == pytest.approx(scale * 46.4) and np.isnan(empty)
+
+
 def test_published_quantiles_of_msk_are_in_order_on_the_figure():
     ends = [48.1, 60.5, 74.5, 80.5, 90.1, 91.7, 94.3, 95.6]
     labels = quantile_labels(ends)

@@ -18,6 +18,7 @@ def scores(js, scored=None, sequence="a", number=1, fs=None):
             "dataset": "davis2016",
             "sequence": sequence,
             "object": number,
+            "t": range(len(js)),
             "scored": scored or [True] * len(js),
             "J": js,
             "F": js if fs is None else fs,

@@ -51,6 +51,32 @@ def test_stages_are_sums_medians_and_largest_memory_dearest_first(folder):
     assert table.gpu_memory_mb.isna().all()
 
 
+def test_every_column_of_the_timings_holds_its_own_number(tmp_path):
+    costs = {"a": (7.0, 3.0, 110), "b": (11.0, 5.0, 290), "c": (2.0, 1.5, 170)}
+    for number, (name, (wall, cpu, memory)) in enumerate(costs.items()):
+        write(tmp_path / "benchmarks", f"track/rgb/{name}.tsv", wall, cpu, memory)
+        log = tmp_path / f"logs/track/rgb/{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"CPU time {cpu + 0.25} s\nGPU memory peak {1000 + 31 * number} MB\n")
+    jobs = read_timings(tmp_path / "benchmarks", tmp_path / "logs")
+    right = [
+        ("track", f"track/rgb/{name}", cpu + 0.25, wall, memory, 1000 + 31 * number)
+        for number, (name, (wall, cpu, memory)) in enumerate(costs.items())
+    ]
+    names = ["stage", "job", "cpu_s", "wall_s", "memory_mb", "gpu_memory_mb"]
+    assert list(jobs.columns) == names and [*jobs.itertuples(index=False)] == right
+    (row,) = stage_table(jobs).to_dict("records")
+    assert row == {
+        "stage": "track",
+        "jobs": 3,
+        "cpu_s": 10.25,
+        "wall_s": 20.0,
+        "cpu_s_per_job": 3.25,
+        "memory_mb": 290.0,
+        "gpu_memory_mb": 1062.0,
+    }
+
+
 def test_cpu_time_and_the_peak_of_a_gpu_go_through_the_log_into_the_table(folder, monkeypatch):
     """A double stands for the GPU: there is none here."""
     cuda = SimpleNamespace(

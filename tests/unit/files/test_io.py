@@ -1,4 +1,5 @@
 import os
+import shutil
 import stat
 
 import numpy as np
@@ -321,3 +322,28 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         io.write_mask(tmp_path / "a.png", MASK)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_digest_of_a_folder_is_that_of_names_and_contents(tmp_path):
+    def digest(folder):
+        io.write_digest(tmp_path / "digest", folder)
+        return (tmp_path / "digest").read_text()
+
+    folder = tmp_path / "masks"
+    for name, text in (("a/0.png", "one"), ("a/1.png", "two"), ("b.png", "")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    known = digest(folder)
+    assert len(known) == 65 and known.endswith("\n")
+    shutil.copytree(folder, tmp_path / "copy")
+    os.utime(tmp_path / "copy/b.png", (1, 1))
+    assert digest(tmp_path / "copy") == known
+    seen = {known}
+    for change in (
+        lambda: (folder / "b.png").write_text("three"),
+        lambda: (folder / "a/0.png").rename(folder / "a/2.png"),
+        lambda: (folder / "a/1.png").unlink(),
+    ):
+        change()
+        seen.add(digest(folder))
+    assert len(seen) == 4

@@ -11,9 +11,13 @@ from masktrack_core.masks.elementary import (
     boundary,
     bounding_box,
     box_mask,
+    canonical,
     dilate,
     disk,
+    is_off_by_rounding,
     merge_objects,
+    padded_window,
+    resized_mask,
     split_objects,
 )
 
@@ -65,6 +69,56 @@ def test_dilation_sets_what_is_within_the_radius(radius):
     rows, columns = np.indices(mask.shape)
     squared = [(rows - y) ** 2 + (columns - x) ** 2 for y, x in np.argwhere(mask)]
     np.testing.assert_array_equal(dilate(mask, radius), np.min(squared, axis=0) <= radius**2)
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 5, 8])
+def test_dilation_of_a_small_object_far_from_the_borders_reaches_the_whole_radius(radius):
+    mask = np.zeros((41, 47), bool)
+    mask[19, 22:24] = True
+    rows, columns = np.indices(mask.shape)
+    squared = (rows - 19) ** 2 + np.minimum((columns - 22) ** 2, (columns - 23) ** 2)
+    np.testing.assert_array_equal(dilate(mask, radius), squared <= radius**2)
+
+
+@pytest.mark.parametrize(
+    ("box", "rows", "columns"),
+    [
+        (Box(10, 20, 3, 5), (17, 28), (7, 16)),
+        (Box(1, 2, 3, 5), (0, 10), (0, 7)),
+        (Box(36, 47, 3, 2), (44, 50), (33, 40)),
+    ],
+)
+def test_a_window_around_a_box_is_cut_to_the_picture(box, rows, columns):
+    assert padded_window(box, 3, Size(50, 40)) == (slice(*rows), slice(*columns))
+
+
+def test_a_mask_has_bytes_0_and_1_and_is_itself_where_it_has_them():
+    odd = np.array([[0, 255, 2], [1, 0, 0]], np.uint8).view(np.bool_)
+    assert canonical(odd).view(np.uint8).tolist() == [[0, 1, 1], [1, 0, 0]]
+    for mask in (blobs(3), np.zeros((3, 4), bool), np.ones((2, 2), bool), np.zeros((0, 3), bool)):
+        assert canonical(mask) is mask
+
+
+@pytest.mark.parametrize("size", [(10, 14), (5, 7), (31, 20), (7, 31), (9, 13), (1, 1)])
+def test_a_resized_mask_is_at_each_pixel_that_of_the_nearest_centre(size):
+    mask = np.random.default_rng(1).random((10, 14)) > 0.5
+    across = [mask.shape[axis] / size[axis] for axis in (0, 1)]
+    expected = [
+        [mask[int((y + 0.5) * across[0]), int((x + 0.5) * across[1])] for x in range(size[1])]
+        for y in range(size[0])
+    ]
+    np.testing.assert_array_equal(resized_mask(mask, Size(*size)), expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "is_off"),
+    [
+        ((480, 854), False), ((480, 853), True), ((481, 854), True), ((479, 855), True),
+        ((480, 852), False), ((482, 854), False), ((478, 853), False), ((854, 480), False),
+    ],
+)  # fmt: skip
+def test_a_size_is_off_by_rounding_by_one_pixel_a_side_at_most(size, is_off):
+    assert is_off_by_rounding(np.zeros(size, bool), Size(480, 854)) is is_off
 
 
 def test_dilation_by_nothing_is_a_copy_and_an_empty_mask_stays_empty():
@@ -170,6 +224,9 @@ def test_splitting_undoes_merging():
     [
         ({}, "at least one object"),
         ({0: np.zeros((2, 2), np.float32)}, "object ids 1 to 254"),
+        ({1: np.zeros((2, 2), np.float32), 255: np.zeros((2, 2), np.float32)}, "ids 1 to 254"),
+        ({1: np.zeros(4, np.float32)}, "one shape"),
+        ({1: np.zeros((1, 2, 2), np.float32)}, "one shape"),
         ({1: np.zeros((2, 2), np.float32), 2: np.zeros((2, 3), np.float32)}, "one shape"),
         ({1: np.full((2, 2), np.nan, np.float32)}, "probabilities in"),
         ({1: np.full((2, 2), 3, np.float32)}, "apply the softmax"),
@@ -178,6 +235,22 @@ def test_splitting_undoes_merging():
 def test_objects_that_cannot_be_merged_are_named(probs, message):
     with pytest.raises(InputError, match=message):
         merge_objects(probs)
+
+
+def test_the_largest_id_is_an_object():
+    probs = {254: np.array([[0.9, 0.1]], np.float32), 1: np.array([[0.2, 0.8]], np.float32)}
+    assert merge_objects(probs).tolist() == [[254, 1]]
+    assert [*split_objects(np.array([[254, 255]], np.uint8))] == [254]
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 2, 2)])
+def test_labels_that_are_no_picture_are_refused(shape):
+    with pytest.raises(InputError, match=r"labels: expected a uint8 array \(H, W\), got uint8"):
+        split_objects(np.zeros(shape, np.uint8))
+    with pytest.raises(InputError, match=r"got int64"):
+        split_objects(np.zeros((2, 2), np.int64))
+    with pytest.raises(InputError, match=r"mask: expected a bool array \(H, W\), got bool"):
+        boundary(np.zeros(shape, bool))
 
 
 def test_labels_where_a_mask_is_expected_are_refused():

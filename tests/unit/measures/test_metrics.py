@@ -152,6 +152,13 @@ def test_masks_of_another_size_are_refused():
         contour_accuracy(np.zeros((2, 4, 5), bool), np.zeros((2, 4, 5), np.uint8))
 
 
+@pytest.mark.parametrize("shape", [(4, 5), (1, 2, 4, 5)])
+def test_what_is_no_stack_of_masks_is_refused(shape):
+    for measure in (region_similarity, contour_accuracy):
+        with pytest.raises(InputError, match=r"pred: expected a bool array \(T, H, W\), got bool"):
+            measure(np.zeros(shape, bool), np.zeros(shape, bool))
+
+
 def test_recall_counts_values_strictly_above_one_half():
     assert summarize(np.array([0.5, 0.5000001, 0.4, 1.0])).recall == 0.5
 
@@ -185,8 +192,8 @@ def test_decay_is_defined_for_sequences_longer_than_256_frames():
 
 
 def test_a_mean_refuses_missing_frames():
-    with pytest.raises(InputError, match="nan at scored frame 1"):
-        summarize(np.array([0.5, np.nan]))
+    with pytest.raises(InputError, match=r"nan at scored frame 1 \(2 in all\)"):
+        summarize(np.array([0.5, np.nan, 0.1, np.inf]))
     with pytest.raises(InputError, match="one value per frame"):
         summarize(np.array([]))
 

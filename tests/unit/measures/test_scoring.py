@@ -364,7 +364,7 @@ def test_every_mask_that_is_wrong_is_named(folders, tmp_path, capsys):
     for lines in (
         ["a/00002.png: missing", "a/00003.png: missing", "a/other.png: extra", "3 problems"],
         [
-            "00001.png: wrong size, expected (40, 50) like TRUTH, got (8, 7)",
+            "00001.png: expected the size of TRUTH, (40, 50), got (8, 7)",
             "00004.png: expected a picture",
             "2 problems, no score",
         ],
