@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the set below the folder of its table of attributes, which is written last."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         write_video_set(Path(job.output[0]).parent, job.params.layout, seed=job.params.seed)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the contents of the archive into a folder of its own."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         shutil.rmtree(job.output[0], ignore_errors=True)
         unpack(received(Path(job.input[0])), Path(job.output[0]))
 
