@@ -1,5 +1,6 @@
 """The one place that turns a device's name into a device."""
 
+import logging
 import os
 import re
 
@@ -7,6 +8,8 @@ import torch
 
 from masktrack_core.errors import InputError
 from masktrack_core.gpus import take_gpu
+
+_log = logging.getLogger(__name__)
 
 
 def use_device(name: str, threads: int) -> torch.device:
@@ -39,4 +42,6 @@ def use_device(name: str, threads: int) -> torch.device:
             f"device: expected one of the {count} GPUs that torch sees, cuda:0 to "
             f"cuda:{count - 1}, got '{name}'; correct the number"
         )
+    model = f" ({torch.cuda.get_device_name(name)})" if name.startswith("cuda") else ""
+    _log.info("device %s%s, %d CPU threads, torch %s", name, model, threads, torch.__version__)
     return torch.device(name)

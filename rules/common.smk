@@ -3,13 +3,21 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from masktrack_core.datasets.index import facts_file, folder_fingerprint, known_facts
+from masktrack_core.datasets.index import (
+    facts_file,
+    folder_fingerprint,
+    known_facts,
+    read_facts,
+)
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.network_files import network_archive, source_of
 from masktrack_core.gpus import gpus_at_hand
+from masktrack_core.experiment.planning import costs_with, likely_backbones
 from masktrack_core.experiment.provenance import (
     commit,
     content_digests,
@@ -32,9 +40,19 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+#: The files that a person gave with --configfile.
+OWN_FILES = [
+    load_configfile(path)
+    for path in workflow.overwrite_configfiles
+    if Path(path).resolve() != Path(workflow.basedir, "config.yaml").resolve()
+]
+
 # Held open as long as this process lives. Jobs and dry runs hold no lock.
 if workflow.is_main_process and not workflow.dryrun:
     RUN = announce_run(Path(".snakemake"))
+    # For our logger, which estimates the time that is left; others print nothing of it.
+    COSTS = costs_with(read_facts("unit_costs"), likely_backbones([config, *OWN_FILES]))
+    logger.info(None, extra={"unit_costs": dict(zip(COSTS.rule, COSTS.cpu_s))})
 
 # What the code says, by its bytes: parsing it is a quarter of a start.
 CODE = Path(".snakemake/masktrack-code")

@@ -1,20 +1,11 @@
 # What others' masks, figures, films and the page are made of: functions from names to files.
 from functools import cache
 
-from snakemake.common.configfile import load_configfile
-
 from masktrack_core.experiment.figure_recipes import read_figures
 from masktrack_core.experiment.selection import own_pages
 
 #: What the person's own files name: all that `figures`, `films` and the page take.
-OWN = own_pages(
-    config,
-    [
-        load_configfile(path)
-        for path in workflow.overwrite_configfiles
-        if Path(path).resolve() != Path(workflow.basedir, "config.yaml").resolve()
-    ],
-)
+OWN = own_pages(config, OWN_FILES)
 
 try:
     FIGURES = read_figures(config)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the table, its page and the means of every sequence."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         recipe = AblationRecipe.from_row(job.wildcards.ablation, job.params.ablation)
         scores = pd.concat(
             [read_table(Path(path), SCORES) for path in dict.fromkeys(job.input)],

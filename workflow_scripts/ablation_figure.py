@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the figure as PDF and PNG."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         table = pd.read_csv(job.input[0]).fillna({"aspect": ""})
         write_figure(delta_figure(table), [job.output.pdf, job.output.png])
 

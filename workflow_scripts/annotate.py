@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the annotations, named by frame number."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         index, number = read_table(Path(job.input[0]), INDEX), int(job.wildcards.object)
         video = open_video(index, number)
         times = given_times(index, number, annotated_times(len(video), job.params.every))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the segment of each annotated box, named by frame number."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         index, number = read_table(Path(job.input.index), INDEX), int(job.wildcards.object)
         video = open_video(index, number)
         times = given_times(index, number, annotated_times(len(video), job.params.every))

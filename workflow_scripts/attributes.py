@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write a row for each method and attribute."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         recipe = FigureRecipe.from_row(job.wildcards.figure, job.params.figure)
         ours = sequence_table(read_scores(map(Path, job.input.scores)), recipe.rows)
         parts, attributes = [ours], []

@@ -39,7 +39,7 @@ def development(job: "Snakemake") -> dict[str, TrackedObject]:
 
 def main(job: "Snakemake") -> None:
     """Write every trial, and what was chosen and why."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         row = dict(job.params.search)
         start = CrfParams(**row.pop("start"))
         threshold = job.params.threshold or guiding_threshold(map(Path, job.input.saying))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write a row a method, object and frame."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         recipe = FigureRecipe.from_row(job.wildcards.figure, job.params.figure)
         write_csv(Path(job.output[0]), curve_table(read_scores(map(Path, job.input)), recipe.rows))
 

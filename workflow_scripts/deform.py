@@ -24,7 +24,8 @@ def deformed_masks(job: "Snakemake", stills: pd.DataFrame) -> Iterator[tuple[str
     """Yield ``set/name/k`` and the k-th deformed mask of every still."""
     params = DeformationParams(**job.params.deformation)
     rows = stills.to_dict("records")
-    for still in tqdm(rows, f"deform {job.wildcards.stills}", mininterval=2):
+    words = f"deform {job.wildcards.stills}"
+    for still in tqdm(rows, words, mininterval=2, disable=None, leave=False):
         mask = read_mask(Path(still["mask_path"]))
         for k in range(job.params.masks_per_still):
             name = f"{job.wildcards.stills}/{still['name']}/{k}"
@@ -34,7 +35,7 @@ def deformed_masks(job: "Snakemake", stills: pd.DataFrame) -> Iterator[tuple[str
 
 def main(job: "Snakemake") -> None:
     """Write all deformed masks into one archive of PNGs."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         stills = read_table(Path(job.input[0]), STILLS)
         masks = deformed_masks(job, stills)
         write_mask_archive(Path(job.output[0]), masks, made_of=contents_digest(stills))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the page: a row a still, a column a deformed mask."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         page, stills = job.params.page, read_table(Path(job.input.stills), STILLS)
         archives = [MaskArchive(Path(path)) for path in job.input.deformed]
         chosen = stills.iloc[:: max(len(stills) // page["count"], 1)].head(page["count"])

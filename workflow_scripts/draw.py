@@ -21,7 +21,7 @@ DRAW = {"annotations": effort_figure, "attributes": attribute_figure, "losses": 
 
 def main(job: "Snakemake") -> None:
     """Write the figure as PDF and as PNG."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         table = pd.read_csv(job.input[0], dtype={"sequence": "str", "frame": "str"})
         if job.params.kind == "curves":
             figure = curve_figure(table, job.params.measure)

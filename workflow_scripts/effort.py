@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write a row for each panel, method and annotation."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         recipe = FigureRecipe.from_row(job.wildcards.figure, job.params.figure)
         table = effort_table(read_scores(map(Path, job.input)), recipe.panels)
         write_csv(Path(job.output[0]), table, decimals=4)

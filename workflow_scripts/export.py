@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the network in half precision."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         network, record = load_network(Path(job.input[0]))
         usage = dict(job.params.usage)
         if usage["trained_on"] is None:  # from a file, which says so itself

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write one binary PNG a frame."""
-    with job_log(job.log[0], __file__), atomic_folder(Path(job.output.masks)) as folder:
+    with job_log(job, __file__), atomic_folder(Path(job.output.masks)) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         root = Path(job.input.unpacked[0] if job.input.unpacked else job.params.source)
         counted = video.counted(job.params.skip, before=job.params.before)

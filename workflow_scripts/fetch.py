@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the receipt of the file, which lies beside it."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         row, receipt = job.params.archive, Path(job.output[0])
         archive = Archive(
             name=job.wildcards.archive,

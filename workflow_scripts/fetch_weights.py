@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Put the file at its place; a download that is there and whole is used again."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         fetch_weights(job.params.weights, Path(job.params.downloads), Path(job.output[0]))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the figure as PDF and PNG."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         frames, magnitudes = [], []
         files = zip(job.params.frames, job.input.indexes, job.input.flows, strict=True)
         for chosen, index_path, flow in files:

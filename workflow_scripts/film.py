@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write an MP4 file; frames without masks are left out."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), job.params.objects[0])
         folders = [Path(path) for path in job.input.masks]
         names = video.frame_names

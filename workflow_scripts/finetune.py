@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the fine-tuned network and its losses."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         p, label = job.params, f"finetune {job.wildcards.sequence}/{job.wildcards.object}"
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))

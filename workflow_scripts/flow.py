@@ -28,7 +28,7 @@ def learned_flow(job: "Snakemake") -> FlowModel | None:
 
 def main(job: "Snakemake") -> None:
     """Write one grey picture a frame; objects of a sequence share them."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         index = read_table(Path(job.input.index), INDEX)
         video = open_video(index, int(index["object"].iloc[0]))
         if len(video) == 1:
@@ -38,7 +38,9 @@ def main(job: "Snakemake") -> None:
         frames = (video[t] for t in range(len(video)))
         images = flow_images(frames, method, image, model=learned_flow(job))
         label = f"flow {job.wildcards.sequence}"
-        shown = enumerate(tqdm(images, label, total=len(video), mininterval=2))
+        shown = enumerate(
+            tqdm(images, label, total=len(video), mininterval=2, disable=None, leave=False)
+        )
         write_grey_archive(Path(job.output[0]), ((frame_key(t), frame) for t, frame in shown))
 
 

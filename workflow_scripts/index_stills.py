@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the index of the stills whose mask is not empty."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         index = index_stills(Path(job.params.root), job.params.layout)
         write_table(Path(job.output[0]), with_contents(drop_empty(index)), STILLS)
 

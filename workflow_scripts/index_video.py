@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Read every file of the sequence once, and write a row per frame and object."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         root, objects = Path(job.params.root), job.params.objects
         index = index_video(root, job.params.layout, job.wildcards.sequence, objects)
         problems = check_video(index)

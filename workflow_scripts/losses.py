@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the losses of every network, one below the other."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         names = job.params.figure["networks"]
         tables = [
             read_table(Path(path), LOSSES).assign(network=name)

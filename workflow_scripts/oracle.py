@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the oracle's mask of every frame that has a truth."""
-    with job_log(job.log[0], __file__), atomic_folder(Path(job.output.masks)) as folder:
+    with job_log(job, __file__), atomic_folder(Path(job.output.masks)) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
         sources = annotation_sources(annotations, len(video))

@@ -46,7 +46,7 @@ def shown_sequence(row: dict[str, Any], titles: dict[str, str], count: int) -> S
 
 def main(job: "Snakemake") -> None:
     """Write one self-contained file."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         titles = job.params.titles
         tables = {Path(path).stem: Path(path).read_text("utf-8") for path in job.input.tables}
         figures = {Path(path).stem: Path(path).read_bytes() for path in job.input.figures}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the record and the configuration as the workflow read it, one YAML file."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         content = {"record": run_record({}), "config": dict(job.params.config)}
         paths = zip(job.params.networks.items(), job.input.networks, strict=True)
         content["networks"] = {

@@ -27,7 +27,7 @@ def crf_params(job: "Snakemake") -> CrfParams:
 
 def main(job: "Snakemake") -> None:
     """Write the masks, named like the data set's frames."""
-    with job_log(job.log[0], __file__), atomic_folder(Path(job.output.masks)) as folder:
+    with job_log(job, __file__), atomic_folder(Path(job.output.masks)) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         tracks = [ProbArchive(Path(path)) for path in job.input.tracks]
         tracked = TrackedObject(video=video, tracks=tracks)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write ``count`` frames and masks below the folder that both outputs share."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         root = Path(job.output.frames).parent
         write_stills(root, job.params.stills, size=Size(120, 160), seed=job.params.seed)
         write_digest(Path(job.output.digest), root)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the set below the folder of its table of attributes, which is written last."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         root = Path(job.output.attributes).parent
         write_video_set(root, job.params.layout, seed=job.params.seed)
         write_digest(Path(job.output.digest), root)

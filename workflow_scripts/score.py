@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write J and F of every frame that has a truth."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotated = {int(name) for name in MaskArchive(Path(job.input.annotations))}
         if video.first:

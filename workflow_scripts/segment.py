@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the masks, named like the data set's frames."""
-    with job_log(job.log[0], __file__), atomic_folder(Path(job.output.masks)) as folder:
+    with job_log(job, __file__), atomic_folder(Path(job.output.masks)) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         tracks = [ProbArchive(Path(path)) for path in job.input.tracks]
         threshold = job.params.threshold or guiding_threshold(map(Path, job.input.saying))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the sheet, and the list of what it shows."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         rows, shown = [], []
         for entry in job.params.sequences:
             index = read_table(Path(entry["index"]), INDEX)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the table as CSV, Markdown, LaTeX and HTML, and the means of every sequence."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         recipe = TableRecipe.from_row(job.wildcards.table, job.params.table)
         named, whole = job.params.named, job.params.whole
         steps = [read_table(Path(path), TEMPORAL) for path in job.input.temporal]

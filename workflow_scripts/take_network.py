@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the file, byte by byte, where trained networks lie."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         network = NetworkRecipe.from_row(job.wildcards.network, job.params.network)
         given = local_file(network) or received(Path(job.input[0]))
         check_bytes(network.name, given, network.sha256)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write T of the step to every scored frame."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         counted = video.counted(job.params.skip, before=job.params.before)
         steps = temporal_scores(video, Path(job.input.masks), counted=counted)

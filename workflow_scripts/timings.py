@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write a row a stage, and its picture."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         jobs = read_timings(Path(job.params.benchmarks), Path(job.params.logs))
         stages = stage_table(jobs)
         write_csv(Path(job.output.table), stages, decimals=2)

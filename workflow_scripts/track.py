@@ -44,7 +44,7 @@ def propagation(job: "Snakemake") -> PropagationParams:
 
 def main(job: "Snakemake") -> None:
     """Write the foreground probability of every frame."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
         theirs = {n: read_annotations(Path(path)) for n, path in enumerate(job.input.others, 1)}
@@ -54,7 +54,7 @@ def main(job: "Snakemake") -> None:
         given, params = streams(job, video), propagation(job)
         probs = propagate(networks, given, annotations, params, others=others)
         label = f"track {job.wildcards.sequence}/{job.wildcards.object}"
-        shown = tqdm(probs, label, total=len(video), mininterval=2)
+        shown = tqdm(probs, label, total=len(video), mininterval=2, disable=None, leave=False)
         write_prob_archive(Path(job.output[0]), ((frame_key(t), prob) for t, prob in shown))
 
 

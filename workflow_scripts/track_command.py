@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write its masks as the probabilities 0 and 1 of every frame."""
-    with job_log(job.log[0], __file__), tempfile.TemporaryDirectory() as folder:
+    with job_log(job, __file__), tempfile.TemporaryDirectory() as folder:
         p, words = job.params, job.wildcards
         video = open_video(read_table(Path(job.input.index), INDEX), int(words.object))
         annotations = read_annotations(Path(job.input.annotations))

@@ -40,7 +40,7 @@ def examples(job: "Snakemake") -> StillExamples:
 
 def main(job: "Snakemake") -> None:
     """Write the trained network and its losses; without a schedule, the initial network."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         p, label = job.params, f"train {job.wildcards.network}"
         parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
         pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else None

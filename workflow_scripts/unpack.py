@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the folder in which the set lies as its layout says."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         pattern = first_pattern(job.params.layout)
         archives = [received(Path(path)) for path in job.input]
         unpack(archives, Path(job.output.folder), choose=lambda folder: find_root(folder, pattern))

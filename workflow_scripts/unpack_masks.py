@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the contents of the archive into a folder of its own."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         shutil.rmtree(job.output.folder, ignore_errors=True)
         unpack(received(Path(job.input[0])), Path(job.output.folder))
         write_digest(Path(job.output.digest), Path(job.output.folder))

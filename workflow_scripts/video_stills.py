@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(job: "Snakemake") -> None:
     """Write the masks and their index."""
-    with job_log(job.log[0], __file__):
+    with job_log(job, __file__):
         places = [f"{dataset}/{sequence}" for dataset, sequence in job.params.sequences]
         indexes = [read_table(Path(path), INDEX) for path in job.input.indexes]
         named = dict(zip(places, indexes, strict=True))

@@ -4,7 +4,7 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,39 +61,14 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _costs(timings: Path | None, configs: list[Path]) -> "pd.DataFrame":
     """Return unit costs: the package's, or an earlier run's, which say nothing of disk."""
+    from masktrack_core.datasets.checks import read_config
     from masktrack_core.datasets.index import read_facts
-    from masktrack_core.experiment.planning import costs_with
+    from masktrack_core.experiment.planning import costs_with, likely_backbones
     from masktrack_core.experiment.timings import read_stages
 
     if timings is None:
-        return costs_with(read_facts("unit_costs"), _backbones(configs))
+        backbones = likely_backbones([read_config(path) for path in configs])
+        return costs_with(read_facts("unit_costs"), backbones)
     measured = read_stages(timings)[["stage", "cpu_s_per_job"]]
     measured.columns = ["rule", "cpu_s"]
     return measured.assign(disk_mb=float("nan"), how=f"median of {timings}")
-
-
-def _backbones(configs: list[Path]) -> set[str]:
-    """Return the backbones of the last file that has architectures, or networks from files.
-
-    Those of a network to download are not known, and config.yaml's own rows of such networks run
-    for fewer steps than the costs are of: neither counts.
-    """
-    from masktrack_core.datasets.checks import read_config
-    from masktrack_core.experiment.network_files import local_file
-    from masktrack_core.experiment.recipes import NetworkRecipe
-    from masktrack_core.networks.records import read_record
-
-    known: dict[str, Any] = {}
-    last: set[str] = set()
-    for place, path in enumerate(configs):
-        config = read_config(path)
-        rows = config.get("architectures") or {}
-        for name, row in rows.items():
-            known[name] = known.get(name, {}) | (row or {})
-        found = {known[name].get("backbone", "vgg16") for name in rows}
-        taken = (config.get("networks") or {}) if place else {}
-        for name, row in taken.items():
-            file = local_file(NetworkRecipe.from_row(name, row)) if row else None
-            found |= {str(read_record(file).spec["backbone"])} if file else set()
-        last = found or last
-    return last

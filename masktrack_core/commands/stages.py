@@ -79,7 +79,7 @@ def motion_frames(clip: Clip, folder: Path, motion: Motion | None) -> FrameSeque
     if not path.exists():
         frames = (clip[t] for t in range(len(clip)))
         images = flow_images(frames, motion.method, motion.image, model=_learned_flow(motion))
-        shown = tqdm(images, "flow", total=len(clip), unit="frame", mininterval=1.0)
+        shown = tqdm(images, "flow", total=len(clip), unit="frame", mininterval=1.0, disable=None)
         write_grey_archive(path, ((frame_key(t), image) for t, image in enumerate(shown)))
     return ArchivedFrames(GreyArchive(path))
 
@@ -173,4 +173,4 @@ class ObjectRun:
         self, probs: Iterable[tuple[int, Prob]], stage: str = "follow"
     ) -> Iterable[tuple[int, Prob]]:
         words = f"{self.words}: {stage}"
-        return tqdm(probs, words, total=len(self.clip), unit="frame", mininterval=1.0)
+        return tqdm(probs, words, total=len(self.clip), unit="frame", mininterval=1.0, disable=None)

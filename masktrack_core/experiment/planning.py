@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.network_files import local_file
+from masktrack_core.experiment.recipes import NetworkRecipe
+from masktrack_core.networks.records import read_record
 
 #: Rules whose jobs ask for a GPU where there is one.
 GPU_RULES = ("annotate_boxes", "finetune", "track", "train")
@@ -27,6 +31,28 @@ def planned_jobs(text: str) -> dict[str, int]:
         raise InputError(f"snakemake -n: expected a plan, got none; correct what it says:\n{last}")
     counts = (line.split() for line in found[1].splitlines())
     return {rule: int(count) for rule, count in counts}
+
+
+def likely_backbones(configs: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the backbones of the last configuration that has architectures or networks' files.
+
+    ``configs`` are laid over each other, that of the project first. Backbones of a network to
+    download are not known, and the project's own rows of such networks run for fewer steps than the
+    costs are of: neither counts.
+    """
+    known: dict[str, Any] = {}
+    last: set[str] = set()
+    for place, config in enumerate(configs):
+        rows = config.get("architectures") or {}
+        for name, row in rows.items():
+            known[name] = known.get(name, {}) | (row or {})
+        found = {known[name].get("backbone", "vgg16") for name in rows}
+        taken = (config.get("networks") or {}) if place else {}
+        for name, row in taken.items():
+            file = local_file(NetworkRecipe.from_row(name, row)) if row else None
+            found |= {str(read_record(file).spec["backbone"])} if file else set()
+        last = found or last
+    return last
 
 
 def costs_with(costs: pd.DataFrame, backbones: Set[str]) -> pd.DataFrame:

@@ -149,11 +149,13 @@ def _is_text(node: ast.AST) -> bool:
 
 
 @contextmanager
-def job_log(path: str | Path, checkout: str | Path) -> Iterator[None]:
+def job_log(job: Any, checkout: str | Path) -> Iterator[None]:
     """Send log messages, and the error that ends the job, to the job's log file.
 
-    ``checkout`` is a file of the workflow that runs. Raises ``InputError`` when another
-    installed copy of the package hides the one beside it.
+    It begins with what the job reads and its parameters and ends with what it cost: a log without
+    that end is of a process that was killed. ``job`` is Snakemake's, of which ``log``, ``input``
+    and ``params`` are looked at, ``checkout`` a file of the workflow that runs. Raises
+    ``InputError`` when another installed copy of the package hides the one beside it.
     """
     expected = Path(checkout).resolve().parents[1]
     if _CORE.resolve().parent != expected:
@@ -161,12 +163,13 @@ def job_log(path: str | Path, checkout: str | Path) -> Iterator[None]:
             f"{PACKAGE}: expected the copy in {expected}, Python imports {_CORE}; "
             "install this checkout with `pip install -e .`"
         )
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler = logging.FileHandler(job.log[0], mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     try:
+        _note_job(job)
         yield
     except InputError as error:
         _log.error("%s", error)
@@ -180,17 +183,35 @@ def job_log(path: str | Path, checkout: str | Path) -> Iterator[None]:
         handler.close()
 
 
+#: Files that a job's log names, and characters of its parameters.
+_NAMED_FILES, _SHOWN = 12, 4000
+
+
+def _note_job(job: Any) -> None:
+    """Say what a job reads, networks with the digest of their bytes, and its parameters."""
+    paths = [Path(path) for path in job.input]
+    weights = content_digests(p for p in paths[:_NAMED_FILES] if p.suffix == ".safetensors")
+    for path in paths[:_NAMED_FILES]:
+        sha256 = weights.get(path.name) if path.suffix == ".safetensors" else None
+        _log.info("reads %s%s", path, f" (sha256 {sha256}…)" if sha256 else "")
+    if len(paths) > _NAMED_FILES:
+        _log.info("reads %d more files", len(paths) - _NAMED_FILES)
+    said = json.dumps(dict(job.params.items()), default=str, ensure_ascii=False)
+    _log.info("parameters %s%s", said[:_SHOWN], "…" if len(said) > _SHOWN else "")
+
+
 def _note_cost() -> None:
-    """Say what the process and its children cost so far, and what it held of a GPU at most.
+    """Say what the process and its children cost so far, what they held at most, and of a GPU.
 
     Snakemake's own ``benchmark:`` looks from time to time and misses the end of a short job.
     """
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    _log.info("CPU time %.2f s", sum(one.ru_utime + one.ru_stime for one in used))
+    _log.info("memory peak %d MB", max(one.ru_maxrss for one in used) / 1024)  # Linux: kB
     torch = sys.modules.get("torch")  # not loaded for this
     if torch is not None and torch.cuda.is_initialized():
         peak = max(torch.cuda.max_memory_allocated(n) for n in range(torch.cuda.device_count()))
         _log.info("GPU memory peak %d MB", peak / 2**20)
+    _log.info("CPU time %.2f s", sum(one.ru_utime + one.ru_stime for one in used))
 
 
 def run_record(values: Mapping[str, Any]) -> dict[str, str]:

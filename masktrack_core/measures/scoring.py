@@ -319,7 +319,9 @@ def _measured(
     if len(tasks) > 1 and not progress:
         log.info("scoring %d objects of sequences in %d processes", len(tasks), jobs)
     results = score_sequences([tasks[n][1] for n in order], jobs=jobs)
-    bar = tqdm(results, total=len(tasks), unit="sequence", disable=not progress, leave=False)
+    bar = tqdm(
+        results, total=len(tasks), unit="sequence", disable=None if progress else True, leave=False
+    )
     measured = dict(zip(order, bar, strict=True))
     scores = []
     for number, (method, _) in enumerate(tasks):

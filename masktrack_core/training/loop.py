@@ -61,6 +61,9 @@ _LOG = logging.getLogger(__name__)
 _LOSSES_AT_ONCE = 20
 """Steps between two looks at loss and gradient on a GPU, each of which waits for it."""
 
+_SAID = 10
+"""Steps of which the log says the loss."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunParams:
@@ -185,7 +188,14 @@ class _Loop:
                 raise self.diverged(f"the loss of step {len(self.losses)} is {loss}")
             self.losses.append(loss)
             self.norms.append(norm)
+            self._note_loss()
             self._check_norm()
+
+    def _note_loss(self) -> None:
+        """Say the loss of the last step in the log, of ten steps in all."""
+        taken, steps = len(self.losses), self.params.iterations
+        if taken * _SAID // steps > (taken - 1) * _SAID // steps:
+            _LOG.info("step %d of %d: loss %.4f", taken, steps, self.losses[-1])
 
     def _check_norm(self) -> None:
         """Say that the last gradient is out of bounds, if it is; raise where that repeats."""
@@ -253,6 +263,7 @@ def _work(loop: _Loop, examples: Examples, run: RunParams) -> None:
         state = read_state(run.state, digest)
         if state is not None:
             loop.resume(state)
+            _LOG.info("goes on after step %d of %d", loop.iteration, params.iterations)
     loop.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = range(loop.iteration, params.iterations)
     feed = batches(
@@ -294,5 +305,6 @@ def _bar(loop: _Loop, words: str | None) -> "tqdm[NoReturn]":
         initial=loop.iteration,
         total=loop.params.iterations,
         mininterval=1.0,
-        disable=words is None,
+        disable=True if words is None else None,  # None: only on a terminal
+        leave=False,
     )

@@ -89,6 +89,7 @@ def test_every_module_is_imported_by_something():
     root = CORE.parent
     users = [
         *CORE.rglob("*.py"), *(root / "workflow_scripts").glob("*.py"),
+        *(root / "snakemake_logger_plugin_masktrack").glob("*.py"),
         *(root / "rules").glob("*.smk"), root / "Snakefile",
     ]  # fmt: skip
     text = "\n".join(path.read_text() for path in users) + (root / "pyproject.toml").read_text()

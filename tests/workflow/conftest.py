@@ -23,9 +23,12 @@ class Run:
 
     @property
     def jobs(self):
-        """Return the number of jobs by rule, from the table that Snakemake prints."""
+        """Return the number of jobs by rule: a dry run prints a table, a run a line."""
         table = self.output.partition("Job stats:")[2].partition("total")[0]
-        return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+        line = re.search(r"^\d+ jobs, .*?: (.*)$", self.output, re.M)
+        counts = re.findall(r"^(\w+) +(\d+)$", table, re.M)
+        counts += [pair[::-1] for pair in re.findall(r"(\d+) (\w+)", line[1] if line else "")]
+        return {name: int(count) for name, count in counts}
 
 
 class Workflow:

@@ -1,4 +1,7 @@
+import hashlib
 import logging
+import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -107,19 +110,46 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_time(kept, tmp_path):
     provenance.recall_code(tmp_path / "a file" / "kept")
 
 
+SCRIPT = provenance.Path(provenance.__file__).parents[2] / "workflow_scripts" / "x.py"
+
+
+def job_with(tmp_path, *paths, **params):
+    return SimpleNamespace(log=[str(tmp_path / "log")], input=paths, params=params)
+
+
 def test_an_error_is_in_the_log_before_it_leaves_the_job(tmp_path):
-    script = provenance.Path(provenance.__file__).parents[2] / "workflow_scripts" / "x.py"
-    with pytest.raises(InputError), provenance.job_log(tmp_path / "log", script):
+    with pytest.raises(InputError), provenance.job_log(job_with(tmp_path), SCRIPT):
         logging.getLogger("x").info("started")
         raise InputError("mask.png: expected a mask, got a poem; draw one")
     text = (tmp_path / "log").read_text()
     assert "started" in text and "got a poem" in text and "Traceback" not in text
 
 
+def test_a_log_begins_with_what_is_read_and_ends_with_what_it_cost(tmp_path):
+    """A digest of the bytes of networks: not of tables, which may be large and say little."""
+    network, table = tmp_path / "segment.safetensors", tmp_path / "index.csv"
+    network.write_bytes(b"weights")
+    table.write_text("t\n")
+    job = job_with(tmp_path, str(network), str(table), seed=7, rows={"crop": None})
+    with provenance.job_log(job, SCRIPT):
+        logging.getLogger("x").info("at work")
+    lines = [line.partition("INFO ")[2] for line in (tmp_path / "log").read_text().splitlines()]
+    digest = hashlib.sha256(b"weights").hexdigest()[:12]
+    own = "masktrack_core.experiment.provenance: "
+    assert lines[:3] == [
+        f"{own}reads {network} (sha256 {digest}…)",
+        f"{own}reads {table}",
+        f'{own}parameters {{"seed": 7, "rows": {{"crop": null}}}}',
+    ]
+    assert lines[3] == "x: at work"
+    assert re.fullmatch(rf"{own}memory peak [1-9]\d+ MB", lines[4])
+    assert re.fullmatch(rf"{own}CPU time [\d.]+ s", lines[5]) and len(lines) == 6
+
+
 def test_another_checkout_is_refused(tmp_path):
     with (
         pytest.raises(InputError, match="pip install -e"),
-        provenance.job_log(tmp_path / "log", tmp_path / "workflow_scripts" / "x.py"),
+        provenance.job_log(job_with(tmp_path), tmp_path / "workflow_scripts" / "x.py"),
     ):
         pass
 

@@ -88,7 +88,8 @@ def test_cpu_time_and_the_peak_of_a_gpu_go_through_the_log_into_the_table(folder
     log = folder / "logs" / "train" / "segment.log"
     log.parent.mkdir(parents=True)
     script = __file__.replace("tests/unit/experiment", "workflow_scripts")
-    with job_log(log, script):
+    job = SimpleNamespace(log=[str(log)], input=[], params={})
+    with job_log(job, script):
         logging.getLogger(__name__).info("at work")
     assert "GPU memory peak 3000 MB" in log.read_text()
     said = float(re.search(r"CPU time ([\d.]+) s", log.read_text())[1])
