@@ -123,5 +123,6 @@ rule external:
         ),
         skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
         before=lambda wildcards: config["datasets"][wildcards.dataset]["before"],
+        after=lambda wildcards: config["datasets"][wildcards.dataset]["after"],
     script:
         "../workflow_scripts/external.py"

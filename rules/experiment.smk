@@ -41,6 +41,10 @@ rule table:
             dataset: config["datasets"][dataset]["title"]
             for dataset in experiment.recipes.tables[wildcards.table].datasets
         },
+        groups=lambda wildcards: {
+            dataset: experiment.groups(dataset)
+            for dataset in experiment.recipes.tables[wildcards.table].datasets
+        },
         # For the caption.
         networks=lambda wildcards: taken_networks(
             row.run for row in experiment.recipes.tables[wildcards.table].rows

@@ -22,6 +22,7 @@ rule score:
         code=code("score"),
         skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
         before=lambda wildcards: config["datasets"][wildcards.dataset]["before"],
+        after=lambda wildcards: config["datasets"][wildcards.dataset]["after"],
     script:
         "../workflow_scripts/score.py"
 
@@ -47,5 +48,6 @@ rule temporal:
         code=code("temporal"),
         skip=lambda wildcards: config["datasets"][wildcards.dataset]["skip"],
         before=lambda wildcards: config["datasets"][wildcards.dataset]["before"],
+        after=lambda wildcards: config["datasets"][wildcards.dataset]["after"],
     script:
         "../workflow_scripts/temporal.py"

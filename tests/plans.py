@@ -17,7 +17,7 @@ from snakemake.utils import validate
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.figure_recipes import read_figures
-from masktrack_core.experiment.selection import own_pages
+from masktrack_core.experiment.selection import complete_rows, own_pages
 
 ROOT = Path(__file__).parents[1]
 RULES = {path.name: path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))}
@@ -45,6 +45,7 @@ class Plans:
     """The rules of the workflow over a configuration."""
 
     def __init__(self, config):
+        complete_rows(config)
         validate(config, str(ROOT / "rules" / "schemas" / "config.schema.yaml"))
         self.config, self.experiment = config, Experiment.from_config(config)
         names = {

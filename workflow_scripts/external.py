@@ -18,7 +18,8 @@ def main(job: "Snakemake") -> None:
     with job_log(job, __file__), atomic_folder(Path(job.output.masks)) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         root = Path(job.input.unpacked[0] if job.input.unpacked else job.params.source)
-        counted = video.counted(job.params.skip, before=job.params.before)
+        rules = job.params
+        counted = video.counted(rules.skip, before=rules.before, after=rules.after)
         files = external_masks(
             root,
             job.wildcards.sequence,

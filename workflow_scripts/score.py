@@ -24,7 +24,8 @@ def main(job: "Snakemake") -> None:
         if video.first:
             said = before_note(video.frame_names[video.first], job.params.before)
             logging.getLogger(__name__).info("object %d: %s", video.object_id, said)
-        counted = video.counted(job.params.skip, before=job.params.before)
+        rules = job.params
+        counted = video.counted(rules.skip, before=rules.before, after=rules.after)
         scores = frame_scores(video, Path(job.input.masks), annotated, counted=counted)
         names = ("variant", "annotation", "dataset", "sequence")
         scores = scores.assign(**{name: job.wildcards[name] for name in names})

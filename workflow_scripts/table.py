@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from masktrack_core.datasets.index import read_facts
-from masktrack_core.experiment.method_tables import method_table, printed_methods, table_columns
+from masktrack_core.experiment.method_tables import (
+    method_table,
+    printed_methods,
+    table_columns,
+    with_groups,
+)
 from masktrack_core.experiment.printed import html, latex, markdown
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.experiment.published_results import (
@@ -37,6 +42,8 @@ def main(job: "Snakemake") -> None:
             temporal=pd.concat(steps, ignore_index=True) if steps else None,
             sources=job.params.sources,
         )
+        groups = job.params.groups
+        sequences = with_groups(sequences, groups)
         write_csv(Path(job.output.sequences), sequences)
         columns = table_columns(recipe, sequences)
         ours = {name: sequences[sequences.dataset == name].sequence.unique() for name in named}
@@ -45,7 +52,8 @@ def main(job: "Snakemake") -> None:
             for dataset, name in named.items()
             if (known := {key: read_facts(f) for key, f in published_facts(name).items()})
         ]
-        table = method_table(pd.concat([sequences, *others], ignore_index=True), columns)
+        everyone = pd.concat([sequences, *others], ignore_index=True)
+        table = method_table(with_groups(everyone, groups), columns)
         table = fill_summaries(table, columns, recipe.published or (), named, ours)
         if recipe.published is None:
             rows = paper_rows(read_facts("published_table2"), columns, whole)

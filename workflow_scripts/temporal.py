@@ -17,7 +17,8 @@ def main(job: "Snakemake") -> None:
     """Write T of the step to every scored frame."""
     with job_log(job, __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
-        counted = video.counted(job.params.skip, before=job.params.before)
+        rules = job.params
+        counted = video.counted(rules.skip, before=rules.before, after=rules.after)
         steps = temporal_scores(video, Path(job.input.masks), counted=counted)
         names = ("variant", "annotation", "dataset", "sequence")
         steps = steps.assign(**{name: job.wildcards[name] for name in names})

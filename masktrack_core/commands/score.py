@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from masktrack_core.commands.options import add_mask_values
 
 if TYPE_CHECKING:
+    from masktrack_core.datasets.groups import Groups
     from masktrack_core.experiment.comparison import Comparison
     from masktrack_core.experiment.score_report import Form
     from masktrack_core.measures.scoring import Row, SequenceScore
@@ -43,7 +44,8 @@ examples:
   masktrack score data/DAVIS/Annotations/480p osvos.zip --split val --out scores --jobs 8
   masktrack score truth_labels mask_labels --object all
   masktrack score data/DAVIS/Annotations/480p/bear masks    # as `masktrack segment` wrote them
-  masktrack score data/SegTrackv2 masks --layout segtrack_v2 --skip first --object all
+  masktrack score data/SegTrackv2 masks --protocol segtrack_v2
+  masktrack score data/YouTubeVOS/train masks --protocol youtube_vos
   masktrack score truth_of_every_fifth_frame masks --sparse
   masktrack score set masks --layout '{frames: "{sequence}/{frame}.jpg", truth: "true/{frame}.png"}'
 
@@ -110,16 +112,21 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
     )
     add_mask_values(score)
     score.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="layout of TRUTH, frames and mean of a benchmark: davis2016, davis2017, youtube_vos, "
+        "mose, lvos, youtube_objects, youtube_objects_by_class or segtrack_v2; the options below "
+        "say otherwise",
+    )
+    score.add_argument(
         "--skip",
         type=_skip,
         metavar="ENDS",
-        default=("first", "last"),
         help="frames not scored: first,last (DAVIS, default), first, last, or none",
     )
     score.add_argument(
         "--before",
         choices=("counted", "skipped"),
-        default="counted",
         help="frames before an object first appears: counted like any other (DAVIS-2017, default), "
         "or skipped, the object's first frame then is its sequence's (YouTube-VOS)",
     )
@@ -130,8 +137,8 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
         "--layout",
         metavar="NAME",
         type=_layout,
-        help="layout of TRUTH: davis, davis2017, youtube_vos, youtube_objects, segtrack_v2, or "
-        "patterns as in a configuration (default: found by what is there)",
+        help="layout of TRUTH: davis, davis2017, youtube_vos, mose, lvos, youtube_objects, "
+        "segtrack_v2, or patterns as in a configuration (default: found by what is there)",
     )
     score.add_argument(
         "--format",
@@ -194,10 +201,15 @@ def _layout(text: str) -> "str | dict[str, Any]":
 
 
 def _score(options: argparse.Namespace) -> int:
+    from masktrack_core.datasets.protocol import known_protocol
     from masktrack_core.errors import InputError
-    from masktrack_core.measures.scoring import ScoringRules, score_methods
+    from masktrack_core.measures.scoring import ScoringRules, score_groups, score_methods
 
-    rules = ScoringRules(skip=options.skip, before=options.before, sparse=options.sparse)
+    protocol = options.protocol and known_protocol(options.protocol, where="--protocol")
+    rules = ScoringRules.of(
+        protocol, skip=options.skip, before=options.before, sparse=options.sparse
+    )
+    layout = options.layout or (protocol.layout if protocol else None)
     methods = _methods(options.masks)
     for name in options.compare or ():
         if name not in methods:
@@ -212,14 +224,15 @@ def _score(options: argparse.Namespace) -> int:
         strict=options.strict,
         temporal=options.temporal,
         objects=options.objects,
-        layout=options.layout,
+        layout=layout,
         rules=rules,
         values=options.mask_values,
         jobs=options.jobs,
         progress=sys.stderr.isatty(),
     )
     compared = _compared(scores, options.compare)
-    _report(scores, options.out, options.form)
+    groups = score_groups(options.truth, layout, scores, protocol) if protocol else None
+    _report(scores, options.out, options.form, groups)
     if compared is not None:
         stream = sys.stdout if options.form == "text" else sys.stderr  # data stay data
         stream.write(f"\n{compared.sentence}\n")
@@ -261,7 +274,10 @@ def _methods(paths: Sequence[Path]) -> dict[str, Path]:
 
 
 def _report(
-    scores: "Mapping[str, Sequence[SequenceScore]]", out: Path | None, form: "Form"
+    scores: "Mapping[str, Sequence[SequenceScore]]",
+    out: Path | None,
+    form: "Form",
+    groups: "Groups | None",
 ) -> None:
     from masktrack_core.experiment.score_report import score_report
     from masktrack_core.measures.scoring import (
@@ -281,7 +297,7 @@ def _report(
             rows = sequence_rows(mine, facts)
             tables["per_frame"] += [named | row for row in frame_rows(mine)]
             tables["per_sequence"] += [named | row for row in rows]
-            tables["summary"] += [named | row for row in summary_rows(rows, facts)]
+            tables["summary"] += [named | row for row in summary_rows(rows, facts, groups=groups)]
         for name, all_rows in tables.items():
             write_rows(out / f"{name}.csv", all_rows)
-    sys.stdout.write(score_report(scores, facts, form))
+    sys.stdout.write(score_report(scores, facts, form, groups=groups))

@@ -16,7 +16,14 @@ from masktrack_core.datasets.layouts import (
     video_layout,
 )
 from masktrack_core.datasets.object_masks import MaskValues
-from masktrack_core.datasets.sources import dataset_objects, expand_paths, set_root, source
+from masktrack_core.datasets.protocol import with_protocol
+from masktrack_core.datasets.sources import (
+    dataset_groups,
+    dataset_objects,
+    expand_paths,
+    set_root,
+    source,
+)
 from masktrack_core.datasets.stills import index_stills, read_still
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.datasets.videos import check_video
@@ -87,7 +94,8 @@ def _check_row(config: Mapping[str, Any], table: str, name: str) -> Iterator[str
     try:
         if not isinstance(row, Mapping):
             raise InputError(f"{key}: expected keys and values, got {row!r}")
-        row = _DEFAULTS | {"layout": "not given"} | dict(row)
+        row = with_protocol(row, where=key)
+        row = _DEFAULTS | {"layout": "not given"} | row
         root = Path(set_root(config, table, name))
         if not root.is_dir() and source(key, row) != "root":
             log.info("%s: not there yet, it will be fetched or rendered into %s", key, root)
@@ -102,7 +110,12 @@ def _check_row(config: Mapping[str, Any], table: str, name: str) -> Iterator[str
 def _check_dataset(name: str, row: Mapping[str, Any], root: Path) -> Iterator[str]:
     """Yield the problems of a video set, sequence by sequence."""
     objects: dict[str, list[int]] = {}
-    for sequence, number in dataset_objects(name, row):
+    found = dataset_objects(name, row)
+    try:
+        dataset_groups(name, row, found, root=root)
+    except InputError as error:
+        yield str(error)
+    for sequence, number in found:
         objects.setdefault(sequence, []).append(number)
     for sequence, numbers in objects.items():
         yield from _check_sequence(root, row["layout"], sequence, numbers)

@@ -7,11 +7,11 @@ still pictures.
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -27,6 +27,7 @@ from masktrack_core.datasets.layouts import (
     first_pattern,
     video_layout,
 )
+from masktrack_core.datasets.listed_objects import ListedObject, listed_objects
 from masktrack_core.datasets.object_masks import NAMELESS, read_found
 from masktrack_core.datasets.patterns import find_files, natural_key, placeholders
 from masktrack_core.datasets.truth_files import read_truth
@@ -56,19 +57,28 @@ def index_video(
     Frames are in natural order of their names; numbers need not be contiguous. Paths begin with
     ``root`` as given. ``truth_path`` is empty for frames without truth. A truth without a frame is
     left out, and named in the log. Of the pictures the truths are opened, up to that in which an
-    object first appears; damage is left to `videos.check_video`.
+    object first appears; damage is left to `videos.check_video`. Where the layout has a list of
+    objects (``meta``), it says where an object first appears, and how many of its truths count.
     Raises `InputError` when the root or the sequence is missing, there are no frames, an object
-    has no truth at all, or, unless the layout is sparse, a frame no truth.
+    has no truth at all, or not in the frame that the list calls its first, or, unless the layout is
+    sparse, a frame no truth.
     """
     layout = video_layout(layout)
     frames = _find_frames(Path(root), layout, sequence)
+    listed = listed_objects(Path(root), layout.meta).get(sequence, {})
     rows: list[tuple[object, ...]] = []
     lost: dict[Path, None] = {}
     for object_id, truths in _truths(Path(root), layout, sequence, objects, frames).items():
         lost |= {path: None for key, path in truths.items() if key not in frames}
         pairs = [(path, truths.get(key)) for key, (_, path) in frames.items()]
         encoding = "binary" if _is_unnumbered(layout, objects, truths) else layout.encoding
-        first = _first_frame(pairs, encoding, object_id)
+        entry = listed.get(object_id, ListedObject())
+        if entry.first is None:
+            first = _first_frame(pairs, encoding, object_id)
+        else:
+            where = f"{root}: {sequence}, object {object_id}"
+            first = _listed_first(pairs, encoding, object_id, entry.first, where=where)
+            pairs = _within(pairs, first, entry.count)
         for t, (name, path) in enumerate(frames.values()):
             truth = str(pairs[t][1] or "")
             rows.append((t, name, object_id, str(path), truth, encoding, first, ""))
@@ -95,8 +105,9 @@ def sequence_files(
     layout = video_layout(layout)
     frames = _find_frames(Path(root), layout, sequence)
     truths = _truths(Path(root), layout, sequence, objects, frames)
+    lists = [Path(root) / layout.meta] if listed_objects(Path(root), layout.meta) else []
     paths = [path for found in truths.values() for key, path in found.items() if key in frames]
-    return list(dict.fromkeys([*(path for _, path in frames.values()), *paths]))
+    return list(dict.fromkeys([*(path for _, path in frames.values()), *paths, *lists]))
 
 
 def _truths(
@@ -151,25 +162,70 @@ def _first_frame(pairs: Iterable[tuple[Path, Path | None]], encoding: str, objec
     return 0
 
 
+def _listed_first(
+    pairs: Sequence[tuple[Path, Path | None]],
+    encoding: str,
+    object_id: int,
+    number: int,
+    *,
+    where: str,
+) -> int:
+    """Return the frame of a number in its name, whose truth must hold the object."""
+    found = [t for t, (frame, _) in enumerate(pairs) if frame.stem.isdecimal()]
+    found = [t for t in found if int(pairs[t][0].stem) == number]
+    if len(found) == 1:
+        with suppress(InputError):  # damage is left to `videos.check_video`
+            frame, truth = pairs[found[0]]
+            if truth is None or not read_truth(truth, encoding, object_id, frame=frame).any():
+                found = []
+    if len(found) != 1:
+        raise InputError(
+            f"{where}: expected its truth in frame {number}, its first in the list of objects, got "
+            "none there; complete the files, or leave the sequence out with `only`"
+        )
+    return found[0]
+
+
+def _within(
+    pairs: list[tuple[Path, Path | None]], first: int, count: int | None
+) -> list[tuple[Path, Path | None]]:
+    """Return frames and truths without the truths outside ``count`` from the first on."""
+    if count is None:
+        return pairs
+    annotated = [t for t, (_, truth) in enumerate(pairs) if truth is not None and t >= first]
+    kept = {*annotated[:count]}
+    return [(frame, truth if t in kept else None) for t, (frame, truth) in enumerate(pairs)]
+
+
 def list_sequences(
     root: Path,
     layout: VideoLayout | Mapping[str, Any] | str,
     *,
+    only: Collection[str] | None = None,
     cache: LabelCache | None = None,
 ) -> list[tuple[str, int]]:
     """Return every (sequence, object) on disk, sorted: for data sets without a list of their own.
 
-    Objects are the ``{object}`` folders, the ids in all truths of the sequence for ``labels``,
+    ``only`` are the sequences that are looked at. Objects are those that the layout's ``meta``
+    lists, the ``{object}`` folders, the ids in all truths of the sequence for ``labels``,
     else 1, also where all of these are masks of one object, 0 and 255; ``cache`` remembers the ids
     of files that did not change. Sequences without truth are left out and named in the log. Raises
     `InputError` for a missing root, for one without any sequence, and for an unreadable truth.
     """
     layout = video_layout(layout)
-    found = find_files(root, layout.frame_pattern, {})
-    sequences = {layout.sequence.format(**fields) for _, fields in found}
+    sequences = sequences_on_disk(root, layout)
+    listed = listed_objects(Path(root), layout.meta)
     pairs = []
-    for sequence in sorted(sequences, key=natural_key):
-        objects = _find_objects(Path(root), layout, sequence, cache or LabelCache())
+    for sequence in sequences:
+        if only is not None and sequence not in only:
+            continue
+        objects = sorted(listed.get(sequence, ()))
+        if listed and not objects:
+            raise InputError(
+                f"{Path(root) / layout.meta}: expected the objects of sequence '{sequence}', whose "
+                "frames are there, got none; complete the list, or move the sequence elsewhere"
+            )
+        objects = objects or _find_objects(Path(root), layout, sequence, cache or LabelCache())
         if not objects:
             log.warning(
                 "%s: sequence %s has no object in its truth and is left out", root, sequence
@@ -181,6 +237,31 @@ def list_sequences(
             f"{list(layout.truths)}, got none; correct the root or the layout"
         )
     return pairs
+
+
+def sequences_on_disk(root: Path, layout: VideoLayout | Mapping[str, Any] | str) -> list[str]:
+    """Return the names of all sequences with frames below a root, in natural order."""
+    layout = video_layout(layout)
+    found = find_files(root, layout.frame_pattern, {})
+    names = {layout.sequence.format(**fields) for _, fields in found}
+    return sorted(names, key=natural_key)
+
+
+def read_split(
+    root: Path, layout: VideoLayout | Mapping[str, Any] | str, split: str
+) -> list[str] | None:
+    """Return the sequences that a data set's own list names for a split; None without such a list.
+
+    A line is a name, or, as in DAVIS-2016, the paths of a frame and its truth.
+    """
+    for pattern in video_layout(layout).split_lists:
+        path = Path(root) / pattern.format(split=split)
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            words = [line.split()[0] for line in lines if line.strip()]
+            names = [PurePosixPath(word).parent.name if "/" in word else word for word in words]
+            return list(dict.fromkeys(names))
+    return None
 
 
 def layout_of(root: Path) -> str | None:

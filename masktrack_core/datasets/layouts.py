@@ -48,9 +48,16 @@ class VideoLayout:
     sparse: bool = False
     #: How the placeholders of the folders make the name of a sequence, which has no ``/``.
     sequence: str = "{sequence}"
+    #: A JSON file that lists objects and their first frames, used where it is there; empty: none.
+    meta: str = ""
+    #: Patterns of the text files that list the sequences of a ``{split}``; the first there counts.
+    lists: str | tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the patterns against each other."""
+        check_pattern(self.meta, set())
+        for pattern in self.split_lists:
+            check_pattern(pattern, {"split"})
         known = {"object", *placeholders(self.sequence)}
         frame = {"frame", "number"} & placeholders(self.frame_pattern)
         for pattern in (self.frame_pattern, *self.truths):
@@ -78,6 +85,11 @@ class VideoLayout:
         """Return the patterns of the truth."""
         return (self.truth,) if isinstance(self.truth, str) else tuple(self.truth)
 
+    @property
+    def split_lists(self) -> tuple[str, ...]:
+        """Return the patterns of the lists of a split."""
+        return (self.lists,) if isinstance(self.lists, str) else tuple(self.lists)
+
     def fields(self, sequence: str) -> dict[str, str]:
         """Return the placeholders' values of a sequence; raise `InputError` for a wrong name."""
         fields = match_pattern(self.sequence, sequence, {})
@@ -102,23 +114,32 @@ class StillLayout:
             check_pattern(pattern, {"name"})
 
 
+#: A root is one split: the folder `train` or `valid` of YouTube-VOS, MOSE and LVOS.
+_VIDEOS = VideoLayout(
+    frames="JPEGImages/{sequence}/{frame}.*",
+    truth="Annotations/{sequence}/{frame}.png",
+    encoding="labels",
+    sparse=True,
+    meta="meta.json",
+)
+
 VIDEO_LAYOUTS: Mapping[str, VideoLayout] = {
     "davis": VideoLayout(
         frames="JPEGImages/480p/{sequence}/{frame}.jpg",
         truth="Annotations/480p/{sequence}/{frame}.png",
+        lists=("ImageSets/480p/{split}.txt", "ImageSets/2016/{split}.txt"),
     ),
     "davis2017": VideoLayout(
         frames="JPEGImages/480p/{sequence}/{frame}.jpg",
         truth="Annotations/480p/{sequence}/{frame}.png",
         encoding="labels",
+        lists="ImageSets/2017/{split}.txt",
     ),
     # Objects appear and leave; a truth on every fifth frame, or of the objects that appear there.
-    "youtube_vos": VideoLayout(
-        frames="JPEGImages/{sequence}/{frame}.*",
-        truth="Annotations/{sequence}/{frame}.png",
-        encoding="labels",
-        sparse=True,
-    ),
+    "youtube_vos": _VIDEOS,
+    # The same places, a truth on every frame.
+    "mose": replace(_VIDEOS, sparse=False),
+    "lvos": replace(_VIDEOS, sparse=False),
     # Truth of Jain and Grauman: every tenth frame, a JPEG, often at another size than the frame.
     "youtube_objects": VideoLayout(
         sequence="{class}-{video}-{shot}",

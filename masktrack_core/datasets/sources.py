@@ -1,15 +1,23 @@
 """Where a data set comes from: a folder on disk, the renderer, or archives to download."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from masktrack_core.datasets.index import list_sequences, read_facts
+from masktrack_core.datasets.groups import Groups, object_groups
+from masktrack_core.datasets.index import (
+    list_sequences,
+    read_facts,
+    read_split,
+    sequences_on_disk,
+)
 from masktrack_core.datasets.label_cache import LabelCache
+from masktrack_core.datasets.layouts import video_layout
 from masktrack_core.datasets.patterns import find_files
+from masktrack_core.datasets.protocol import Mean
 from masktrack_core.errors import InputError, describe
 from masktrack_core.rendered.clips import VIDEO_SETS
 
@@ -23,6 +31,7 @@ PATH_KEYS = (
     "datasets.*.root",
     "datasets.*.table",
     "datasets.*.attributes",
+    "datasets.*.seen",
     "weights.*.path",
     "architectures.*.pretrained",
     "flows.*.weights",
@@ -84,42 +93,94 @@ def dataset_objects(
 
     ``cache`` is that of `index.list_sequences`.
     Raises `InputError` where the root is missing, ``only`` or ``split`` name what is not there,
-    or a set that is downloaded has no table.
+    all of it named, or a set that is downloaded has no table.
     """
     found = _all_objects(name, row, cache)
-    if row["only"] is None:
-        return tuple(found)
-    known = {sequence for sequence, _ in found}
-    for sequence in row["only"]:
+    known = dict.fromkeys(sequence for sequence, _ in found)
+    chosen = list(known) if row["only"] is None else row["only"]
+    for sequence in chosen:
         if not isinstance(sequence, str):
             raise InputError(
                 f"datasets.{name}.only: expected names, got {sequence!r}, as which YAML reads some "
                 "names of digits, and yes, no, on and off; quote it, as in only: ['0010', 'no']"
             )
-        if sequence not in known:
-            raise InputError(
-                f"datasets.{name}.only: unknown sequence '{sequence}'; there are {sorted(known)}"
-            )
-    return tuple(entry for entry in found if entry[0] in row["only"])
+    unknown = [sequence for sequence in chosen if sequence not in known]
+    if unknown:
+        words = "sequence" if len(unknown) == 1 else f"{len(unknown)} sequences"
+        raise InputError(
+            f"datasets.{name}.only: unknown {words} {', '.join(map(repr, unknown))}; there are "
+            f"{sorted(known)}"
+        )
+    if row.get("table") and source(f"datasets.{name}", row) == "root":
+        root = existing_root(f"datasets.{name}.root", row.get("root"))
+        _check_there(name, chosen, root, row["layout"])
+    return tuple(entry for entry in found if entry[0] in chosen)
+
+
+def _check_there(
+    name: str, chosen: Sequence[str], root: Path, layout: Mapping[str, Any] | str
+) -> None:
+    """Raise `InputError` naming the sequences of a list that have no frames on disk."""
+    there = set(sequences_on_disk(root, layout))
+    missing = [sequence for sequence in chosen if sequence not in there]
+    if missing:
+        raise InputError(
+            f"datasets.{name}: expected frames of {len(chosen)} sequences below {root}, of "
+            f"{len(missing)} there are none: {', '.join(missing)}; complete the data, or name "
+            "those to use with `only`"
+        )
+
+
+def dataset_groups(
+    name: str, row: Mapping[str, Any], objects: Sequence[SequenceObject], *, root: Path
+) -> Groups | None:
+    """Return the group of each object over which the data set's mean is taken; None for none.
+
+    Raises `InputError` as `groups.object_groups` does.
+    """
+    mean: Mean = row.get("mean") or "objects"
+    table = read_sequences(row["table"]) if row.get("table") and mean != "objects" else None
+    return object_groups(
+        mean,
+        objects,
+        root=root,
+        layout=row["layout"],
+        table=table,
+        seen=row.get("seen"),
+        where=f"datasets.{name}.mean",
+    )
 
 
 def _all_objects(
     name: str, row: Mapping[str, Any], cache: LabelCache | None
 ) -> list[SequenceObject]:
-    kind, table = source(f"datasets.{name}", row), row.get("table")
+    kind, table, split = source(f"datasets.{name}", row), row.get("table"), row.get("split")
     if kind == "rendered":
         return [(clip.name, n) for clip in VIDEO_SETS[row["rendered"]] for n in clip.objects]
     if table:
-        facts = _split(name, read_sequences(table), row.get("split"))
+        facts = _split(name, read_sequences(table), split)
         return list(zip(facts["sequence"], facts["object"].astype(int), strict=True))
-    if kind == "archives" or row.get("split"):
+    if kind == "archives":
         raise InputError(
             f"datasets.{name}.table: expected a table of the sequences, which are to be known "
-            "before the download and to have a split, got none; name one of "
-            "masktrack_core/facts or a CSV file with the columns sequence, object"
+            "before the download, got none; name one of masktrack_core/facts or a CSV file with "
+            "the columns sequence, object"
         )
     root = existing_root(f"datasets.{name}.root", row.get("root"))
-    return list_sequences(root, row["layout"], cache=cache)
+    if not split:
+        return list_sequences(root, row["layout"], cache=cache)
+    listed = read_split(root, row["layout"], split)
+    if not listed:
+        raise InputError(
+            f"datasets.{name}.split: expected a list of split {split!r} below {root}, at "
+            f"{list(video_layout(row['layout']).split_lists) or 'lists of the layout'}, or a table "
+            "of the sequences with a column set, got none; give one of them"
+        )
+    chosen = listed if row["only"] is None else [one for one in listed if one in row["only"]]
+    _check_there(name, chosen, root, row["layout"])
+    # What `only` leaves out need not be there: it is known by its name alone.
+    found = list_sequences(root, row["layout"], only=chosen, cache=cache) if chosen else []
+    return found + [(sequence, 1) for sequence in listed if sequence not in chosen]
 
 
 def read_sequences(table: str) -> pd.DataFrame:

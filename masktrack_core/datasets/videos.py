@@ -13,7 +13,7 @@ import pandas as pd
 from masktrack_core.arrays import Frame, Mask, Size
 from masktrack_core.datasets.object_masks import SequenceKind
 from masktrack_core.datasets.patterns import PICTURE_SUFFIXES, natural_key
-from masktrack_core.datasets.protocol import Before, scored_frames
+from masktrack_core.datasets.protocol import After, Before, scored_frames
 from masktrack_core.datasets.truth_files import read_truth
 from masktrack_core.errors import InputError
 from masktrack_core.files.decoding import read_size
@@ -68,13 +68,16 @@ class Video:
         """Return frame ``t``, as `frame`: a video can be propagated over."""
         return self.frame(t)
 
-    def counted(self, skip: Collection[str], *, before: Before) -> range:
+    def counted(self, skip: Collection[str], *, before: Before, after: After = "counted") -> range:
         """Return the frames that a data set scores, by the rules of `datasets.protocol`.
 
         Raises `InputError` where there are none.
         """
         start = self.first if before == "skipped" else 0
-        return range(len(self))[scored_frames(len(self), skip, start=start)]
+        length = len(self)
+        if after == "skipped":
+            length = 1 + max((t for t in range(length) if self.has_truth(t)), default=-1)
+        return range(len(self))[scored_frames(length, skip, start=start)]
 
     def has_truth(self, t: int) -> bool:
         """Return whether frame ``t`` has a truth."""

@@ -58,12 +58,18 @@ class AblationRecipe:
 def read_ablations(config: Mapping[str, Any]) -> dict[str, AblationRecipe]:
     """Return the ablations of a validated configuration, by name.
 
-    Raises ``InputError`` for an unknown name, and for one that a table has already: both would
-    be ``results/<name>.csv``.
+    Raises ``InputError`` for an unknown name, for one that a table has already (both would be
+    ``results/<name>.csv``), and for a data set whose mean is not over objects.
     """
     look_up_rows(config, "ablations")
     for name, row in config.get("ablations", {}).items():
         look_up(config, f"ablations.{name}.dataset", row["dataset"], "datasets")
+        mean = config["datasets"][row["dataset"]].get("mean", "objects")
+        if mean != "objects":
+            raise InputError(
+                f"ablations.{name}.dataset: expected a data set whose mean is over objects, as "
+                f"in Table 1, got '{row['dataset']}' with mean '{mean}'; use a row of tables for it"
+            )
         if name in config["tables"]:
             raise InputError(f"ablations.{name}: the name is taken by tables.{name}; rename one")
     rows = config.get("ablations", {}).items()

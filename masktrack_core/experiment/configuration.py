@@ -21,6 +21,7 @@ from masktrack_core.datasets.patterns import find_files
 from masktrack_core.datasets.sources import (
     SequenceObject,
     check_sources,
+    dataset_groups,
     dataset_objects,
     expanded,
     set_root,
@@ -123,14 +124,24 @@ class Experiment:
         """Return the object numbers of one sequence."""
         return [number for name, number in self.objects[dataset] if name == sequence]
 
+    def groups(self, dataset: str) -> dict[str, dict[int, str]]:
+        """Return sequence → object → the group over which the data set's mean is taken, if any."""
+        row, root = self.config["datasets"][dataset], Path(self.root("datasets", dataset))
+        found = dataset_groups(dataset, row, self.objects[dataset], root=root)
+        groups: dict[str, dict[int, str]] = {}
+        for (sequence, number), group in found.of.items() if found else ():
+            groups.setdefault(sequence, {})[number] = group
+        return groups
+
     def published(self, dataset: str) -> str | None:
         """Return the name under which results on a data set are published.
 
         None where there are none, and where this configuration has other sequences than the
-        published results: they would not belong side by side.
+        published results, or another mean: they would not belong side by side.
         """
-        name: str | None = self.config["datasets"][dataset]["published"]
-        if name is None:
+        row = self.config["datasets"][dataset]
+        name: str | None = row["published"]
+        if name is None or row.get("mean", "objects") not in ("objects", "sequences"):
             return None
         facts = read_facts(name)
         whole = set(zip(facts["sequence"], facts["object"].astype(int), strict=True))

@@ -45,50 +45,81 @@ class TableColumn:
     key: str
     dataset: str
     sequence: str | None = None
+    #: Of the groups over which the data set's mean is taken.
+    group: str | None = None
     measure: str
 
     def value(self, objects: pd.DataFrame) -> float:
-        """Return the measure from the rows of one method in `results.sequence_table`.
+        """Return the measure from the rows of one method in `with_groups`.
 
-        The mean of the means of objects (paper §5.1). NaN where one of them is not known, but for
-        T, which is not measured of all.
+        The mean of the means of objects (paper §5.1), or of groups of them. NaN where one of them
+        is not known, but for T, which is not measured of all.
         """
         mine = objects[objects.dataset == self.dataset]
         if self.sequence is not None:
             mine = mine[mine.sequence == self.sequence]
+        if self.group is not None:
+            mine = mine[mine.group == self.group]
         names = self.measure.split("&")
         if self.measure == "n":
             return float(mine.J.notna().sum())
         if not len(mine) or not {*names} <= {*mine.columns}:
             return float("nan")
-        return float(np.mean([mine[name].mean(skipna=name == "T") for name in names]))
+        return float(np.mean([self._mean(mine, name) for name in names]))
+
+    def _mean(self, mine: pd.DataFrame, name: str) -> float:
+        """Return the mean of one measure over objects, or over the means of their groups."""
+        values, skipna = mine[name], name == "T"
+        is_whole = self.sequence is None and self.group is None
+        if is_whole and "group" in mine and (mine.group != "").any():
+            values = mine.groupby("group", sort=False)[name].apply(pd.Series.mean, skipna=skipna)
+        return float(values.mean(skipna=skipna))
+
+
+def with_groups(
+    sequences: pd.DataFrame, groups: Mapping[str, Mapping[str, Mapping[int, str]]]
+) -> pd.DataFrame:
+    """Return the rows of `results.sequence_table` with the group of each object, column ``group``.
+
+    ``groups``: data set → sequence → object → group; empty for a set whose mean is over objects.
+    Where all are empty, the rows as they are.
+    """
+    if not any(groups.values()):
+        return sequences
+    places = zip(sequences.dataset, sequences.sequence, sequences.object, strict=True)
+    found = [
+        groups.get(dataset, {}).get(sequence, {}).get(number, "")
+        for dataset, sequence, number in places
+    ]
+    return sequences.assign(group=found)
 
 
 def table_columns(recipe: TableRecipe, sequences: pd.DataFrame) -> tuple[TableColumn, ...]:
     """Return the columns of a table of the sequences that it has scores of, in their order.
 
-    A column is called like its data set, or ``<data set>/<sequence>``; where a table has several
-    measures, that and the measure.
+    A column is called like its data set, or ``<data set>/<sequence>`` or ``<data set>/<group>``;
+    where a table has several measures, that and the measure.
     """
     columns = []
+    part = {"sequences": "sequence", "groups": "group"}.get(recipe.across)
     for dataset in recipe.datasets:
         names: list[str | None] = [None]
-        if recipe.across == "sequences":
-            names = [*sequences.sequence[sequences.dataset == dataset].unique(), None]
-        for sequence in names:
-            place = dataset if sequence is None else f"{dataset}/{sequence}"
+        if part in sequences:
+            found = sequences.loc[sequences.dataset == dataset, part].unique()
+            names = [*(name for name in found if name), None]
+        for name in names:
+            place = dataset if name is None else f"{dataset}/{name}"
+            where = {part: name} if part else {}
             for measure in recipe.measures:
                 key = place if len(recipe.measures) == 1 else f"{place} {measure}"
-                columns.append(
-                    TableColumn(key=key, dataset=dataset, sequence=sequence, measure=measure)
-                )
+                columns.append(TableColumn(key=key, dataset=dataset, measure=measure, **where))
     return tuple(columns)
 
 
 def method_table(sequences: pd.DataFrame, columns: Sequence[TableColumn]) -> pd.DataFrame:
     """Return ``method, source`` and the columns, in percent and at full precision.
 
-    ``sequences`` is that of `results.sequence_table`, with others' published results below ours.
+    ``sequences`` is that of `with_groups`, with others' published results below ours.
     """
     rows = []
     for (method, source), mine in sequences.groupby(["method", "source"], sort=False):
@@ -111,8 +142,8 @@ def printed_methods(
     headings = [Heading(key="method", title="method"), Heading(key="source", title="source")]
     for column in columns:
         words = [titles[column.dataset]]
-        if recipe.across == "sequences":
-            words.append(column.sequence or "mean")
+        if recipe.across != "datasets":
+            words.append(column.sequence or column.group or "mean")
         measure = MEASURES[column.measure]
         if len(recipe.measures) > 1:
             words = [", ".join(words), measure.title]

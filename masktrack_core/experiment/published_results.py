@@ -99,8 +99,10 @@ def fill_summaries(
             continue
         splits = read_facts(str(name))
         for split, sets in _SPLITS.items():
-            if column.sequence or set(names[column.dataset]) != set(
-                splits.sequence[splits.set.isin(sets)]
+            if (
+                column.sequence
+                or column.group
+                or set(names[column.dataset]) != set(splits.sequence[splits.set.isin(sets)])
             ):
                 continue
             published = read_facts(stats)
@@ -123,7 +125,8 @@ def paper_rows(
     theirs = published[published.dataset.isin(list(facts.values()))]
     rows = pd.DataFrame({"method": theirs.method.unique()}).assign(source=PUBLISHED)
     for column in columns:
-        if column.measure == "J" and column.sequence is None and column.dataset in facts:
+        is_whole = column.sequence is None and column.group is None
+        if column.measure == "J" and is_whole and column.dataset in facts:
             known = theirs[theirs.dataset == facts[column.dataset]].set_index("method").miou
             rows[column.key] = known.reindex(rows.method).to_numpy()
     return rows

@@ -174,7 +174,7 @@ class TableRecipe(_Recipe):
     rows: tuple[TableRow, ...]
     #: keys of `MEASURES`, across
     measures: tuple[str, ...] = ("J",)
-    #: what else is across: datasets, or sequences before the mean of each set
+    #: what else is across: datasets, or sequences or groups before the mean of each set
     across: str = "datasets"
     #: of the printed numbers; the CSV has all
     decimals: int = 1

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import pandas as pd
 
+from masktrack_core.datasets.groups import Groups
 from masktrack_core.experiment.method_tables import MEASURES
 from masktrack_core.experiment.printed import Heading, Printed, latex, markdown, plain, print_table
 from masktrack_core.measures.scoring import Fact, SequenceScore, sequence_rows, summary_rows
@@ -17,16 +18,21 @@ _MEASURES = ("J", "J_recall", "J_decay", "F", "F_recall", "F_decay", "J&F", "T")
 
 
 def score_tables(
-    scores: Mapping[str, Sequence[SequenceScore]], facts: Mapping[str, Fact]
+    scores: Mapping[str, Sequence[SequenceScore]],
+    facts: Mapping[str, Fact],
+    *,
+    groups: Groups | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return means over splits and over all, and a row a sequence and object, of each method.
 
-    In percent, at full precision; T is NaN where it was not taken.
+    ``groups`` are those of `summary_rows`. In percent, at full precision; T is NaN where it was not
+    taken.
     """
     over_all, by_sequence = [], []
     for method, mine in scores.items():
         rows = sequence_rows(mine, facts)
-        over_all.append(pd.DataFrame(summary_rows(rows, facts)).assign(method=method))
+        means = summary_rows(rows, facts, groups=groups)
+        over_all.append(pd.DataFrame(means).assign(method=method))
         by_sequence.append(pd.DataFrame(rows).assign(method=method))
     return _percent(over_all, ["method", "split", "n"]), _percent(
         by_sequence, ["method", "sequence", "object", "set", "frames"]
@@ -42,14 +48,18 @@ def _percent(parts: Sequence[pd.DataFrame], first: list[str]) -> pd.DataFrame:
 
 
 def score_report(
-    scores: Mapping[str, Sequence[SequenceScore]], facts: Mapping[str, Fact], form: Form
+    scores: Mapping[str, Sequence[SequenceScore]],
+    facts: Mapping[str, Fact],
+    form: Form,
+    *,
+    groups: Groups | None = None,
 ) -> str:
     """Return the tables of `score_tables` as text, Markdown, LaTeX, CSV or JSON.
 
     CSV and JSON hold every digit; the CSV has the rows of sequences, then the means, whose
     sequence is empty.
     """
-    over_all, by_sequence = score_tables(scores, facts)
+    over_all, by_sequence = score_tables(scores, facts, groups=groups)
     if form == "json":
         tables = {"means": over_all, "sequences": by_sequence}
         # null where a measure is not defined: JSON has no NaN

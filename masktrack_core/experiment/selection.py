@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from masktrack_core.datasets.protocol import with_protocol
 from masktrack_core.errors import InputError
 
 _PAGES = ("tables", "figures", "page")
@@ -15,8 +16,9 @@ BASED_ON = "based_on"
 def complete_rows(config: dict[str, Any]) -> None:
     """Take out of a configuration the rows that are null, and complete those based on others.
 
-    A row ``{based_on: ours, …}`` has every key of ``ours`` that it does not have itself. Raises
-    ``InputError`` for a base that is not there, or that is based on the row itself.
+    A row ``{based_on: ours, …}`` has every key of ``ours`` that it does not have itself; a data set
+    of a known ``protocol`` has what that says and it does not. Raises ``InputError`` for a base
+    that is not there, or that is based on the row itself, and for an unknown protocol.
     """
     for table, rows in config.items():
         if isinstance(rows, dict):
@@ -24,6 +26,9 @@ def complete_rows(config: dict[str, Any]) -> None:
                 del rows[name]
             for name in rows:
                 rows[name] = _completed(table, rows, name, ())
+    for name, row in (config.get("datasets") or {}).items():
+        if isinstance(row, dict):
+            config["datasets"][name] = with_protocol(row, where=f"datasets.{name}")
 
 
 def _completed(table: str, rows: Mapping[str, Any], name: str, above: tuple[str, ...]) -> Any:

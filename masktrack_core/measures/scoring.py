@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from masktrack_core.arrays import Mask, Size
+from masktrack_core.datasets.groups import Groups, object_groups
 from masktrack_core.datasets.index import read_facts
 from masktrack_core.datasets.layouts import VideoLayout
 from masktrack_core.datasets.mask_folders import (
@@ -35,7 +36,7 @@ from masktrack_core.datasets.mask_folders import (
     opened_folder,
 )
 from masktrack_core.datasets.object_masks import MaskValues
-from masktrack_core.datasets.protocol import Before, before_note, scored_frames
+from masktrack_core.datasets.protocol import After, Before, Protocol, before_note, scored_frames
 from masktrack_core.datasets.truths import TrueObject, open_truth
 from masktrack_core.datasets.videos import VideoTruth
 from masktrack_core.errors import InputError
@@ -58,6 +59,10 @@ class Fact:
     is_stable: bool  # T is measured
 
 
+#: What a protocol says of frames; its layout says whether only some have a truth.
+_OF_PROTOCOL = ("skip", "before", "after")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoringRules:
     """Which frames count. The defaults are those of DAVIS."""
@@ -66,15 +71,24 @@ class ScoringRules:
     skip: tuple[str, ...] = ("first", "last")
     #: What becomes of frames before an object first appears.
     before: Before = "counted"
+    #: What becomes of frames after the last with a truth of an object.
+    after: After = "counted"
     #: Whether only some frames have a truth: the others are not scored.
     sparse: bool = False
 
+    @classmethod
+    def of(cls, protocol: Protocol | None, **said: Any) -> Self:
+        """Return the rules of a protocol, or the defaults, where nothing else is said (None)."""
+        rules = {} if protocol is None else {name: getattr(protocol, name) for name in _OF_PROTOCOL}
+        return cls(**rules | {name: value for name, value in said.items() if value is not None})
+
     def __post_init__(self) -> None:
         """Refuse other words with ``InputError``."""
-        if set(self.skip) - {"first", "last"} or self.before not in ("counted", "skipped"):
+        words = {"counted", "skipped"}
+        if set(self.skip) - {"first", "last"} or not {self.before, self.after} <= words:
             raise InputError(
-                "rules: expected skip of first and last, and before of counted or skipped, got "
-                f"{self.skip} and {self.before!r}"
+                "rules: expected skip of first and last, and before and after of counted or "
+                f"skipped, got {self.skip}, {self.before!r} and {self.after!r}"
             )
 
 
@@ -110,7 +124,11 @@ class ScoringTask:
 
     def scored(self) -> list[str]:
         """Return the frames that count; raise `InputError` where none is left."""
-        counted = self.frames[scored_frames(len(self.frames), self.rules.skip, start=self.start)]
+        length = len(self.frames)
+        if self.rules.after == "skipped":
+            true = [t for t, name in enumerate(self.frames) if name in self.truth.paths]
+            length = 1 + max(true, default=-1)
+        counted = self.frames[scored_frames(length, self.rules.skip, start=self.start)]
         names = [name for name in counted if name in self.truth.paths]
         if not names:
             raise InputError(f"length: none of {len(counted)} frames that count has a truth")
@@ -304,6 +322,28 @@ def score_methods(
     for note in notes:
         log.warning("%s", note)
     return {method: [one for name, one in scores if name == method] for method in methods}
+
+
+def score_groups(
+    truth: Path,
+    layout: VideoLayout | Mapping[str, Any] | str | None,
+    scores: Mapping[str, Sequence[SequenceScore]],
+    protocol: Protocol,
+) -> Groups | None:
+    """Return the groups over which a protocol takes its mean; None where it is over objects.
+
+    ``scores`` are those of `score_methods`. Raises `InputError` as `object_groups` does.
+    """
+    objects = {(one.sequence, one.object_id): None for mine in scores.values() for one in mine}
+    with opened_folder(truth) as root:
+        return object_groups(
+            protocol.mean,
+            list(objects),
+            root=root,
+            layout=layout or protocol.layout,
+            seen=protocol.seen,
+            where="protocol",
+        )
 
 
 def _measured(
@@ -592,6 +632,7 @@ def _use_one_thread() -> None:
 
 
 _STATISTICS = ("J_mean", "J_recall", "J_decay", "F_mean", "F_recall", "F_decay", "T")
+_COUNTS = ("sequences", "T_sequences")
 Row = dict[str, str | int | float]
 
 
@@ -620,12 +661,27 @@ def sequence_rows(scores: Iterable[SequenceScore], facts: Mapping[str, Fact]) ->
     return rows
 
 
-def summary_rows(rows: Sequence[Row], facts: Mapping[str, Fact]) -> list[Row]:
+def summary_rows(
+    rows: Sequence[Row],
+    facts: Mapping[str, Fact],
+    *,
+    groups: Groups | None = None,
+) -> list[Row]:
     """Return the mean over sequences, by complete split of DAVIS-2016 and over all that is there.
 
     A split of which sequences are missing gets no row. T is the mean over the sequences that
-    have one, whose number is in column ``T_sequences``.
+    have one, whose number is in column ``T_sequences``. With ``groups`` there is a row of each, but
+    for sequences, which have their own table, and the last is the mean of those.
     """
+    if groups is not None:
+        by_group: dict[str, list[Row]] = {}
+        for row in rows:
+            name = groups.of[str(row["sequence"]), int(row["object"])]
+            by_group.setdefault(name, []).append(row)
+        of_groups = [_mean_row(name, by_group[name]) for name in sorted(by_group)]
+        counts = {name: sum(int(row[name]) for row in of_groups) for name in _COUNTS}
+        whole = _mean_row(f"mean of {groups.title}", of_groups) | counts
+        return [*([] if groups.title == "sequences" else of_groups), whole]
     present = {row["sequence"] for row in rows}
     summary = []
     for split in ("train", "val"):

@@ -416,6 +416,9 @@ REACH = {
     "datasets.rendered_davis.only": (["rally"], {}),
     "datasets.rendered_davis.skip": (["first"], {}),
     "datasets.rendered_davis.before": ("counted", {}),
+    "datasets.rendered_davis.after": ("skipped", {}),
+    "datasets.rendered_davis.mean": ("sequences", {}),
+    "datasets.rendered_davis.protocol": ("lvos", {}),
     "datasets.rendered_davis.development": (["rally"], {"variant": "masktrack_crf"}),
     "stills.rendered.layout": ("sod", {}),
     "stills.rendered.rendered": (50, {}),
@@ -520,6 +523,8 @@ SEEN_BY = {
     "datasets.table": "tests/workflow/test_inputs.py::"
     "test_every_original_layout_arrives_through_faults_and_is_scored",
     "datasets.split": "tests/workflow/test_inputs.py::test_a_split_of_a_table_keeps_its_sequences",
+    "datasets.seen": "tests/unit/measures/test_protocols.py::"
+    "test_a_table_of_ones_own_says_what_is_seen",
     "datasets.published": "tests/unit/experiment/test_recipes.py::"
     "test_results_are_beside_published_ones_only_where_the_sequences_are_the_same",
     "datasets.attributes": "tests/unit/experiment/test_effort.py::"

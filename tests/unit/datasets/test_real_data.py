@@ -7,6 +7,7 @@ import pytest
 from real_data import real_data
 
 from masktrack_core.datasets.index import index_video, list_sequences, read_facts
+from masktrack_core.datasets.protocol import PROTOCOLS
 from masktrack_core.datasets.stills import drop_empty, index_stills, read_still
 from masktrack_core.datasets.videos import check_video, open_video
 from masktrack_core.files.io import read_mask
@@ -42,6 +43,27 @@ def test_the_davis_truth_with_an_alpha_channel_is_like_its_neighbours():
     before, strange = video.truth(76), video.truth(77)
     assert strange.shape == video.size
     assert (before & strange).sum() / (before | strange).sum() > 0.8
+
+
+def counts(root, name):
+    """Return (sequence, object) → how many frames with truth a protocol counts."""
+    rules, found = PROTOCOLS[name], {}
+    for sequence, number in list_sequences(root, rules.layout):
+        video = open_video(index_video(root, rules.layout, sequence, [number]), number)
+        counted = video.counted(rules.skip, before=rules.before, after=rules.after)
+        found[sequence, number] = sum(map(video.has_truth, counted))
+    return found
+
+
+def test_protocols_count_the_frames_that_are_published():
+    """No masks of others are at hand: what is checked is which frames and objects count."""
+    facts = read_facts("davis2016").set_index("sequence")["num_frames"]
+    davis = counts(REAL / "DAVIS", "davis2016")
+    assert davis == {(name, 1): facts[name] - 2 for name, _ in davis}
+    assert counts(REAL / "YouTubeObjects", "youtube_objects") == {("aeroplane-0001-001", 1): 6}
+    segtrack = counts(REAL / "SegTrackv2", "segtrack_v2")
+    published = read_facts("segtrack_v2")[["sequence", "object"]].itertuples(index=False, name=None)
+    assert len(segtrack) == 15 and set(segtrack) <= set(published)
 
 
 @pytest.mark.slow

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.method_tables import method_table, printed_methods, table_columns
+from masktrack_core.experiment.method_tables import (
+    method_table,
+    printed_methods,
+    table_columns,
+    with_groups,
+)
 from masktrack_core.experiment.printed import markdown
 from masktrack_core.experiment.recipes import TableRecipe
 
@@ -59,6 +64,18 @@ def test_sequences_across_come_before_the_mean_of_their_set(sequences):
     assert table.iloc[0, 2:].tolist() == [75.0, 30.0, 60.0, 50.0, 50.0]
     page = markdown(printed_methods(table, chosen, columns, {"d": "D", "e": "E"}))
     assert page.splitlines()[0] == "| method | source | D x | D y | D mean | E z | E mean |"
+
+
+def test_a_mean_over_groups_is_that_of_their_means_and_groups_stand_across(sequences):
+    groups = {"d": {"x": {1: "seen", 2: "unseen"}, "y": {1: "unseen"}}, "e": {}}
+    grouped = with_groups(sequences, groups)
+    chosen = recipe(across="groups", measures=["J", "J&F", "T", "n"])
+    table = method_table(grouped, table_columns(chosen, grouped)).iloc[0]
+    assert (table["d/seen J"], table["d/unseen J"], table["d J"]) == (90.0, 45.0, 67.5)
+    assert table["d J&F"] == (67.5 + (70 + 40) / 2) / 2
+    assert (table["d/unseen T"], table["d T"]) == (40.0, 25.0)
+    assert (table["d/unseen n"], table["d n"], table["e J"]) == (2, 3, 50.0)
+    assert with_groups(sequences, {"d": {}, "e": {}}) is sequences
 
 
 def test_an_oracle_is_not_the_best(sequences):
