@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from masktrack_core.datasets.index import read_facts
-from masktrack_core.experiment.method_tables import method_table, printed_methods, table_columns
+from masktrack_core.experiment.method_tables import (
+    method_table,
+    ours_first,
+    printed_methods,
+    table_columns,
+)
 from masktrack_core.experiment.printed import html, latex, markdown
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.experiment.published_results import (
@@ -57,7 +62,8 @@ def main(job: "Snakemake") -> None:
         write_csv(Path(job.output.table), table)
         write_text(Path(job.output.page), markdown(printed))
         write_text(Path(job.output.latex), latex(printed))
-        write_text(Path(job.output.html), html(printed))
+        shown = printed_methods(ours_first(table), recipe, columns, titles, notes=notes)
+        write_text(Path(job.output.html), html(shown))
 
 
 main(snakemake)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from masktrack_core.experiment.printed import Heading, Printed, print_table
 from masktrack_core.experiment.recipes import TableRecipe
-from masktrack_core.experiment.results import ORACLE
+from masktrack_core.experiment.results import COMPUTED, GIVEN, ORACLE, PUBLISHED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +97,12 @@ def method_table(sequences: pd.DataFrame, columns: Sequence[TableColumn]) -> pd.
     table = pd.DataFrame(rows, columns=["method", "source", *(column.key for column in columns)])
     counts = {column.key: "Int64" for column in columns if column.measure == "n"}
     return table.astype(counts)
+
+
+def ours_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of methods as the page shows it: ours, others', and oracles at the end."""
+    place = table.source.map((COMPUTED, GIVEN, PUBLISHED, ORACLE).index)
+    return table.iloc[place.argsort(kind="stable")].reset_index(drop=True)
 
 
 def printed_methods(

@@ -416,6 +416,7 @@ REACH = {
     "datasets.rendered_davis.only": (["rally"], {}),
     "datasets.rendered_davis.skip": (["first"], {}),
     "datasets.rendered_davis.before": ("counted", {}),
+    "datasets.rendered_davis.rate": (30, {"film": "table2"}),
     "datasets.rendered_davis.development": (["rally"], {"variant": "masktrack_crf"}),
     "stills.rendered.layout": ("sod", {}),
     "stills.rendered.rendered": (50, {}),
@@ -453,6 +454,9 @@ REACH = {
     "page.tables": (["addons"], {}),
     "page.figures": (["figure3"], {}),
     "page.frames": (9, {}),
+    "page.player": (9, {}),
+    "page.width": (320, {}),
+    "page.quality": (50, {}),
 }
 
 

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.method_tables import method_table, printed_methods, table_columns
+from masktrack_core.experiment.method_tables import (
+    method_table,
+    ours_first,
+    printed_methods,
+    table_columns,
+)
 from masktrack_core.experiment.printed import markdown
 from masktrack_core.experiment.recipes import TableRecipe
 
@@ -81,3 +86,11 @@ def test_a_method_named_twice_is_refused():
         recipe(rows=[{"method": "A", "variant": "a"}, {"method": "A", "variant": "b"}])
     with pytest.raises(InputError, match="twice; rename one"):
         recipe(published=["A"])
+
+
+def test_the_page_shows_ours_before_published_rows_and_oracles_last():
+    sources = ["oracle", "computed", "published", "given", "computed"]
+    table = pd.DataFrame({"method": list("abcde"), "source": sources, "D": range(5)})
+    ordered = ours_first(table)
+    assert ordered.method.tolist() == list("bedca") and ordered.D.tolist() == [1, 4, 3, 2, 0]
+    assert table.method.tolist() == list("abcde")
