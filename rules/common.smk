@@ -18,7 +18,7 @@ from masktrack_core.experiment.provenance import (
     recall_code,
 )
 from masktrack_core.experiment.published import weights_file
-from masktrack_core.experiment.results import row_source
+from masktrack_core.experiment.results import COPY, is_copy, row_source
 from masktrack_core.experiment.run_locks import announce_run
 from masktrack_core.networks.records import FINETUNING_DEFAULTS
 

@@ -193,9 +193,10 @@ def page_methods():
         {
             "key": key,
             "name": row.method,
-            "source": row_source(experiment.recipes.variants[row.variant]),
+            "source": COPY if is_copy(variant) else row_source(variant),
         }
         for key, row in {".".join(row.run): row for row in reversed(rows)}.items()
+        for variant in [experiment.recipes.variants[row.variant]]
     ][::-1]
 
 
@@ -250,7 +251,9 @@ def page_rows():
 
 def shown_entry(wildcards):
     """Return a sequence of the page, as `page_sequences` has it."""
-    places = {(entry["dataset"], entry["sequence"]): entry for entry in page_sequences()}
+    places = {
+        (entry["dataset"], entry["sequence"]): entry for entry in page_sequences()
+    }
     return places[wildcards.dataset, wildcards.sequence]
 
 

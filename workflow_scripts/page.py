@@ -81,7 +81,9 @@ def main(job: "Snakemake") -> None:
             for name, path in zip(job.params.figures, job.input.figures, strict=True):
                 drawn = read_frame(Path(path))
                 (folder / f"{name}.webp").write_bytes(webp_bytes(drawn, quality=90))
-                shown = picture(f"page/files/{name}.webp", Size(*drawn.shape[:2]), name)
+                place = f"page/files/{name}.webp"
+                image = picture(place, Size(*drawn.shape[:2]), name)
+                shown = f'<a href="{place}">{image}</a>'  # larger
                 words = FIGURES.get(job.params.figures[name], "")
                 links = {"PDF": f"{name}.pdf", "PNG": f"{name}.png"}
                 figures.append(ShownText(name=name, content=shown, caption=words, links=links))

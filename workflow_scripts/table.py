@@ -62,7 +62,9 @@ def main(job: "Snakemake") -> None:
         write_csv(Path(job.output.table), table)
         write_text(Path(job.output.page), markdown(printed))
         write_text(Path(job.output.latex), latex(printed))
-        shown = printed_methods(ours_first(table), recipe, columns, titles, notes=notes)
+        shown = printed_methods(
+            ours_first(table, job.params.copies), recipe, columns, titles, notes=notes
+        )
         write_text(Path(job.output.html), html(shown))
 
 

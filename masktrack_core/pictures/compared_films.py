@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,6 @@ from masktrack_core.pictures.overlays import OBJECTS, TRUTH, Colour, enlarge, ov
 from masktrack_core.pictures.player import SMALLEST, shown_size
 from masktrack_core.pictures.sheets import measured
 
-#: Panels side by side at most; more stand below them.
-COLUMNS = 2
 _INK, _STRIP = (255, 255, 255), (28, 30, 33)
 
 
@@ -57,8 +56,8 @@ def _masks(folders: Sequence[Path], name: str) -> list[Mask]:
 
 
 def tiled(panels: Sequence[Frame]) -> Frame:
-    """Return panels of one size side by side, `COLUMNS` at most; what is left over is black."""
-    columns = min(COLUMNS, len(panels))
+    """Return panels of one size: up to three side by side, more in lines; the rest is black."""
+    columns = len(panels) if len(panels) <= 3 else ceil(sqrt(len(panels)))
     rest = [np.zeros_like(panels[0])] * (-len(panels) % columns)
     every = [*panels, *rest]
     lines = [np.hstack(every[n : n + columns]) for n in range(0, len(every), columns)]

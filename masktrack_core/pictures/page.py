@@ -17,7 +17,7 @@ import pandas as pd
 
 from masktrack_core.arrays import Size
 from masktrack_core.experiment.printed import Heading, html, number_text, print_table
-from masktrack_core.experiment.results import COMPUTED, GIVEN, ORACLE
+from masktrack_core.experiment.results import COMPUTED, COPY, GIVEN, ORACLE
 
 #: Skeleton, script and style of the page.
 PAGE_FILES = Path(__file__).with_name("page_files")
@@ -25,6 +25,7 @@ PAGE_FILES = Path(__file__).with_name("page_files")
 SOURCES: Mapping[str, str] = {
     COMPUTED: "run here",
     GIVEN: "from masks that were given",
+    COPY: "to compare with",
     ORACLE: "oracles, which are shown the truth",
 }
 
@@ -49,7 +50,7 @@ class ShownMethod:
     #: Also the name of its folder of layers.
     key: str
     name: str
-    #: COMPUTED, GIVEN or ORACLE of `experiment.results`.
+    #: COMPUTED, GIVEN, COPY or ORACLE of `experiment.results`.
     source: str
 
 

@@ -5,6 +5,7 @@ are those of `pictures.style`.
 """
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -148,7 +149,7 @@ def attribute_figure(table: pd.DataFrame) -> "Figure":
     above.set(ylabel=J_PERCENT, ylim=(0, 100), xlabel="")
     below.set(ylabel="gain, points", xlabel="attribute (objects that have it)")
     below.axhline(0, color=BLACK, lw=0.8)
-    names = [ATTRIBUTES[code].replace(" ", "\n") for code in codes]
+    names = [fill(ATTRIBUTES[code], 13) for code in codes]
     labels = [f"{name}\n({counts[code]})" for name, code in zip(names, codes, strict=True)]
     below.set_xticks(range(len(codes)), labels, fontsize=7)
     _legend(figure, above, "outside upper center")

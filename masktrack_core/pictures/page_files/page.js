@@ -22,8 +22,11 @@ function draw(name, attributes, ...children) {
 
 // --- tables
 
+// The last row: above it may be one of groups.
+const headsOf = table => [...[...table.tHead.rows].at(-1).cells];
+
 function sortBy(table, column) {
-  const heads = [...table.tHead.rows[0].cells];
+  const heads = headsOf(table);
   const down = heads[column].getAttribute("aria-sort") === "ascending";
   const value = row => {
     const cell = row.cells[column];
@@ -45,7 +48,7 @@ function sortBy(table, column) {
 }
 
 for (const table of document.querySelectorAll("table.sorts")) {
-  [...table.tHead.rows[0].cells].forEach((head, column) =>
+  headsOf(table).forEach((head, column) =>
     head.querySelector("button").addEventListener("click", () => sortBy(table, column)));
 }
 
@@ -55,7 +58,7 @@ const methodsOf = sequence => results.methods.filter(method => method.key in seq
 
 function scoreOf(sequence, key, t) {
   const text = sequence.scores[key] && sequence.scores[key].J[t];
-  return text ? `J ${text}` : "not scored";
+  return text ? `J\u00a0${text}` : "not scored";
 }
 
 // `key`: "frame" for the bare frame, "truth", or a method.
@@ -65,22 +68,22 @@ function titleOf(sequence, key, t) {
   return `${results.methods.find(method => method.key === key).name}: ${scoreOf(sequence, key, t)}`;
 }
 
-function picture(sequence, key, t) {
-  const place = name => `${sequence.folder}/${name}/${t}.webp`;
-  const image = name => make("img", { src: place(name), alt: "", loading: "lazy" });
-  const stack = make("span", { className: "stack" }, image("frame"));
+// A picture with its title: `show(key, t)` puts another one into it. The old one stays until the new one is there.
+function view(sequence, loading = "eager") {
+  const [frame, layer] = [0, 1].map(() => make("img", { alt: "", loading }));
+  const stack = make("span", { className: "stack" }, frame, layer), title = make("span");
+  const button = make("button", { className: "view" }, stack, title);
   stack.style.aspectRatio = sequence.size.join(" / ");
-  if (key !== "frame") {
-    const layer = image(key);
-    layer.addEventListener("error", () => layer.remove()); // no mask of this frame
-    stack.append(layer);
-  }
-  return stack;
-}
-
-function view(sequence, key, t, title = titleOf(sequence, key, t)) {
-  const button = make("button", { className: "view" }, picture(sequence, key, t), title);
-  button.addEventListener("click", () => enlarge(sequence, key, t));
+  layer.addEventListener("error", () => { layer.style.visibility = "hidden"; }); // no mask of this frame
+  layer.addEventListener("load", () => { layer.style.visibility = "visible"; });
+  button.show = (key, t, text = titleOf(sequence, key, t)) => {
+    frame.src = `${sequence.folder}/frame/${t}.webp`;
+    layer.hidden = key === "frame";
+    if (!layer.hidden) layer.src = `${sequence.folder}/${key}/${t}.webp`;
+    title.textContent = text;
+    button.onclick = () => enlarge(sequence, key, t);
+    return button;
+  };
   return button;
 }
 
@@ -94,8 +97,9 @@ function enlarge(sequence, key, t) {
   const keys = ["frame", "truth", ...methodsOf(sequence).map(method => method.key)];
   const others = keys.filter(other => other !== key);
   large.querySelector("strong").textContent = `${sequence.title}, frame ${sequence.names[t]}`;
-  large.querySelector(".all").style.setProperty("--aspect", sequence.size[0] / sequence.size[1]);
-  large.querySelector(".all").replaceChildren(...[key, ...others].map(one => view(sequence, one, t)));
+  large.style.setProperty("--aspect", sequence.size[0] / sequence.size[1]);
+  large.querySelector(".one").replaceChildren(view(sequence).show(key, t));
+  large.querySelector(".beside").replaceChildren(...others.map(other => view(sequence).show(other, t)));
   if (!large.open) large.showModal();
 }
 
@@ -171,14 +175,19 @@ function player(sequence) {
   find(".links").append(...Object.entries(sequence.links).map(([name, href]) =>
     make("a", { href, textContent: name })));
   const chosen = () => choices.map(choice => methods[choice.selectedIndex]);
+  const views = [0, 1, 2, 3].map(() => view(sequence));
+  find(".views").append(...views);
   let frameAt = () => 0;
 
   function show() {
-    const t = sequence.times[slider.value], [left, right] = chosen();
-    const keys = ["frame", "truth", left.key, right.key];
-    find(".views").replaceChildren(...keys.map(key => view(sequence, key, t)));
+    const t = sequence.times[slider.value];
+    ["frame", "truth", ...chosen().map(method => method.key)].forEach((key, place) => views[place].show(key, t));
     find("output").textContent = `frame ${sequence.names[t]} (${t + 1} of ${sequence.names.length})`;
-    frameAt = curves(svg, sequence, left, right, t);
+    trace();
+  }
+
+  function trace() {
+    frameAt = curves(svg, sequence, ...chosen(), sequence.times[slider.value]);
   }
 
   function choose() {
@@ -189,7 +198,7 @@ function player(sequence) {
     find(".what").textContent = `The frames in which ${left.name} is worst, apart from each other in time; a click ` +
       "enlarges one and shows all methods.";
     find(".strip").replaceChildren(...worst.map(t =>
-      view(sequence, left.key, t, `frame ${sequence.names[t]}, ${scoreOf(sequence, left.key, t)}`)));
+      view(sequence, "lazy").show(left.key, t, `frame ${sequence.names[t]}, ${scoreOf(sequence, left.key, t)}`)));
     show();
   }
 
@@ -204,7 +213,7 @@ function player(sequence) {
   slider.addEventListener("input", show);
   svg.addEventListener("pointerdown", point);
   svg.addEventListener("pointermove", event => { if (event.buttons) point(event); });
-  new ResizeObserver(show).observe(svg);
+  new ResizeObserver(trace).observe(svg);
   choose();
   return root;
 }

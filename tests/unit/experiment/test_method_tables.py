@@ -93,4 +93,5 @@ def test_the_page_shows_ours_before_published_rows_and_oracles_last():
     table = pd.DataFrame({"method": list("abcde"), "source": sources, "D": range(5)})
     ordered = ours_first(table)
     assert ordered.method.tolist() == list("bedca") and ordered.D.tolist() == [1, 4, 3, 2, 0]
+    assert ours_first(table, ["b"]).method.tolist() == list("edcba")
     assert table.method.tolist() == list("abcde")

@@ -94,15 +94,23 @@ def test_a_film_has_the_truth_and_each_method_beside_it_with_its_j(tmp_path, mas
         "truth, frame 00002", "Ours, frame 00002, J 50.0", "Theirs, frame 00002",
     ]  # fmt: skip
     strip = captioned(np.zeros((*SIZE, 3), np.uint8), "Ours").shape[0] - SIZE.height
-    assert [frame.shape for frame in frames] == [(2 * (40 + strip), 1000, 3)] * 2
-    assert tuple(frames[1][strip + 20, 250]) != tuple(frames[1][strip + 20, 750])  # truth, ours
-    assert (frames[1][strip + 40 + strip :, 500:] == 0).all()  # nothing beside the third
+    assert [frame.shape for frame in frames] == [(40 + strip, 1500, 3)] * 2
+    truth, ours, theirs = (tuple(frames[1][strip + 20, x]) for x in (250, 750, 1250))
+    assert truth != ours != theirs == (80, 80, 80)
 
 
-def test_panels_fill_lines_of_two():
-    panels = [np.full((4, 6, 3), n, np.uint8) for n in (1, 2, 3)]
-    assert tiled(panels)[::4, ::6, 0].tolist() == [[1, 2], [3, 0]]
-    assert tiled(panels[:1]).shape == (4, 6, 3)
+@pytest.mark.parametrize(
+    ("count", "places"),
+    [
+        (1, [[1]]),
+        (3, [[1, 2, 3]]),
+        (4, [[1, 2], [3, 4]]),
+        (7, [[1, 2, 3], [4, 5, 6], [7, 0, 0]]),
+    ],
+)
+def test_panels_stand_side_by_side_and_many_in_lines(count, places):
+    panels = [np.full((4, 6, 3), n, np.uint8) for n in range(1, count + 1)]
+    assert tiled(panels)[::4, ::6, 0].tolist() == places
 
 
 @pytest.mark.parametrize("text", ["J 81.0", "MaskTrack without fine-tuning, frame 00012" * 2])
