@@ -158,17 +158,16 @@ def film_entry(wildcards):
 
 
 def film_files(name):
-    """Return the files of a film, one a sequence."""
-    return [
-        f"{RESULTS}/films/{name}/{entry['dataset']}/{entry['sequence']}.mp4"
-        for entry in sheet_sequences(film_recipe(name))
-    ]
+    """Return the files of a film by data set and sequence."""
+    entries = sheet_sequences(film_recipe(name))
+    places = [(entry["dataset"], entry["sequence"]) for entry in entries]
+    return {place: f"{RESULTS}/films/{name}/{'/'.join(place)}.mp4" for place in places}
 
 
 def films():
     """Return the films that the person's own files name; without any, those of their tables."""
     names = [n for n in OWN["figures"] if film_recipe(n).kind == "film"]
-    return [path for name in names or OWN["tables"] for path in film_files(name)]
+    return [p for name in names or OWN["tables"] for p in film_files(name).values()]
 
 
 def drawn(names):
@@ -239,13 +238,13 @@ def page_rows():
         {key: value for key, value in entry.items() if key != "masks"}
         | {
             "films": {
-                name: path.removeprefix(f"{RESULTS}/")
-                for name, paths in made.items()
-                for path in paths
-                if path.endswith(f"/{entry['dataset']}/{entry['sequence']}.mp4")
+                name: files[place].removeprefix(f"{RESULTS}/")
+                for name, files in made.items()
+                if place in files
             }
         }
         for entry in page_sequences()
+        for place in [(entry["dataset"], entry["sequence"])]
     ]
 
 

@@ -217,7 +217,7 @@ rule page:
         tables=[f"{RESULTS}/{name}.html" for name in OWN["page"]["tables"]],
         sequences=[f"{RESULTS}/{name}_sequences.csv" for name in OWN["page"]["tables"]],
         figures=[f"{RESULTS}/{name}.png" for name in drawn(OWN["page"]["figures"])],
-        films=sum(page_films().values(), []),
+        films=[path for files in page_films().values() for path in files.values()],
         indexes=[entry["index"] for entry in page_sequences()],
         scores=[p for e in page_sequences() for s in e["scores"].values() for p in s],
         pictures=[
