@@ -62,7 +62,7 @@ def shown_sequence(row: dict[str, Any], job: "Snakemake") -> ShownSequence:
         times=tuple(shown_times(len(video), job.params.page["player"])),
         scores={key: frame_means(scores) for key, scores in every.items()},
         means={key: mean_of(scores) for key, scores in every.items()},
-        links={f"film {name}": path for name, path in row["films"].items()},
+        links={f"film: {name}": path for name, path in row["films"].items()},
     )
 
 

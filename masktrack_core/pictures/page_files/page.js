@@ -194,7 +194,8 @@ function player(sequence) {
     const [left, right] = chosen(), worst = sequence.scores[left.key].worst;
     const others = methods.length > 2 ? "; grey: the other methods" : "";
     const mean = sequence.objects > 1 ? `, the mean over ${sequence.objects} objects` : "";
-    find(".legend").replaceChildren(legend(left, LEFT), legend(right, RIGHT), `J of each frame in percent${mean}${others}.`);
+    find(".legend").replaceChildren(legend(left, LEFT), legend(right, RIGHT),
+      make("span", { className: "says" }, `J of each frame in percent${mean}${others}.`));
     find(".what").textContent = `The frames in which ${left.name} is worst, apart from each other in time; a click ` +
       "enlarges one and shows all methods.";
     find(".strip").replaceChildren(...worst.map(t =>
