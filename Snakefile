@@ -73,7 +73,7 @@ rule figures:
     input:
         expand(
             "<results>/{figure}.{suffix}",
-            figure=OWN["figures"],
+            figure=drawn(OWN["figures"]),
             suffix=["pdf", "png"],
         ),
         "<results>/index.html",

@@ -26,7 +26,7 @@ from masktrack_core.experiment.provenance import (
     recall_code,
 )
 from masktrack_core.experiment.published import weights_file
-from masktrack_core.experiment.results import row_source
+from masktrack_core.experiment.results import COPY, is_copy, row_source
 from masktrack_core.experiment.run_locks import announce_run
 from masktrack_core.networks.records import FINETUNING_DEFAULTS
 
@@ -40,9 +40,9 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-#: The files that a person gave with --configfile.
+#: The files that a person gave with --configfile: name and content.
 OWN_FILES = [
-    load_configfile(path)
+    (Path(path).name, load_configfile(path))
     for path in workflow.overwrite_configfiles
     if Path(path).resolve() != Path(workflow.basedir, "config.yaml").resolve()
 ]
@@ -51,7 +51,7 @@ OWN_FILES = [
 if workflow.is_main_process and not workflow.dryrun:
     RUN = announce_run(Path(".snakemake"))
     # For our logger, which estimates the time that is left; others print nothing of it.
-    COSTS = costs_with(read_facts("unit_costs"), likely_backbones([config, *OWN_FILES]))
+    COSTS = costs_with(read_facts("unit_costs"), likely_backbones([config, *(own for _, own in OWN_FILES)]))
     logger.info(None, extra={"unit_costs": dict(zip(COSTS.rule, COSTS.cpu_s))})
 
 # What the code says, by its bytes: parsing it is a quarter of a start.

@@ -37,6 +37,11 @@ rule table:
             row.variant: row_source(experiment.recipes.variants[row.variant])
             for row in experiment.recipes.tables[wildcards.table].rows
         },
+        copies=lambda wildcards: [
+            row.method
+            for row in experiment.recipes.tables[wildcards.table].rows
+            if is_copy(experiment.recipes.variants[row.variant])
+        ],
         titles=lambda wildcards: {
             dataset: config["datasets"][dataset]["title"]
             for dataset in experiment.recipes.tables[wildcards.table].datasets

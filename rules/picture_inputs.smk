@@ -1,11 +1,12 @@
 # What others' masks, figures, films and the page are made of: functions from names to files.
 from functools import cache
 
-from masktrack_core.experiment.figure_recipes import read_figures
+from masktrack_core.experiment.figure_recipes import film_of_table, read_figures
 from masktrack_core.experiment.selection import own_pages
+from masktrack_core.pictures.page import PAGE_FILES
 
 #: What the person's own files name: all that `figures`, `films` and the page take.
-OWN = own_pages(config, OWN_FILES)
+OWN = own_pages(config, [content for _, content in OWN_FILES])
 
 try:
     FIGURES = read_figures(config)
@@ -27,10 +28,9 @@ def mask_folders(variant, annotation, dataset, sequence):
     ]
 
 
-def film_folders(wildcards):
-    """Return the folders of masks that a film shows."""
-    names = ("variant", "annotation", "dataset", "sequence")
-    return mask_folders(*(wildcards[name] for name in names))
+def folders_of(entry):
+    """Return the folders of masks of a sequence, as `sheet_sequences` has it."""
+    return sum(entry["masks"].values(), [])
 
 
 def figure_scores(wildcards):
@@ -128,51 +128,136 @@ def sheet_sequences(figure):
 def sheet_inputs(wildcards):
     """Return the indexes and the masks that a sheet shows."""
     entries = list(sheet_sequences(FIGURES[wildcards.figure]))
-    folders = [path for entry in entries for path in sum(entry["masks"].values(), [])]
+    folders = [path for entry in entries for path in folders_of(entry)]
     indexes = [entry["index"] for entry in entries]
     return [*indexes, *map(ancient, folders), *digests(folders)]
 
 
+def film_recipe(name):
+    """Return what a film shows: a figure of that kind, or the rows of a table."""
+    if name in FIGURES:
+        return FIGURES[name]
+    return film_of_table(experiment.recipes.tables[name])
+
+
+def film_names():
+    """Return a pattern of all films."""
+    films = [name for name, figure in FIGURES.items() if figure.kind == "film"]
+    return "|".join([*films, *experiment.recipes.tables])
+
+
+def film_entry(wildcards):
+    """Return a sequence of a film, as `sheet_sequences` has it."""
+    entries = sheet_sequences(film_recipe(wildcards.film))
+    places = {(entry["dataset"], entry["sequence"]): entry for entry in entries}
+    return places[wildcards.dataset, wildcards.sequence]
+
+
+def film_files(name):
+    """Return the files of a film by data set and sequence."""
+    entries = sheet_sequences(film_recipe(name))
+    places = [(entry["dataset"], entry["sequence"]) for entry in entries]
+    return {place: f"{RESULTS}/films/{name}/{'/'.join(place)}.mp4" for place in places}
+
+
 def films():
-    """Return the films of everything in the tables that the person's own files name."""
-    return sorted(
+    """Return the films that the person's own files name; without any, those of their tables."""
+    names = [n for n in OWN["figures"] if film_recipe(n).kind == "film"]
+    return [p for name in names or OWN["tables"] for p in film_files(name).values()]
+
+
+def drawn(names):
+    """Return those of some figures that are pictures; the others are films."""
+    return [n for n in names if n not in FIGURES or FIGURES[n].kind != "film"]
+
+
+def page_films():
+    """Return the films that the page leads to."""
+    names = [name for name in OWN["page"]["figures"] if not drawn([name])]
+    return {name: film_files(name) for name in names}
+
+
+def page_methods():
+    """Return the methods of the page, each once: key, name in its first table, source."""
+    rows = [
+        row
+        for name in OWN["page"]["tables"]
+        for row in experiment.recipes.tables[name].rows
+    ]
+    return [
         {
-            f"{RESULTS}/films/{row.variant}/{row.annotation}/{dataset}/{sequence}.mp4"
-            for name in OWN["tables"]
-            for table in [experiment.recipes.tables[name]]
-            for row in table.rows
-            for dataset in table.datasets
-            for sequence, _ in experiment.objects[dataset]
+            "key": key,
+            "name": row.method,
+            "source": COPY if is_copy(variant) else row_source(variant),
         }
-    )
+        for key, row in {".".join(row.run): row for row in reversed(rows)}.items()
+        for variant in [experiment.recipes.variants[row.variant]]
+    ][::-1]
 
 
-def page_inputs():
-    """Return indexes, masks and scores of every row of the page."""
-    rows = list(page_rows())
-    folders = sorted({row["masks"] for row in rows})
-    files = sorted({row[key] for row in rows for key in ("index", "scores")})
-    return [*files, *map(ancient, folders), *digests(folders)]
+@cache
+def page_sequences():
+    """Return what the page shows of each sequence: where it is, its masks and scores by method."""
+    runs = {}
+    for name in OWN["page"]["tables"]:
+        table = experiment.recipes.tables[name]
+        for dataset in table.datasets:
+            runs.setdefault(dataset, {}).update(
+                dict.fromkeys(r.run for r in table.rows)
+            )
+    return [
+        {
+            "dataset": dataset,
+            "sequence": sequence,
+            "objects": experiment.objects_of(dataset, sequence),
+            "index": f"{RESULTS}/index/{dataset}/{sequence}.csv",
+            "masks": {
+                ".".join(run): mask_folders(*run, dataset, sequence) for run in methods
+            },
+            "scores": {
+                ".".join(run): [
+                    score_file(*run, dataset, sequence, number)
+                    for number in experiment.objects_of(dataset, sequence)
+                ]
+                for run in methods
+            },
+        }
+        for dataset, methods in runs.items()
+        for sequence in dict.fromkeys(s for s, _ in experiment.objects[dataset])
+    ]
+
+
+def page_players():
+    """Return the folders of pictures that the page shows."""
+    return [
+        f"{RESULTS}/page/sequences/{entry['dataset']}/{entry['sequence']}"
+        for entry in page_sequences()
+    ]
 
 
 def page_rows():
-    """Yield what the page shows of each row of its tables: names, index, masks, scores."""
-    for name in OWN["page"]["tables"]:
-        table = experiment.recipes.tables[name]
-        for row in table.rows:
-            for dataset in table.datasets:
-                for sequence, number in experiment.objects[dataset]:
-                    place = f"{dataset}/{sequence}/{number}"
-                    yield {
-                        "table": name,
-                        "method": row.method,
-                        "dataset": dataset,
-                        "sequence": sequence,
-                        "object": number,
-                        "index": f"{RESULTS}/index/{dataset}/{sequence}.csv",
-                        "masks": f"{RESULTS}/masks/{row.variant}/{row.annotation}/{place}",
-                        "scores": score_file(*row.run, dataset, sequence, number),
-                    }
+    """Return what the script of the page takes of each sequence: numbers and films."""
+    made = page_films()
+    return [
+        {key: value for key, value in entry.items() if key != "masks"}
+        | {
+            "films": {
+                name: files[place].removeprefix(f"{RESULTS}/")
+                for name, files in made.items()
+                if place in files
+            }
+        }
+        for entry in page_sequences()
+        for place in [(entry["dataset"], entry["sequence"])]
+    ]
+
+
+def shown_entry(wildcards):
+    """Return a sequence of the page, as `page_sequences` has it."""
+    places = {
+        (entry["dataset"], entry["sequence"]): entry for entry in page_sequences()
+    }
+    return places[wildcards.dataset, wildcards.sequence]
 
 
 @cache

@@ -168,34 +168,70 @@ rule sheet:
 rule film:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
-        masks=lambda wildcards: [*map(ancient, film_folders(wildcards))],
-        digests=lambda wildcards: digests(film_folders(wildcards)),
+        masks=lambda wildcards: [
+            ancient(f) for f in folders_of(film_entry(wildcards))
+        ],
+        digests=lambda wildcards: digests(folders_of(film_entry(wildcards))),
     output:
-        "<results>/films/{variant}/{annotation}/{dataset}/{sequence}.mp4",
+        "<results>/films/{film}/{dataset}/{sequence}.mp4",
     log:
-        "<logs>/film/{variant}/{annotation}/{dataset}/{sequence}.log",
+        "<logs>/film/{film}/{dataset}/{sequence}.log",
     benchmark:
-        "<benchmarks>/film/{variant}/{annotation}/{dataset}/{sequence}.tsv"
+        "<benchmarks>/film/{film}/{dataset}/{sequence}.tsv"
+    wildcard_constraints:
+        film=film_names(),
     conda:
         "../envs/masktrack.yaml"
     params:
         code=code("film"),
-        objects=lambda wildcards: experiment.objects_of(
-            wildcards.dataset, wildcards.sequence
-        ),
-        frames_per_second=12,
+        objects=lambda wildcards: film_entry(wildcards)["objects"],
+        methods=lambda wildcards: film_entry(wildcards)["masks"],
+        truth=lambda wildcards: film_recipe(wildcards.film).truth,
+        rate=lambda wildcards: config["datasets"][wildcards.dataset]["rate"],
     script:
         "../workflow_scripts/film.py"
+
+
+rule player:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        masks=lambda wildcards: [
+            ancient(f) for f in folders_of(shown_entry(wildcards))
+        ],
+        digests=lambda wildcards: digests(folders_of(shown_entry(wildcards))),
+    output:
+        pictures=directory("<results>/page/sequences/{dataset}/{sequence}"),
+        digest="<results>/page/sequences/{dataset}/{sequence}.sha256",
+    log:
+        "<logs>/player/{dataset}/{sequence}.log",
+    benchmark:
+        "<benchmarks>/player/{dataset}/{sequence}.tsv"
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("player"),
+        objects=lambda wildcards: shown_entry(wildcards)["objects"],
+        methods=lambda wildcards: shown_entry(wildcards)["masks"],
+        player=config["page"]["player"],
+        width=config["page"]["width"],
+        quality=config["page"]["quality"],
+    script:
+        "../workflow_scripts/player.py"
 
 
 rule page:
     input:
         tables=[f"{RESULTS}/{name}.html" for name in OWN["page"]["tables"]],
         sequences=[f"{RESULTS}/{name}_sequences.csv" for name in OWN["page"]["tables"]],
-        figures=[f"{RESULTS}/{name}.png" for name in OWN["page"]["figures"]],
-        rows=page_inputs(),
+        figures=[f"{RESULTS}/{name}.png" for name in drawn(OWN["page"]["figures"])],
+        films=[path for files in page_films().values() for path in files.values()],
+        indexes=[entry["index"] for entry in page_sequences()],
+        scores=[p for e in page_sequences() for s in e["scores"].values() for p in s],
+        pictures=[*map(ancient, page_players())],
+        digests=digests(page_players()),
     output:
-        "<results>/index.html",
+        page="<results>/index.html",
+        files=directory("<results>/page/files"),
     log:
         "<logs>/page/index.log",
     benchmark:
@@ -204,9 +240,16 @@ rule page:
         "../envs/masktrack.yaml"
     params:
         code=code("page"),
+        facts=content_digests(sorted(PAGE_FILES.iterdir())),
         commit=lambda wildcards: commit(),
+        own=OWN_FILES,
         titles={name: row["title"] for name, row in config["datasets"].items()},
-        rows=list(page_rows()),
-        frames=config["page"]["frames"],
+        methods=page_methods(),
+        rows=page_rows(),
+        figures={
+            name: FIGURES[name].kind if name in FIGURES else "ablation"
+            for name in drawn(OWN["page"]["figures"])
+        },
+        page=OWN["page"],
     script:
         "../workflow_scripts/page.py"

@@ -53,6 +53,7 @@ class Plans:
             "experiment": self.experiment,
             "FIGURES": read_figures(config),
             "OWN": own_pages(config, []),
+            "OWN_FILES": [],
             "REFINED": [
                 self.experiment.names("variants", **{k: True}) for k in ("crf", "crf_search")
             ],

@@ -1,4 +1,4 @@
-"""Write the masks of one sequence over its frames as a film."""
+"""Write methods side by side over one sequence as a film."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 from masktrack_core.datasets.videos import open_video
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.film_writer import write_video
-from masktrack_core.files.io import read_mask, read_table
-from masktrack_core.pictures.overlays import OBJECTS
-from masktrack_core.pictures.sheets import masked_times, picture
+from masktrack_core.files.io import read_table
+from masktrack_core.pictures.compared_films import compared_frames
 from masktrack_core.tables import INDEX
 
 if TYPE_CHECKING:
@@ -16,16 +15,13 @@ if TYPE_CHECKING:
 
 
 def main(job: "Snakemake") -> None:
-    """Write an MP4 file; frames without masks are left out."""
+    """Write an MP4 file at the rate of the data set."""
     with job_log(job, __file__):
-        video = open_video(read_table(Path(job.input.index), INDEX), job.params.objects[0])
-        folders = [Path(path) for path in job.input.masks]
-        names = video.frame_names
-        frames = (
-            picture(video, t, [read_mask(f / f"{names[t]}.png") for f in folders], OBJECTS)
-            for t in masked_times(video, folders)
-        )
-        write_video(Path(job.output[0]), frames, rate=job.params.frames_per_second)
+        index = read_table(Path(job.input.index), INDEX)
+        videos = [open_video(index, number) for number in job.params.objects]
+        methods = {name: [Path(f) for f in paths] for name, paths in job.params.methods.items()}
+        frames = compared_frames(videos, methods, truth=job.params.truth)
+        write_video(Path(job.output[0]), frames, rate=job.params.rate)
 
 
 main(snakemake)

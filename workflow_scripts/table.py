@@ -8,6 +8,7 @@ import pandas as pd
 from masktrack_core.datasets.index import read_facts
 from masktrack_core.experiment.method_tables import (
     method_table,
+    ours_first,
     printed_methods,
     table_columns,
     with_groups,
@@ -65,7 +66,10 @@ def main(job: "Snakemake") -> None:
         write_csv(Path(job.output.table), table)
         write_text(Path(job.output.page), markdown(printed))
         write_text(Path(job.output.latex), latex(printed))
-        write_text(Path(job.output.html), html(printed))
+        shown = printed_methods(
+            ours_first(table, job.params.copies), recipe, columns, titles, notes=notes
+        )
+        write_text(Path(job.output.html), html(shown))
 
 
 main(snakemake)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.recipes import Row, TableRow, Technique
+from masktrack_core.experiment.recipes import Row, TableRecipe, TableRow, Technique
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,11 @@ class FigureRecipe:
     """A figure; ``kind`` says which keys it uses."""
 
     name: str
-    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses, curves.
+    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses, curves,
+    #: film.
     kind: str
     datasets: tuple[str, ...] = ()
-    #: attributes, sheet, curves: the methods, in order.
+    #: attributes, sheet, curves, film: the methods, in order.
     rows: tuple[TableRow, ...] = ()
     #: annotations: from left to right.
     panels: tuple[Panel, ...] = ()
@@ -36,13 +37,13 @@ class FigureRecipe:
     published: tuple[Technique, ...] = ()
     #: losses: rows of networks.
     networks: tuple[str, ...] = ()
-    #: sheet, curves: the sequences shown; None shows all.
+    #: sheet, curves, film: the sequences shown; None shows all.
     sequences: tuple[str, ...] | None = None
-    #: sheet, curves: sequences of each data set at most; None is no limit.
+    #: sheet, curves, film: sequences of each data set at most; None is no limit.
     limit: int | None = None
     #: sheet: frames of a sequence, at equal distances.
     columns: int = 6
-    #: sheet: whether the truth has a row of its own.
+    #: sheet, film: whether the truth is shown beside the methods.
     truth: bool = False
     #: curves: J or F.
     measure: str = "J"
@@ -77,7 +78,13 @@ _NEEDED = {
     "sheet": ("datasets", "rows"),
     "losses": ("networks",),
     "curves": ("datasets", "rows"),
+    "film": ("datasets", "rows"),
 }
+
+
+def film_of_table(table: TableRecipe) -> FigureRecipe:
+    """Return the film of a table: all its rows on all sequences of its data sets."""
+    return FigureRecipe(name=table.name, kind="film", datasets=table.datasets, rows=table.rows)
 
 
 def read_figures(config: Mapping[str, Any]) -> Mapping[str, FigureRecipe]:

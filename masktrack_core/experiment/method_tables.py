@@ -1,6 +1,6 @@
 """Tables of methods: methods down, measures of data sets or sequences across (paper Table 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -10,7 +10,7 @@ import pandas as pd
 
 from masktrack_core.experiment.printed import Heading, Printed, print_table
 from masktrack_core.experiment.recipes import TableRecipe
-from masktrack_core.experiment.results import ORACLE
+from masktrack_core.experiment.results import COMPUTED, COPY, GIVEN, ORACLE, PUBLISHED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +128,16 @@ def method_table(sequences: pd.DataFrame, columns: Sequence[TableColumn]) -> pd.
     table = pd.DataFrame(rows, columns=["method", "source", *(column.key for column in columns)])
     counts = {column.key: "Int64" for column in columns if column.measure == "n"}
     return table.astype(counts)
+
+
+def ours_first(table: pd.DataFrame, copies: Collection[str] = ()) -> pd.DataFrame:
+    """Return a table of methods as the page shows it: ours, others', and oracles at the end.
+
+    ``copies`` are methods that copy the masks that were given: they stand before the oracles.
+    """
+    order = (COMPUTED, GIVEN, PUBLISHED, COPY, ORACLE)
+    place = table.source.mask(table.method.isin(copies), COPY).map(order.index)
+    return table.iloc[place.argsort(kind="stable")].reset_index(drop=True)
 
 
 def printed_methods(

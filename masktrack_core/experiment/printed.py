@@ -190,15 +190,25 @@ def html(printed: Printed) -> str:
     """Return a table as HTML that the script of the page sorts, by the numbers themselves."""
     numeric = [printed.is_numeric(n) for n in range(len(printed.headings))]
     heads = (
-        f"<th{' class=number' if right else ''}><button>{escape(heading.line)}</button></th>"
+        f"<th{' class=number' if right else ''}><button>{escape(heading.title)}</button></th>"
         for heading, right in zip(printed.headings, numeric, strict=True)
     )
     rows = ("<tr>" + "".join(map(_html_cell, row)) + "</tr>" for row in printed.rows)
+    groups = _html_groups([heading.group for heading in printed.headings])
     notes = "".join(f"<p class=note>{escape(note)}</p>" for note in printed.notes)
     return (
-        f'<div class=scroll><table class="sorts"><thead><tr>{"".join(heads)}</tr></thead>'
+        f'<div class=scroll><table class="sorts"><thead>{groups}<tr>{"".join(heads)}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>{notes}\n"
     )
+
+
+def _html_groups(groups: Sequence[str]) -> str:
+    """Return the row of headings over several columns; nothing where no column has one."""
+    cells = [(escape(group), len(list(members))) for group, members in groupby(groups)]
+    row = "".join(
+        f'<th colspan="{n}">{group}</th>' if group else "<td></td>" * n for group, n in cells
+    )
+    return f"<tr>{row}</tr>" if any(groups) else ""
 
 
 def _html_cell(cell: Cell) -> str:

@@ -18,6 +18,8 @@ from masktrack_core.tables import SCORES
 #: Where a row comes from: we ran it, its masks were given, its numbers were published, or it was
 #: shown the truth of every frame.
 COMPUTED, GIVEN, PUBLISHED, ORACLE = "computed", "given", "published", "oracle"
+#: What the page calls a computed row that copies masks which the user gave.
+COPY = "copy"
 
 
 def row_source(variant: VariantRecipe) -> str:
@@ -25,6 +27,11 @@ def row_source(variant: VariantRecipe) -> str:
     if variant.masks is not None:
         return GIVEN
     return ORACLE if variant.oracle in ("box", "grabcut") else COMPUTED
+
+
+def is_copy(variant: VariantRecipe) -> bool:
+    """Return whether a variant copies the masks that the user gives: no method, a comparison."""
+    return variant.oracle in ("copy", "copy_box")
 
 
 def frame_scores(

@@ -8,17 +8,19 @@ import pandas as pd
 
 from masktrack_core.arrays import Frame, Mask
 from masktrack_core.errors import InputError
+from masktrack_core.pictures.style import BLUE, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OURS, PAPERS = "tab:blue", "0.45"
+OURS, PAPERS = BLUE, "0.45"
 ROW_INCHES, PICTURE_INCHES = 0.3, 1.5
 #: RGB, and its share where a mask covers the frame.
 TINT, TINT_SHARE = (230, 60, 50), 0.55
 
 
+@styled
 def delta_figure(table: pd.DataFrame) -> "Figure":
     """Return the differences of mIoU of Table 1, ours and the paper's, a row a variant.
 
@@ -55,6 +57,7 @@ def _row_label(row: object) -> str:
     return f"{aspect}: {variant}" if aspect else variant
 
 
+@styled
 def deformed_masks_page(
     stills: Sequence[tuple[Frame, Mask, Sequence[Mask]]], titles: Sequence[str]
 ) -> "Figure":

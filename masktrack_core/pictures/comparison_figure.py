@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 from masktrack_core.experiment.comparison import Comparison
-from masktrack_core.pictures.plots import BLUE, GREY, VERMILION
+from masktrack_core.pictures.style import BLUE, GREY, VERMILION, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@styled
 def comparison_figure(comparison: Comparison) -> "Figure":
     """Return a bar a sequence and object, the largest gain of the first method on top.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from masktrack_core.arrays import Frame
 from masktrack_core.errors import InputError
 from masktrack_core.files.io import atomic_path
+from masktrack_core.pictures.style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ RESOLUTION = 150
 COLUMN_INCHES = 2.4  # width of one frame in Figure 2
 
 
+@styled
 def write_figure(figure: "Figure", paths: Iterable[Path | str]) -> None:
     """Write a figure to files; the suffix chooses the format. Equal figures give equal bytes."""
     for path in map(Path, paths):
@@ -25,6 +27,7 @@ def write_figure(figure: "Figure", paths: Iterable[Path | str]) -> None:
             figure.savefig(temporary, dpi=RESOLUTION, metadata=stamps)
 
 
+@styled
 def figure2(
     frames: Sequence[Frame], magnitudes: Sequence[Frame], *, names: Sequence[str] = ()
 ) -> "Figure":

@@ -1,11 +1,13 @@
 """Masks drawn over frames: a tint, and a contour that stays visible on any background."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from masktrack_core.arrays import Box, Frame, Mask, Size
 from masktrack_core.errors import InputError
@@ -47,10 +49,35 @@ def overlay(
             )
         colour = colours[number % len(colours)]
         drawn[mask] = (1 - tint) * drawn[mask] + tint * np.array(colour)
-        near, far = dilate(mask, 1.5), dilate(mask, 3.0)
-        drawn[far & ~near], drawn[near & ~mask] = _WHITE, _BLACK
-        drawn[mask & dilate(~mask, 2.5)] = colour
+        for where, shade in _lines(mask, colour):
+            drawn[where] = shade
     return drawn
+
+
+def layer(
+    size: Size, masks: Sequence[Mask], colours: Sequence[Colour] = OBJECTS, *, tint: float = 0.3
+) -> NDArray[np.uint8]:
+    """Return what `overlay` puts over a frame as a transparent picture, RGBA ``(H, W, 4)``.
+
+    Few colours in large areas: a fraction of the bytes of a frame.
+    """
+    drawn = np.zeros((*size, 4), np.uint8)
+    for number, mask in enumerate(masks):
+        colour = colours[number % len(colours)]
+        solid = mask & (drawn[..., 3] == 255)  # lines of another mask, tinted by this one
+        drawn[mask & ~solid] = (*colour, round(255 * tint))
+        drawn[solid, :3] = (1 - tint) * drawn[solid, :3] + tint * np.array(colour)
+        for where, shade in _lines(mask, colour):
+            drawn[where] = (*shade, 255)
+    return drawn
+
+
+def _lines(mask: Mask, colour: Colour) -> Iterator[tuple[Mask, Colour]]:
+    """Yield the lines of an outline, from the outer one in, and their colours."""
+    near, far = dilate(mask, 1.5), dilate(mask, 3.0)
+    yield far & ~near, _WHITE
+    yield near & ~mask, _BLACK
+    yield mask & dilate(~mask, 2.5), colour
 
 
 def outline(frame: Frame, box: Box, colour: Colour) -> Frame:
@@ -78,9 +105,11 @@ def _resized(array: NDArray[Any], size: Size) -> NDArray[Any]:
     return np.asarray(cv2.resize(array, (size.width, size.height), interpolation=method))
 
 
-def jpeg_bytes(frame: Frame, *, quality: int = 80) -> bytes:
-    """Return a frame as the bytes of a JPEG file."""
-    _, encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+def webp_bytes(picture: NDArray[np.uint8], *, quality: int | None = None) -> bytes:
+    """Return an RGB or RGBA picture as the bytes of a WebP file, lossless without a ``quality``."""
+    encoded = io.BytesIO()
+    lossless = quality is None
+    Image.fromarray(picture).save(
+        encoded, "WEBP", lossless=lossless, quality=50 if quality is None else quality
     )
-    return bytes(encoded)
+    return encoded.getvalue()

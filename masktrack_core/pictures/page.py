@@ -1,53 +1,105 @@
-"""One page for people who only look: tables that sort, figures, the worst frames of each sequence.
+"""One page for people who only look: tables that sort, figures, a player for each sequence.
 
-The text of the page holds everything, pictures too: it can be mailed, and opens without a server.
+The page is HTML with its numbers in it; pictures, script and style lie in the folder ``page``
+beside it. It opens from a disk, without a server; a picture is loaded when it is looked at.
 """
 
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
-from masktrack_core.experiment.printed import number_text
+from masktrack_core.arrays import Size
+from masktrack_core.experiment.printed import Heading, html, number_text, print_table
+from masktrack_core.experiment.results import COMPUTED, COPY, GIVEN, ORACLE
+
+#: Skeleton, script and style of the page.
+PAGE_FILES = Path(__file__).with_name("page_files")
+#: Sources of methods in the order of the page, and how the sentence about the run calls them.
+SOURCES: Mapping[str, str] = {
+    COMPUTED: "run here",
+    GIVEN: "from masks that were given",
+    COPY: "to compare with",
+    ORACLE: "oracles, which are shown the truth",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownFrame:
-    """One frame with truth and result drawn over it."""
+class ShownText:
+    """A table, or a figure."""
 
+    name: str
+    #: HTML.
+    content: str
+    #: What is seen.
     caption: str
-    jpeg: bytes
+    #: Words → where they lead.
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownMethod:
+    """A row of the tables."""
+
+    #: Also the name of its folder of layers.
+    key: str
+    name: str
+    #: COMPUTED, GIVEN, COPY or ORACLE of `experiment.results`.
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShownSequence:
-    """A row that opens: one method on one object of one sequence, in percent."""
+    """A row that opens its player."""
 
-    method: str
+    #: Title of its data set.
     dataset: str
     sequence: str
-    object_id: int
-    J: float
-    F: float
-    #: Mean J of the worst tenth of the frames.
-    worst: float
-    #: J of every scored frame, in order of time.
-    curve: tuple[float, ...]
-    frames: tuple[ShownFrame, ...]
+    #: Of its pictures, from the page.
+    folder: str
+    #: Of its pictures.
+    size: Size
+    objects: int
+    #: Of all frames.
+    names: tuple[str, ...]
+    #: Frames that the player shows.
+    times: tuple[int, ...]
+    #: Method → mean scores of frames, as `frame_means` gives them.
+    scores: Mapping[str, pd.DataFrame]
+    #: Method → mean J of its objects, in percent.
+    means: Mapping[str, float]
+    #: Words → where they lead.
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def frame_means(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return ``t, J, annotated, scored``: the mean over the objects of one sequence.
+
+    ``scores`` has the columns of ``tables.SCORES``. A frame is annotated where it is for all
+    objects, and scored where it is for any.
+    """
+    frames = scores[scores.scored | scores.annotated]
+    means = frames.groupby("t").agg(
+        J=("J", "mean"), annotated=("annotated", "all"), scored=("scored", "any")
+    )
+    return means.reset_index()
 
 
 def worst_frames(scores: pd.DataFrame, count: int) -> pd.DataFrame:
     """Return ``count`` scored frames of lowest J, worst first; annotated ones are left out.
 
-    ``scores`` holds one object of one sequence, with the columns of ``tables.SCORES``. Neighbours
-    look alike: each lies a ``count * 2``-th of the sequence from the others, as long as there are
-    such frames.
+    ``scores`` holds a row a frame: ``t, J, annotated, scored``. Neighbours look alike: each lies a
+    ``count * 2``-th of the sequence from the others, as long as there are such frames.
     """
     candidates = scores[scores.scored & ~scores.annotated]
     ordered = candidates.sort_values(["J", "t"], kind="stable")
-    distance = len(candidates) / (2 * count) if count else 0
+    distance = (ordered.t.max() - ordered.t.min() + 1) / (2 * count) if count else 0
     chosen: list[int] = []
     for t in ordered.t:
         if len(chosen) < count and all(abs(t - other) >= distance for other in chosen):
@@ -55,188 +107,137 @@ def worst_frames(scores: pd.DataFrame, count: int) -> pd.DataFrame:
     return ordered[ordered.t.isin(chosen)]
 
 
+def run_sentence(methods: Sequence[ShownMethod], sequences: Sequence[ShownSequence]) -> str:
+    """Return what was run on what, as text."""
+    parts = []
+    for source, words in SOURCES.items():
+        names = [method.name for method in methods if method.source == source]
+        if names:
+            parts.append(f"{words}: {', '.join(names)}")
+    counts: dict[str, int] = {}
+    for shown in sequences:
+        counts[shown.dataset] = counts.get(shown.dataset, 0) + 1
+    places = [f"{count} sequence{'s' * (count != 1)} of {title}" for title, count in counts.items()]
+    sentence = "; ".join(parts)
+    return f"{sentence[:1].upper()}{sentence[1:]}. On {', '.join(places)}." if places else ""
+
+
 def results_page(
-    tables: Mapping[str, str],
-    figures: Mapping[str, bytes],
+    tables: Sequence[ShownText],
+    figures: Sequence[ShownText],
+    methods: Sequence[ShownMethod],
     sequences: Sequence[ShownSequence],
     *,
     title: str,
-    footer: str,
+    made: str,
+    configuration: str,
+    worst: int,
 ) -> str:
     """Return the HTML of the page.
 
-    ``tables``: by title, as `printed.html` writes them; ``figures``: PNG files by name. Sequences
-    come worst first. Every other text is escaped.
+    ``tables`` are those of `printed.html`; ``made`` says when and by what, ``configuration`` is
+    shown as it is. Methods stand in the order of `SOURCES`, sequences worst first by the first
+    method. ``worst`` frames of each are shown. Every text is escaped.
     """
-    parts = [f"<h1>{escape(title)}</h1>", _navigation()]
-    parts += [
-        '<h2 id="tables">Tables</h2>'
-        "<p>In percent; J is region similarity (mIoU), F contour accuracy.</p>"
+    rank = list(SOURCES)
+    methods = sorted(methods, key=lambda method: rank.index(method.source))
+    first = methods[0].key if methods else ""
+    sequences = sorted(sequences, key=lambda shown: shown.means.get(first, float("inf")))
+    head = (
+        f"<p>{escape(run_sentence(methods, sequences))}</p>"
+        f'<p class="note">{escape(made)}</p>'
+        f"<details><summary>configuration</summary><pre>{escape(configuration)}</pre></details>"
+    )
+    skeleton = Template((PAGE_FILES / "page.html").read_text("utf-8"))
+    return skeleton.substitute(
+        title=escape(title),
+        head=head,
+        tables="\n".join(map(_table, tables)),
+        figures="\n".join(map(_figure, figures)) or '<p class="note">None were asked for.</p>',
+        sequences=f'<div id="list">{_list(methods, sequences)}</div>',
+        footer=escape(made),
+        results=_script_json(
+            {
+                "methods": [{"key": method.key, "name": method.name} for method in methods],
+                "sequences": [_player(shown, worst) for shown in sequences],
+            }
+        ),
+    )
+
+
+def _table(shown: ShownText) -> str:
+    return (
+        f"<h3>{escape(shown.name)}</h3>{shown.content}"
+        f'<p class="note">{escape(shown.caption)} {_links(shown.links)}</p>'
+    )
+
+
+def _figure(shown: ShownText) -> str:
+    return (
+        f"<figure>{shown.content}<figcaption><b>{escape(shown.name)}.</b> {escape(shown.caption)} "
+        f"{_links(shown.links)}</figcaption></figure>"
+    )
+
+
+def _links(links: Mapping[str, str]) -> str:
+    """Return links between commas; a path is quoted, as a browser needs it."""
+    return ", ".join(f'<a href="{quote(to)}">{escape(words)}</a>' for words, to in links.items())
+
+
+def picture(path: str, size: Size, words: str) -> str:
+    """Return the HTML of a picture that is loaded when it is looked at."""
+    return (
+        f'<img src="{quote(path)}" width="{size.width}" height="{size.height}" loading="lazy" '
+        f'alt="{escape(words)}">'
+    )
+
+
+def _list(methods: Sequence[ShownMethod], sequences: Sequence[ShownSequence]) -> str:
+    """Return the table of sequences, whose rows the page's script opens."""
+    rows = [
+        {"dataset": shown.dataset, "sequence": shown.sequence, "objects": shown.objects}
+        | {method.key: shown.means.get(method.key, float("nan")) for method in methods}
+        for shown in sequences
     ]
-    for name, table in tables.items():
-        parts.append(f"<h3>{escape(name)}</h3>{table}")
-    parts.append('<h2 id="figures">Figures</h2>')
-    for name, png in figures.items():
-        source = _source("image/png", png)
-        parts.append(
-            f'<figure><img src="{source}" alt="{escape(name)}"><figcaption>{escape(name)}'
-            "</figcaption></figure>"
-        )
-    parts.append(_sequences(sequences))
-    body = "\n".join([*parts, f"<footer>{escape(footer)}</footer>"])
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="icon" href="data:,"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head>\n<body>\n{body}\n<script>{SCRIPT}</script></body></html>\n"
-    )
+    headings = [
+        Heading(key="sequence", title="sequence"),
+        *(Heading(key=method.key, title=method.name) for method in methods),
+    ]
+    table = pd.DataFrame(rows, columns=["dataset", "sequence", "objects", *_keys(methods)])
+    if (table.objects > 1).any():
+        headings.insert(1, Heading(key="objects", title="objects", decimals=0))
+    if table.dataset.nunique() > 1:
+        headings.insert(1, Heading(key="dataset", title="data set"))
+    return html(print_table(table, headings))
 
 
-def _navigation() -> str:
-    places = (("tables", "Tables"), ("figures", "Figures"), ("frames", "Sequences, worst first"))
-    return "<nav>" + "".join(f'<a href="#{a}">{b}</a>' for a, b in places) + "</nav>"
+def _keys(methods: Sequence[ShownMethod]) -> list[str]:
+    return [method.key for method in methods]
 
 
-def _source(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
-
-
-def _head(names: Iterable[str], numeric: Iterable[bool]) -> str:
-    cells = (
-        f"<th{' class=number' if right else ''}><button>{escape(name)}</button></th>"
-        for name, right in zip(names, numeric, strict=True)
-    )
-    return f"<thead><tr>{''.join(cells)}</tr></thead>"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f'<td class=number data-value="{value}">{number_text(value)}</td>'
-    if isinstance(value, int):
-        return f'<td class=number data-value="{value}">{value}</td>'
-    return f"<td>{escape(str(value))}</td>"
-
-
-def _sequences(sequences: Sequence[ShownSequence]) -> str:
-    """Return the table of sequences, each row followed by the row of its frames."""
-    columns = {"method": False, "data set": False, "sequence": False, "object": True}
-    columns |= {"J": True, "F": True, "worst tenth": True, "J over time": False}
-    rows = []
-    for shown in sorted(sequences, key=lambda one: one.J):
-        values = (shown.method, shown.dataset, shown.sequence, shown.object_id)
-        cells = "".join(_cell(value) for value in (*values, shown.J, shown.F, shown.worst))
-        rows.append(
-            f"<tr class=opens tabindex=0 aria-expanded=false>{cells}"
-            f"<td>{_curve(shown.curve)}</td></tr>"
-            f"<tr class=frames><td colspan={len(columns)}><div class=strip>"
-            f"{''.join(map(_frame, shown.frames))}</div></td></tr>"
-        )
-    head = _head(columns, columns.values())
-    return (
-        '<h2 id="frames">Sequences, worst first</h2><p>A row opens its worst frames. '
-        '<span class=key style="background:#f0e442"></span> outline of the truth, '
-        '<span class=key style="background:#d55e00"></span> result.</p>'
-        f"<p>{_choice('method', 0, [s.method for s in sequences])}"
-        f"{_choice('data set', 1, [s.dataset for s in sequences])}</p>"
-        f'<div class=scroll><table class="sorts" id="sequences">{head}'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _choice(name: str, column: int, values: Sequence[str]) -> str:
-    options = "".join(f"<option>{escape(value)}</option>" for value in dict.fromkeys(values))
-    return (
-        f'<label>{name} <select data-column="{column}"><option value="">all</option>{options}'
-        "</select></label>"
-    )
-
-
-def _frame(frame: ShownFrame) -> str:
-    caption = escape(frame.caption)
-    source = _source("image/jpeg", frame.jpeg)
-    return (
-        f'<figure><img src="{source}" alt="{caption}" loading=lazy>'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
-
-
-def _curve(values: Sequence[float]) -> str:
-    """Return a small picture of J over time, 0 below and 1 above."""
-    step = 100 / max(len(values) - 1, 1)
-    points = " ".join(f"{n * step:.1f},{20 - 20 * value:.1f}" for n, value in enumerate(values))
-    return (
-        '<svg width="104" height="22" viewBox="-2 -1 104 22" role="img" aria-label="J over time">'
-        '<path d="M0 20H100" stroke="#ccc"/>'
-        f'<polyline points="{points}" fill="none" stroke="#0072b2" stroke-width="1.3"/></svg>'
-    )
-
-
-STYLE = """
-:root { --line: #ddd; --soft: #f5f6f8; --ink: #1c1e21; --mark: #0072b2; }
-* { box-sizing: border-box; }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 1150px;
-  margin: 0 auto; padding: 1rem 1.2rem 4rem; }
-h1 { font-size: 1.6rem; margin: .6rem 0; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; }
-nav a { margin-right: 1rem; } a { color: var(--mark); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left; }
-th { background: var(--soft); position: sticky; top: 0; white-space: nowrap; }
-th button { all: unset; cursor: pointer; font-weight: 600; }
-th button:focus-visible, tr.opens:focus-visible { outline: 2px solid var(--mark); }
-th[aria-sort=ascending] button::after { content: " ▲"; }
-th[aria-sort=descending] button::after { content: " ▼"; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-tr.opens { cursor: pointer; } tr.opens:hover, tr.open { background: var(--soft); }
-tr.opens td:first-child::before { content: "▸ "; } tr.open td:first-child::before { content: "▾ "; }
-tr.frames > td { padding: .6rem; } tr.frames { display: none; } tr.open + tr.frames {
-  display: table-row; }
-figure { margin: 0 0 2rem; } figure img { max-width: 100%; height: auto; border: 1px solid
-  var(--line); }
-.strip { display: flex; flex-wrap: wrap; gap: .6rem; } .strip figure { margin: 0; width: 250px; }
-p.note { color: #555; font-size: .9rem; margin: .4rem 0; }
-.strip figcaption { font-size: .85rem; }
-label { margin-right: 1rem; } select { font: inherit; }
-.key { display: inline-block; width: .9em; height: .9em; vertical-align: -1px; }
-footer { margin-top: 3rem; color: #555; font-size: .85rem; }
-"""
-
-SCRIPT = """
-"use strict";
-for (const table of document.querySelectorAll("table.sorts")) {
-  const body = table.tBodies[0];
-  table.querySelectorAll("th").forEach((head, column) => {
-    head.querySelector("button").addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending";
-      const rows = [...body.rows].filter(row => !row.classList.contains("frames"));
-      const pairs = rows.map(row => [row, row.classList.contains("opens")
-        ? row.nextElementSibling : null]);
-      const key = row => { const cell = row.cells[column];
-        return cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value); };
-      pairs.sort(([a], [b]) => { const x = key(a), y = key(b);
-        if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
-        return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1); });
-      for (const [row, frames] of pairs) { body.append(row); if (frames) body.append(frames); }
-      table.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    });
-  });
-}
-for (const row of document.querySelectorAll("tr.opens")) {
-  const turn = () => row.setAttribute("aria-expanded", row.classList.toggle("open"));
-  row.addEventListener("click", turn);
-  row.addEventListener("keydown", event => {
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); turn(); } });
-}
-for (const choice of document.querySelectorAll("select[data-column]")) {
-  choice.addEventListener("change", () => {
-    const table = document.getElementById("sequences");
-    const wanted = [...document.querySelectorAll("select[data-column]")]
-      .map(one => [Number(one.dataset.column), one.value]);
-    for (const row of table.querySelectorAll("tr.opens")) {
-      row.hidden = !wanted.every(([n, value]) => !value || row.cells[n].textContent === value);
-      if (row.hidden) row.classList.remove("open");
+def _player(shown: ShownSequence, worst: int) -> dict[str, Any]:
+    """Return what the script needs of a sequence."""
+    return {
+        "title": f"{shown.dataset}, {shown.sequence}",
+        "folder": quote(shown.folder),
+        "size": [shown.size.width, shown.size.height],
+        "objects": shown.objects,
+        "names": shown.names,
+        "times": shown.times,
+        "links": {words: quote(to) for words, to in shown.links.items()},
+        "scores": {key: _scores(shown, frames, worst) for key, frames in shown.scores.items()},
     }
-  });
-}
-"""
+
+
+def _scores(shown: ShownSequence, frames: pd.DataFrame, worst: int) -> dict[str, Any]:
+    """Return J of every frame as printed, None where it is not scored, and the worst frames."""
+    texts: list[str | None] = [None] * len(shown.names)
+    for t, value in zip(frames.t, frames.J, strict=True):
+        texts[t] = number_text(100 * value)
+    there = frames[frames.t.isin(shown.times)]
+    return {"J": texts, "worst": worst_frames(there, worst).t.tolist()}
+
+
+def _script_json(value: Any) -> str:
+    """Return JSON that may stand inside of a script element."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,10 +1,11 @@
 """Figures 4 and 5 and the curves of training: a table in, a matplotlib ``Figure`` out.
 
-Nothing but the table is needed: no network, no picture, no file. Colours are those of Okabe and
-Ito, which people with any colour vision tell apart.
+Nothing but the table is needed: no network, no picture, no file. Colours and the rest of the look
+are those of `pictures.style`.
 """
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -13,17 +14,16 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.attributes import ATTRIBUTES
 from masktrack_core.experiment.effort import QUANTILES
 from masktrack_core.experiment.results import PUBLISHED
+from masktrack_core.pictures.style import BLACK, BLUE, DASHES, GREY, PALETTE, VERMILION, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-PINK, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#777777"
-PALETTE = (BLUE, VERMILION, GREEN, ORANGE, PINK, SKY, BLACK, "#F0E442")
 J_PERCENT = "region similarity J (IoU), %"
 
 
+@styled
 def effort_figure(table: pd.DataFrame) -> "Figure":
     """Return Figure 4: J against the share of annotated frames, a panel a kind of annotation.
 
@@ -44,6 +44,7 @@ def effort_figure(table: pd.DataFrame) -> "Figure":
     return figure
 
 
+@styled
 def stages_figure(table: pd.DataFrame) -> "Figure":
     """Return where the time of a run goes: a bar of CPU time a stage, dearest on top.
 
@@ -116,18 +117,22 @@ def quantile_labels(ends: Sequence[float], *, apart: float = 4.0) -> list[tuple[
     return labels
 
 
+@styled
 def attribute_figure(table: pd.DataFrame) -> "Figure":
     """Return Figure 5: mean J by attribute, and below the gain against the other sequences.
 
     ``table`` is that of `attributes.attribute_table`. The number of objects with the attribute
-    stands below its code; published methods are hatched. Attributes that nothing has stay empty.
+    stands below its name; published methods are hatched. An attribute that no object has is not
+    there.
     """
     import seaborn as sns
     from matplotlib.figure import Figure
 
     _check(table, "method", "source", "attribute", "n", "J", "gain")
-    codes, methods = list(ATTRIBUTES), list(dict.fromkeys(table.method))
-    figure = Figure(figsize=(11, 6), layout="constrained")
+    counts = table.groupby("attribute").n.max()
+    codes = [code for code in ATTRIBUTES if counts.get(code, 0)]
+    methods = list(dict.fromkeys(table.method))
+    figure = Figure(figsize=(max(0.74 * len(codes), 4) + 0.8, 5.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     hatched = [table[table.method == m].source.iloc[0] == PUBLISHED for m in methods]
     columns = {"x": "attribute", "hue": "method", "order": codes, "hue_order": methods}
@@ -141,11 +146,12 @@ def attribute_figure(table: pd.DataFrame) -> "Figure":
         axes.get_legend().remove()
         axes.grid(axis="y", alpha=0.3, lw=0.5)
         axes.set_axisbelow(True)
-    counts = table.groupby("attribute").n.max()
     above.set(ylabel=J_PERCENT, ylim=(0, 100), xlabel="")
     below.set(ylabel="gain, points", xlabel="attribute (objects that have it)")
     below.axhline(0, color=BLACK, lw=0.8)
-    below.set_xticks(range(len(codes)), [f"{code}\n({counts[code]})" for code in codes])
+    names = [fill(ATTRIBUTES[code], 13) for code in codes]
+    labels = [f"{name}\n({counts[code]})" for name, code in zip(names, codes, strict=True)]
+    below.set_xticks(range(len(codes)), labels, fontsize=7)
     _legend(figure, above, "outside upper center")
     return figure
 
@@ -166,6 +172,7 @@ def _palette(count: int) -> list[str]:
     return [PALETTE[n % len(PALETTE)] for n in range(count)]
 
 
+@styled
 def curve_figure(table: pd.DataFrame, measure: str = "J") -> "Figure":
     """Return J or F over time, a panel an object of a sequence, methods over each other.
 
@@ -185,7 +192,7 @@ def curve_figure(table: pd.DataFrame, measure: str = "J") -> "Figure":
     for axes, ((_, sequence, number), mine) in zip(grid, panels, strict=False):
         for n, method in enumerate(methods):
             line = mine[mine.method == method].sort_values("t")
-            colour, dashes = PALETTE[n % len(PALETTE)], ("-", "--", "-.", ":")[n % 4]
+            colour, dashes = PALETTE[n % len(PALETTE)], DASHES[n % len(DASHES)]
             axes.plot(line.t, line[measure], dashes, color=colour, linewidth=1.2, label=method)
         given = mine.t[mine.annotated].unique()
         axes.plot(given, [2] * len(given), "^", color=BLACK, markersize=4, label="annotated")
@@ -201,6 +208,7 @@ def curve_figure(table: pd.DataFrame, measure: str = "J") -> "Figure":
     return figure
 
 
+@styled
 def loss_figure(table: pd.DataFrame) -> "Figure":
     """Return loss and learning rate over the steps of each training, by network.
 

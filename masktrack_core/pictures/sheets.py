@@ -15,6 +15,7 @@ from masktrack_core.experiment.printed import number_text
 from masktrack_core.files.io import read_mask
 from masktrack_core.measures.metrics import region_similarity
 from masktrack_core.pictures.overlays import OBJECTS, TRUTH, Colour, enlarge, overlay
+from masktrack_core.pictures.style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,6 +94,7 @@ def truth_picture(videos: Sequence[Video], t: int) -> Frame:
     return picture(videos[0], t, truths, (TRUTH,))
 
 
+@styled
 def sheet_figure(rows: Sequence[SheetRow]) -> "Figure":
     """Return Figure 3 or 6: a line of pictures a sequence and method, the given frame first.
 
@@ -137,4 +139,4 @@ def sheet_figure(rows: Sequence[SheetRow]) -> "Figure":
 def wrapped(label: str, inches: float) -> str:
     """Return a label with the breaks that let it stand along a picture of that height."""
     width = max(int(inches * 72 / (0.55 * LABEL_POINTS)), 6)
-    return "\n".join(fill(line, width) for line in label.split("\n"))
+    return "\n".join(fill(line, width, break_on_hyphens=False) for line in label.split("\n"))

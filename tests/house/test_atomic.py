@@ -20,6 +20,7 @@ ATOMIC = {"atomic_path", "atomic_folder"}
 ELSEWHERE = {
     ("files/io.py", "atomic_path"): "flushes what was written",
     ("files/io.py", "_save"): "into memory first, then under atomic_path",
+    ("pictures/overlays.py", "webp_bytes"): "into memory",
     ("training/state.py", "write_state"): "its own partial name, flushed and renamed",
     ("files/tensors.py", "write_tensors"): "its own partial name, flushed and renamed",
     ("files/film_writer.py", "_encode"): "under the temporary name of write_video",

@@ -419,6 +419,7 @@ REACH = {
     "datasets.rendered_davis.after": ("skipped", {}),
     "datasets.rendered_davis.mean": ("sequences", {}),
     "datasets.rendered_davis.protocol": ("lvos", {}),
+    "datasets.rendered_davis.rate": (30, {"film": "table2"}),
     "datasets.rendered_davis.development": (["rally"], {"variant": "masktrack_crf"}),
     "stills.rendered.layout": ("sod", {}),
     "stills.rendered.rendered": (50, {}),
@@ -456,6 +457,9 @@ REACH = {
     "page.tables": (["addons"], {}),
     "page.figures": (["figure3"], {}),
     "page.frames": (9, {}),
+    "page.player": (9, {}),
+    "page.width": (320, {}),
+    "page.quality": (50, {}),
 }
 
 

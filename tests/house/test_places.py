@@ -53,6 +53,7 @@ ELSEWHERE = {
     "networks.heads": ("unit/networks/test_backbones.py", "a head needs a trunk"),
     "networks.included": ("house/test_included.py", "the files are compared with their card"),
     "networks.spec": ("unit/networks/test_network.py", "a spec is seen in the network it builds"),
+    "pictures.compared_films": ("unit/pictures/test_player.py", "with the pictures of the page"),
     "pictures.films": ("unit/datasets/test_video_files.py", "with the films that it is drawn on"),
     "pictures.overlays": ("unit/pictures/test_page.py", "with the sheets and the page they fill"),
     "pictures.plots": ("unit/experiment/test_effort.py", "with the numbers they draw"),

@@ -1,6 +1,7 @@
 """Figures, films, the page and others' masks, through the workflow."""
 
 import copy
+import json
 import re
 import shutil
 import subprocess
@@ -57,7 +58,7 @@ def test_figure_4_needs_one_network_run_for_each_annotation(short):
 
 def test_figures_and_page_are_made(tmp_path):
     workflow = Workflow(tmp_path, with_fewer_annotations())
-    film = "results/films/no_online/first/rendered_segtrack/sidewinder.mp4"
+    film = "results/films/table2/rendered_segtrack/sidewinder.mp4"
     run = workflow("--cores", "2", *RUNS, "results/index.html", film)
     assert run.status == 0, run.output[-3000:]
     results = tmp_path / "results"
@@ -74,7 +75,12 @@ def test_figures_and_page_are_made(tmp_path):
         assert (results / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / film).stat().st_size > 1000
     page = (results / "index.html").read_text()
-    assert page.count("<tr class=opens") == 3 and "data:image/png;base64," in page
+    assert len(json.loads(page.partition('id="results">')[2].partition("<")[0])["sequences"]) == 3
+    for path in re.findall('src="([^"]*)"', page):
+        assert (results / path).stat().st_size > 1000
+    shown = results / "page/sequences/rendered_segtrack/sidewinder"
+    names = {path.name: len(list(path.iterdir())) for path in shown.iterdir() if path.is_dir()}
+    assert names.keys() == {"frame", "truth", "no_online.first"} and len({*names.values()}) == 1
     drawn_again = workflow("-n", *RUNS)
     assert drawn_again.jobs == {}
     check_figures_come_from_tables_alone(workflow)
@@ -148,6 +154,7 @@ def test_nothing_runs_that_ones_own_file_does_not_name(others, tmp_path):
     overlay = workflow.overlay
     jobs = workflow("-n", "figures").jobs
     assert jobs["score"] == jobs["table"] == jobs["page"] == jobs["external"] == 1
+    assert jobs["player"] == 1
     assert not {"train", "track", "sheet", "oracle", "render_videos"} & set(jobs)
     assert workflow("-n", "films").jobs["film"] == 1
     sheet = {"kind": "sheet", "datasets": ["mine"], "rows": overlay["tables"]["mine"]["rows"]}
@@ -162,7 +169,7 @@ def test_nothing_runs_that_ones_own_file_does_not_name(others, tmp_path):
     stages = pd.read_csv(workflow.folder / "results" / "timings.csv").stage.tolist()
     assert {"external", "score", "table", "page"} <= set(stages)
     assert workflow("-n", "results/timings.csv").jobs == {}
-    film = "results/films/theirs/first/mine/walk.mp4"
+    film = "results/films/mine/mine/walk.mp4"
     assert workflow("--cores", "1", film).status == 0
     assert workflow("-n", "results/timings.csv").jobs == {"timings": 1}
 

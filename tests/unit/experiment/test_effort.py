@@ -205,8 +205,16 @@ def test_figure_5_has_a_bar_for_each_method_and_attribute():
     table = attribute_table(pd.concat([davis("msk"), davis("ofl")]), attributes)
     above, below = attribute_figure(table).axes
     assert [len(bars) for bars in above.containers] == [len(ATTRIBUTES)] * 2
-    assert below.get_xticklabels()[0].get_text() == "AC\n(11)"
+    assert below.get_xticklabels()[0].get_text() == "appearance\nchange\n(11)"
     assert above.containers[1][0].get_height() == pytest.approx(53.46, abs=0.01)
+
+
+def test_an_attribute_that_nothing_has_is_not_in_figure_5():
+    attributes = read_attributes("davis2016").assign(dataset="davis2016", AC=0, SV=0)
+    above, below = attribute_figure(attribute_table(davis("msk"), attributes)).axes
+    names = [label.get_text().split("\n(")[0] for label in below.get_xticklabels()]
+    assert len(above.containers[0]) == len(names) == len(ATTRIBUTES) - 2
+    assert names[0] == "background\nclutter" and names[-1] == "shape\ncomplexity"
 
 
 @pytest.mark.parametrize("panels", [["Segments"], ["Segments", "Boxes"]])

@@ -7,6 +7,7 @@ import pytest
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.method_tables import (
     method_table,
+    ours_first,
     printed_methods,
     table_columns,
     with_groups,
@@ -98,3 +99,12 @@ def test_a_method_named_twice_is_refused():
         recipe(rows=[{"method": "A", "variant": "a"}, {"method": "A", "variant": "b"}])
     with pytest.raises(InputError, match="twice; rename one"):
         recipe(published=["A"])
+
+
+def test_the_page_shows_ours_before_published_rows_and_oracles_last():
+    sources = ["oracle", "computed", "published", "given", "computed"]
+    table = pd.DataFrame({"method": list("abcde"), "source": sources, "D": range(5)})
+    ordered = ours_first(table)
+    assert ordered.method.tolist() == list("bedca") and ordered.D.tolist() == [1, 4, 3, 2, 0]
+    assert ours_first(table, ["b"]).method.tolist() == list("edcba")
+    assert table.method.tolist() == list("abcde")

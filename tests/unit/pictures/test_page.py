@@ -1,19 +1,33 @@
 """Overlays, sheets, films and the page."""
 
 import json
+import re
 import shutil
 import subprocess
+from html import unescape
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
+from masktrack_core.arrays import Size
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.printed import Heading, html, print_table
+from masktrack_core.experiment.results import COMPUTED, ORACLE
 from masktrack_core.files.film_writer import write_video
-from masktrack_core.pictures.overlays import OBJECTS, enlarge, overlay
-from masktrack_core.pictures.page import ShownFrame, ShownSequence, results_page, worst_frames
+from masktrack_core.files.io import write_text
+from masktrack_core.pictures.overlays import OBJECTS, enlarge, overlay, webp_bytes
+from masktrack_core.pictures.page import (
+    PAGE_FILES,
+    ShownMethod,
+    ShownSequence,
+    ShownText,
+    frame_means,
+    picture,
+    results_page,
+    worst_frames,
+)
 from masktrack_core.pictures.sheets import SheetRow, equal_distances, measured, sheet_figure
 
 MASK = np.zeros((40, 60), bool)
@@ -137,61 +151,167 @@ def test_a_cell_says_the_mean_j_of_its_objects():
     assert measured(videos[2:], [MASK], 3) == ""
 
 
-def sequence(name, j):
-    frame = ShownFrame(caption=f"frame of {name}", jpeg=b"")
+def sequence(name, *js):
+    """A sequence of four frames of two methods; the first one is given."""
+    every = {}
+    for key, j in zip(("ours.first", "box.first"), js, strict=True):
+        rows = {"t": [0, 1, 2, 3], "J": [1.0, j, j / 2, j], "annotated": [True] + [False] * 3}
+        every[key] = pd.DataFrame(rows | {"scored": [False, True, True, True]})
     return ShownSequence(
-        method="Ours <&>", dataset="DAVIS", sequence=name, object_id=1, J=j, F=j, worst=j,
-        curve=(0.5, 1.0), frames=(frame,),
+        dataset="DAVIS", sequence=name, folder=f"page/sequences/d/{name}", size=Size(48, 64),
+        objects=1, names=("00000", "00001", "00002", "00003"), times=(0, 1, 2, 3), scores=every,
+        means={key: 100 * j for key, j in zip(every, js, strict=True)},
+        links={"film compared": f"films/c/{name} #1.mp4"},
     )  # fmt: skip
 
 
-@pytest.fixture
-def page():
+def lay_out(folder):
+    """Write a page as the workflow does, with pictures of two sequences."""
     numbers = pd.DataFrame({"method": ["A", "B", "C"], "DAVIS": [70.0, float("nan"), 9.5]})
     table = html(print_table(numbers, [Heading(key=k, title=k) for k in numbers.columns]))
-    shown = [sequence("good", 90.0), sequence("bad", 10.0)]
-    return results_page({"table2": table}, {"f": b"png"}, shown, title="T", footer="made by")
+    page = results_page(
+        [ShownText(name="table2", content=table, caption="Means.", links={"CSV": "table2.csv"})],
+        [ShownText(name="f", content=picture("page/files/f.webp", Size(3, 4), "f"), caption="F.")],
+        [
+            ShownMethod(key="box.first", name="Box oracle", source=ORACLE),
+            ShownMethod(key="ours.first", name="Ours <&>", source=COMPUTED),
+        ],
+        [sequence("good", 0.9, 0.8), sequence("bad", 0.1, 0.7)],
+        title="T",
+        made="Made on a day at a commit.",
+        configuration="tables: <mine>",
+        worst=2,
+    )
+    write_text(folder / "index.html", page)
+    (folder / "page/files").mkdir(parents=True)
+    for path in PAGE_FILES.iterdir():
+        shutil.copy(path, folder / "page/files")
+    for name in ("good", "bad"):
+        for kind in ("frame", "truth", "ours.first", "box.first"):
+            place = folder / "page/sequences/d" / name / kind
+            place.mkdir(parents=True)
+            for t in range(4):
+                (place / f"{t}.webp").write_bytes(webp_bytes(np.zeros((48, 64, 3), np.uint8)))
+    return page
 
 
-def test_the_page_needs_nothing_but_itself(page):
-    assert "http" not in page.replace("http-equiv", "")
-    assert 'src="data:' in page and 'href="#tables"' in page
+@pytest.fixture
+def page(tmp_path):
+    return lay_out(tmp_path)
+
+
+def test_the_page_needs_nothing_but_its_folder(page, tmp_path):
+    places = re.findall('(?:src|href)="([^"]*)"', page)
+    assert {"page/files/page.css", "page/files/page.js", "page/files/f.webp"} <= set(places)
+    assert not [place for place in places if "//" in place or place.startswith("/")]
+    for path in PAGE_FILES.iterdir():
+        assert "http" not in path.read_text().replace("http://www.w3.org/2000/svg", "")
     assert "Ours &lt;&amp;&gt;" in page and "Ours <&>" not in page
+    assert "tables: &lt;mine&gt;" in page and "$" not in page
 
 
-def test_the_worst_sequence_comes_first(page):
+def test_ours_stands_before_oracles_and_the_worst_sequence_first(page):
+    heads = re.findall("<button>([^<]*)</button>", page[page.index('id="list"') :])
+    assert heads == ["sequence", "Ours &lt;&amp;&gt;", "Box oracle"]
     assert page.index("<td>bad</td>") < page.index("<td>good</td>")
 
 
+def test_the_page_says_what_was_run_when_and_with_what(page):
+    assert (
+        "<p>Run here: Ours &lt;&amp;&gt;; oracles, which are shown the truth: Box oracle. "
+        "On 2 sequences of DAVIS.</p>" in page
+    )
+    assert "Made on a day at a commit." in page and "<pre>tables:" in page
+
+
+def test_the_player_has_the_digits_of_the_tables(page):
+    text = page.partition('id="results">')[2].partition("</script>")[0]
+    bad, good = json.loads(text)["sequences"]
+    assert bad["title"] == "DAVIS, bad" and good["folder"] == "page/sequences/d/good"
+    assert bad["scores"]["ours.first"] == {"J": ["100.0", "10.0", "5.0", "10.0"], "worst": [2, 1]}
+    assert good["links"] == {"film compared": "films/c/good%20%231.mp4"}
+    assert json.loads(text)["methods"][0] == {"key": "ours.first", "name": "Ours <&>"}
+
+
+def test_a_frame_of_several_objects_has_their_mean():
+    rows = {"t": [0, 1, 0, 1], "object": [1, 1, 2, 2], "J": [1.0, 0.5, 0.0, 0.25]}
+    flags = {"annotated": [True, False, False, False], "scored": [False, True, True, True]}
+    means = frame_means(pd.DataFrame(rows | flags))
+    assert means.J.tolist() == [0.5, 0.375]
+    assert means.annotated.tolist() == [False, False] and means.scored.all()
+
+
 PROBE = """<script>
-const table = document.querySelector("table.sorts"), out = {};
-const column = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent);
-const button = table.querySelectorAll("th button")[1];
-button.click(); out.up = column(); button.click(); out.down = column();
-const row = document.querySelector("tr.opens"), frames = row.nextElementSibling;
-out.closed = getComputedStyle(frames).display; row.click();
-out.open = getComputedStyle(frames).display;
-const list = document.getElementById("sequences");
-list.querySelectorAll("th button")[2].click(); list.querySelectorAll("th button")[2].click();
-out.pairs = [...list.tBodies[0].rows].map(row => row.textContent.includes("good"));
-document.body.innerHTML = ""; document.body.dataset.found = JSON.stringify(out);
+const found = {}, wait = () => new Promise(done => setTimeout(done, 100));
+const one = name => document.querySelector(name);
+const all = name => [...document.querySelectorAll(name)];
+const sources = name => all(name + " img[src]").map(image => image.getAttribute("src"));
+(async () => {
+  const table = one("table.sorts"), button = table.querySelectorAll("th button")[1];
+  const column = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent);
+  button.click(); found.up = column(); button.click(); found.down = column();
+  found.before = sources("#list").length;
+  one("tr.opens").click(); await wait();
+  found.views = sources(".views");
+  found.loaded = all(".views img[src]").every(image => image.complete && image.naturalWidth === 64);
+  const lines = one(".curves").innerHTML, slider = one(".player input");
+  slider.value = 2; slider.dispatchEvent(new Event("input")); await wait();
+  found.moved = sources(".views"); found.said = one(".player output").textContent;
+  found.cursor = one(".curves").innerHTML !== lines;
+  found.captions = all(".views .view").map(view => view.textContent);
+  found.strip = all(".strip .view").map(view => view.textContent);
+  one(".right").selectedIndex = 0; one(".right").dispatchEvent(new Event("change"));
+  found.twice = sources(".views").at(-1);
+  all(".strip .view")[1].click(); await wait();
+  found.large = one("#large").open && all("#large .view").map(view => view.textContent);
+  found.heading = one("#large strong").textContent;
+  one("#large .on").click(); found.on = one("#large strong").textContent;
+  one("#large .close").click(); found.closed = !one("#large").open;
+  const heads = all("#list th button");
+  heads[0].click(); heads[0].click();
+  found.pairs = all("#list tbody > tr").map(row => row.className || row.cells[0].textContent);
+  found.first = one("#list tbody td").textContent;
+  one("tr.opens[aria-expanded=true]").click(); found.hidden = one("tr.below").hidden;
+  document.body.innerHTML = ""; document.body.dataset.found = JSON.stringify(found);
+})();
 </script></body>"""
 
 
-def test_the_page_sorts_and_opens_in_a_browser(page, tmp_path):
+def test_in_a_browser_tables_sort_the_slider_moves_and_a_click_enlarges(page, tmp_path):
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
     path = tmp_path / "index.html"
-    path.write_text(page.replace("</body>", PROBE), encoding="utf-8")
+    write_text(path, page.replace("</body>", PROBE))
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", path.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    found = done.stdout.partition('data-found="')[2].partition('"')[0].replace("&quot;", '"')
-    assert json.loads(found) == {
+    command += ["--virtual-time-budget=20000", f"--user-data-dir={tmp_path / 'profile'}"]
+    done = subprocess.run(
+        [*command, path.as_uri()], capture_output=True, text=True, timeout=300, check=False
+    )
+    text = done.stdout.partition('data-found="')[2].partition('"')[0]
+    found = json.loads(unescape(text))
+
+    def pictures(t):
+        place = "page/sequences/d/bad"
+        layers = ("frame", "truth", "frame", "ours.first", "frame", "box.first")
+        return [f"{place}/{name}/{t}.webp" for name in ("frame", *layers)]
+
+    assert found.pop("views") == pictures(0) and found.pop("moved") == pictures(2)
+    assert found == {
         "up": ["C", "A", "B"],
         "down": ["A", "C", "B"],
-        "closed": "none",
-        "open": "table-row",
-        "pairs": [True, True, False, False],
+        "before": 0,
+        "loaded": True,
+        "said": "frame 00002 (3 of 4)",
+        "cursor": True,
+        "captions": ["frame", "truth", "Ours <&>: J\xa05.0", "Box oracle: J\xa035.0"],
+        "strip": ["frame 00002, J\xa05.0", "frame 00001, J\xa010.0"],
+        "twice": "page/sequences/d/bad/ours.first/2.webp",
+        "large": ["Ours <&>: J\xa010.0", "frame", "truth", "Box oracle: J\xa070.0"],
+        "heading": "DAVIS, bad, frame 00001",
+        "on": "DAVIS, bad, frame 00002",
+        "closed": True,
+        "pairs": ["opens", "opens", "below"],
+        "first": "good",
+        "hidden": True,
     }
