@@ -19,7 +19,8 @@ from .networks.weights import load_network, load_pretrained, save_weights
 from .tracking.annotations import annotations_by_object, pixels_of_others
 from .tracking.crf import CrfParams, refine
 from .tracking.oracles import box_oracle, grabcut_oracle
-from .tracking.propagation import PropagationParams, propagate
+from .tracking.propagation import propagate
+from .tracking.propagation_params import PropagationParams
 from .tracking.segmentation import FinetuningParams, finetune, segment_video
 from .training.loop import train
 from .training.optimisers import TrainParams

@@ -4,7 +4,9 @@ import logging
 import os
 import re
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from masktrack_core.errors import InputError
 from masktrack_core.gpus import take_gpu
@@ -45,3 +47,14 @@ def use_device(name: str, threads: int) -> torch.device:
     model = f" ({torch.cuda.get_device_name(name)})" if name.startswith("cuda") else ""
     _log.info("device %s%s, %d CPU threads, torch %s", name, model, threads, torch.__version__)
     return torch.device(name)
+
+
+def send(array: NDArray[np.generic], device: torch.device) -> torch.Tensor:
+    """Return the array as a tensor on the device; the host does not wait for the copy.
+
+    On the CPU it is the same memory.
+    """
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":  # a copy from other memory waits
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

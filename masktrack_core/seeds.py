@@ -44,13 +44,17 @@ def torch_generator(seed: int, *where: str | int) -> "torch.Generator":
 
 
 @contextmanager
-def torch_scope(seed: int, *where: str | int) -> Iterator[None]:
-    """Seed torch's global generators inside the block and restore them after it.
+def torch_scope(
+    seed: int, *where: str | int, device: "torch.device | None" = None
+) -> Iterator[None]:
+    """Seed torch's global generators inside the block; restore the CPU's and ``device``'s after it.
 
     For what takes no generator: dropout draws from the global one.
     """
     import torch
 
-    with torch.random.fork_rng():
+    # Only the one in use: to ask another GPU for its generator takes memory there.
+    used = [] if device is None or device.type == "cpu" else [device]
+    with torch.random.fork_rng(used, device_type=used[0].type if used else "cuda"):
         torch.manual_seed(torch_seed(seed, *where))
         yield

@@ -100,8 +100,15 @@ def prior_window(
     box = bounding_box(prior)
     if box is None:
         return None
-    smallest = size / 2 if minimum is None else minimum
     frame_size = Size(*prior.shape)
+    return box_window(box, frame_size, size=size, factor=factor, minimum=minimum, scale=scale)
+
+
+def box_window(
+    box: Box, frame_size: Size, *, size: int, factor: float, minimum: float | None, scale: float = 1
+) -> Window:
+    """Return the region of `prior_window` from the box around what is shown."""
+    smallest = size / 2 if minimum is None else minimum
     return region_window(box, frame_size, factor=factor / scale, minimum=smallest / scale)
 
 
@@ -199,23 +206,29 @@ def view_frame(frame: Frame, view: Matrix, size: Size) -> Frame:
 
 def paste_prob(prob: Prob, window: Window, frame_size: Size) -> Prob:
     """Return the probabilities of a crop at their place in the frame; 0 outside the window."""
-    left, top = max(0, round(window.x)), max(0, round(window.y))
-    right = min(frame_size.width, round(window.x + window.side))
-    bottom = min(frame_size.height, round(window.y + window.side))
     whole: Prob = np.zeros(frame_size, np.float32)
-    if right <= left or bottom <= top:
+    place, to_crop = crop_place(window, len(prob), frame_size)
+    size = Size(*whole[place].shape)
+    if not min(size):
         return whole
-    to_crop = invert_affine(window_view(window, len(prob)))
-    to_crop[:, 2] += to_crop[:, :2] @ (left, top)
-    coordinates = affine_map(to_crop, Size(bottom - top, right - left))
-    whole[top:bottom, left:right] = cv2.remap(
+    whole[place] = cv2.remap(
         prob,
-        coordinates,
+        affine_map(to_crop, size),
         None,  # type: ignore[call-overload]
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return whole
+
+
+def crop_place(window: Window, side: int, frame_size: Size) -> tuple[tuple[slice, slice], Matrix]:
+    """Return the pixels of a frame that a window covers, and the map from there to its crop."""
+    left, top = max(0, round(window.x)), max(0, round(window.y))
+    right = min(frame_size.width, round(window.x + window.side))
+    bottom = min(frame_size.height, round(window.y + window.side))
+    to_crop = invert_affine(window_view(window, side))
+    to_crop[:, 2] += to_crop[:, :2] @ (left, top)
+    return (slice(top, max(bottom, top)), slice(left, max(right, left))), to_crop
 
 
 def _anywhere(frame_size: Size, *, rng: np.random.Generator) -> Box:

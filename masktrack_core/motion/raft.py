@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masktrack_core.arrays import Flow, Frame
+from masktrack_core.devices import send
 from masktrack_core.errors import InputError
 
 STRIDE = 8  # of the feature maps; the flow is estimated at this grid and upsampled
@@ -194,7 +195,9 @@ def read_windows(pyramid: list[Tensor], points: Tensor) -> Tensor:
     read = []
     for level, correlation in enumerate(pyramid):
         at = centres / 2**level + window
-        extent = at.new_tensor([correlation.shape[-1] - 1, correlation.shape[-2] - 1])
+        # Filled where they are: numbers sent there would make the host wait.
+        lengths = correlation.shape[-1], correlation.shape[-2]
+        extent = torch.stack([at.new_full((), length - 1) for length in lengths])
         values = F.grid_sample(correlation, 2 * at / extent - 1, align_corners=True)
         read.append(values.view(batch, height, width, -1))
     return torch.cat(read, -1).permute(0, 3, 1, 2).contiguous()
@@ -236,7 +239,7 @@ def raft_flow(model: RaftSmall, frame: Frame, next_frame: Frame, *, iterations: 
     spare_y, spare_x = -height % STRIDE, -width % STRIDE
     top, left = spare_y // 2, spare_x // 2
     device = next(model.parameters()).device
-    stack = torch.from_numpy(np.stack([frame, next_frame])).to(device).permute(0, 3, 1, 2)
+    stack = send(np.stack([frame, next_frame]), device).permute(0, 3, 1, 2)
     padding = (left, spare_x - left, top, spare_y - top)
     padded = F.pad(stack.float() / 127.5 - 1, padding, mode="replicate")
     with torch.inference_mode():

@@ -47,7 +47,8 @@ class Dropout(nn.Dropout):
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
         noise = words.random_(-(2**63), None).view(torch.uint8)  # None: up to the largest int64
         keep = noise.as_strided(x.shape, x.stride()) < kept
-        return x * (keep * torch.tensor(256 / max(kept, 1), dtype=x.dtype, device=x.device))
+        # Filled where it is: a number sent there would make the host wait.
+        return x * (keep * torch.full((), 256 / max(kept, 1), dtype=x.dtype, device=x.device))
 
 
 class DeepLabHead(Head):

@@ -3,70 +3,31 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 
 from masktrack_core.arrays import Frame, Mask, Prob, Size
+from masktrack_core.devices import send
 from masktrack_core.errors import InputError
 from masktrack_core.masks.deform import as_prior
 from masktrack_core.masks.elementary import canonical, check_mask, dilate
-from masktrack_core.masks.regions import SIDE, crop_frame, crop_mask, paste_prob, prior_window
+from masktrack_core.masks.regions import crop_frame, crop_mask, paste_prob, prior_window
 from masktrack_core.networks.network import MaskTrackNet, foreground
-from masktrack_core.ranges import (
-    BETWEEN_0_AND_1,
-    NOT_NEGATIVE,
-    POSITIVE,
-    SHARE,
-    Range,
-    check_fields,
-    optional,
-)
 from masktrack_core.tracking.annotations import nearest_spans
+from masktrack_core.tracking.propagation_params import PropagationParams, untouched
+from masktrack_core.tracking.resident import Resident
+
+__all__ = [
+    "FrameSequence",
+    "PropagationParams",
+    "checked_annotations",
+    "predict",
+    "propagate",
+]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PropagationParams:
-    """How a network is run over a video.
-
-    ``dilation_radius``: pixels, coarsens the previous mask (paper §3.1; 5 in §4).
-    ``threshold``: foreground probability above which a pixel belongs to the mask.
-    ``region``: side of the square shown to the network, in longer sides of the box around what it
-    is shown of the previous mask; None shows the whole frame, as the paper does.
-    ``region_size``, ``region_minimum``: pixels the square is resized to, and its smallest side;
-    None is half of ``region_size``, so that nothing is enlarged more than twofold.
-    ``flow_weight``: of the second of two streams in the average; the first has the rest. 0.5 is
-    the paper's average (§3.3).
-    ``connected``: drop the parts of a mask that do not touch the coarsened mask before it.
-    ``backwards``: reach the frames before the first annotation from it (paper §5.4).
-    """
-
-    dilation_radius: float = 5.0
-    threshold: float = 0.5
-    region: float | None = None
-    region_size: int = 321
-    region_minimum: float | None = None
-    flow_weight: float = 0.5
-    connected: bool = False
-    backwards: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse what has no meaning with ``InputError``."""
-        check_fields(
-            "propagation",
-            self,
-            dilation_radius=NOT_NEGATIVE,
-            threshold=BETWEEN_0_AND_1,
-            region=optional(POSITIVE),
-            region_size=SIDE,
-            region_minimum=optional(Range(1)),
-            flow_weight=SHARE,
-        )
 
 
 class FrameSequence(Protocol):
@@ -100,6 +61,9 @@ def propagate(
     the next frame; ``network`` is one for both of them, or two, one for each. Frames do not come in
     order of time; each is computed when it is asked for. Memory does not grow with the video.
 
+    On a GPU the mask that guides stays there, and probabilities come in steps of 1/255
+    (`resident`).
+
     Raises at once ``InputError`` for no annotation, one outside the video or of another size than
     its frame, for empty ones alone, for more than two streams, and for another number of networks.
     """
@@ -123,61 +87,65 @@ def _propagated(
     params: PropagationParams,
     taken: Mapping[int, Mask],
 ) -> Iterator[tuple[int, Prob]]:
+    road: _OnHost | Resident = _OnHost(networks, params)
+    if next(networks[0].parameters()).device.type != "cpu":
+        road = Resident(networks, params)
     absent = [t for t, mask in annotations.items() if not mask.any()]
     there = annotations.keys() - set(absent)
     left = set(range(len(streams[0]))) - annotations.keys()
     for start, order in nearest_spans(
         there, len(streams[0]), absent=absent, backwards=params.backwards
     ):
-        previous = annotations[start]
+        road.begin(annotations[start])
         for t, frames in _read_ahead(streams, order):
-            prob = _estimate(networks, frames, previous, params)
-            if t in taken:
-                prob = np.where(taken[t], np.float32(0), prob)
+            prob, found = road.estimate(frames, taken.get(t))
+            if not found:
+                _log.info("frame %d: nothing found; the mask before it guides on", t)
             yield t, prob
             left.discard(t)
-            mask: Mask = np.asarray(prob > params.threshold)
-            if mask.any():
-                previous = mask
-            else:
-                # Paper: silent on an empty estimate. The last non-empty one goes on guiding:
-                # an empty prior could never find the object again.
-                _log.info("frame %d: nothing found; the mask before it guides on", t)
     for t, mask in annotations.items():
         yield t, mask.astype(np.float32)
     for t in sorted(left):
         yield t, np.zeros(annotations[min(annotations)].shape, np.float32)
 
 
-def _estimate(
-    networks: Sequence[MaskTrackNet],
-    frames: Sequence[Frame],
-    previous: Mask,
-    params: PropagationParams,
-) -> Prob:
-    pairs = zip(networks, frames, strict=True)
-    probs = [predict(network, frame, previous, params) for network, frame in pairs]
-    prob = probs[0]
-    if len(probs) == 2:
-        # Paper: "averaging the output scores"; here the probabilities are averaged, so that a
-        # stream that is sure outweighs an unsure one less.
-        weight = np.float32(params.flow_weight)
-        prob = np.asarray((1 - weight) * probs[0] + weight * probs[1])
-    return _touching(prob, previous, params) if params.connected else prob
+class _OnHost:
+    """A propagation on the CPU, from frame to frame."""
 
+    def __init__(self, networks: Sequence[MaskTrackNet], params: PropagationParams) -> None:
+        self._networks, self._params = networks, params
+        self._previous: Mask = np.zeros((0, 0), np.bool_)
 
-def _touching(prob: Prob, previous: Mask, params: PropagationParams) -> Prob:
-    """Return ``prob``, 0 in the parts of its mask that do not touch the coarsened previous mask.
+    def begin(self, mask: Mask) -> None:
+        """Let a mask guide the next frame."""
+        self._previous = mask
 
-    Parts are connected at sides and corners.
-    """
-    # Paper: every pixel of the answer counts. Ours, off by default: a network that has seen crops
-    # around one object only takes up others far away, which then guide themselves.
-    mask = prob > params.threshold
-    count, parts = cv2.connectedComponents(mask.astype(np.uint8))
-    touched = np.zeros(count, bool)
-    touched[parts[mask & dilate(previous, params.dilation_radius)]] = True
-    return np.where(mask & ~touched[parts], np.float32(0), prob)
+    def estimate(self, frames: Sequence[Frame], taken: Mask | None) -> tuple[Prob, bool]:
+        """Return the probabilities of a frame, and whether the object was found in it.
+
+        ``frames``: one a stream; ``taken``: the pixels of other objects.
+        """
+        params, previous = self._params, self._previous
+        pairs = zip(self._networks, frames, strict=True)
+        probs = [predict(network, frame, previous, params) for network, frame in pairs]
+        prob = probs[0]
+        if len(probs) == 2:
+            # Paper: "averaging the output scores"; here the probabilities are averaged, so that a
+            # stream that is sure outweighs an unsure one less.
+            weight = np.float32(params.flow_weight)
+            prob = np.asarray((1 - weight) * probs[0] + weight * probs[1])
+        if params.connected:
+            coarse = dilate(previous, params.dilation_radius)
+            lost = untouched(np.asarray(prob > params.threshold), coarse)
+            prob = np.where(lost, np.float32(0), prob)
+        if taken is not None:
+            prob = np.where(taken, np.float32(0), prob)
+        mask: Mask = np.asarray(prob > params.threshold)
+        found = bool(mask.any())
+        # Paper: silent on an empty estimate. The last non-empty one goes on guiding: an empty
+        # prior could never find the object again.
+        self._previous = mask if found else previous
+        return prob, found
 
 
 def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: PropagationParams) -> Prob:
@@ -195,21 +163,24 @@ def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: Propaga
         window = prior_window(
             coarse, size=side, factor=params.region, minimum=params.region_minimum
         )
+    low = params.precision == "bf16"
     if window is None:
-        return _forward(network, frame, as_prior(coarse, kind))
+        return _forward(network, frame, as_prior(coarse, kind), low=low)
     prior = as_prior(crop_mask(coarse, window, side), kind)  # its box as in training: in the crop
-    prob = _forward(network, crop_frame(frame, window, side), prior)
+    prob = _forward(network, crop_frame(frame, window, side), prior, low=low)
     return paste_prob(prob, window, Size(*previous.shape))
 
 
 @torch.inference_mode()
-def _forward(network: MaskTrackNet, frame: Frame, prior: Mask) -> Prob:
+def _forward(network: MaskTrackNet, frame: Frame, prior: Mask, *, low: bool) -> Prob:
     device = next(network.parameters()).device
     # Channels stay last, as they are in a frame: `propagate` has the network's weights so too.
-    image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].to(device)
-    channel = torch.from_numpy(np.ascontiguousarray(prior))[None, None].to(device)
+    image = send(np.ascontiguousarray(frame), device).permute(2, 0, 1)[None]
+    channel = send(np.ascontiguousarray(prior), device)[None, None]
     network.eval()
-    prob: Prob = foreground(network(image, channel), Size(*prior.shape))[0].cpu().numpy()
+    with torch.autocast(device.type, torch.bfloat16, enabled=low):
+        logits = network(image, channel)
+    prob: Prob = foreground(logits, Size(*prior.shape))[0].cpu().numpy()
     return prob
 
 

@@ -113,15 +113,24 @@ class Witness:
 
         Gradients that are zero in both are left out. What was noted is forgotten.
         """
-        found: list[Deviation] = []
+        compared: dict[str, Tensor] = {}
         for name, seen in self._seen.items():
             if seen.given is not None:
-                found += _compared(name, seen, seen.given)
+                compared |= _compared(name, seen, seen.given)
         self._seen.clear()
-        return found
+        if not compared:
+            return []
+        # One look for all layers: each waits for a GPU.
+        rows = torch.stack([*compared.values()]).tolist()
+        return [
+            _deviation(name, low, right, cosine)
+            for name, (low, right, cosine) in zip(compared, rows, strict=True)
+            if low or right
+        ]
 
 
-def _compared(name: str, seen: _Seen, given: Tensor) -> Iterator[Deviation]:
+def _compared(name: str, seen: _Seen, given: Tensor) -> dict[str, Tensor]:
+    """Return norm in bf16, norm in float32 and the cosine between them of each gradient."""
     x = seen.x.detach().float().requires_grad_(seen.passed is not None)
     parameters = dict(seen.layer.named_parameters(prefix=name, recurse=False))
     got = {key: parameter.grad for key, parameter in parameters.items()}
@@ -129,19 +138,20 @@ def _compared(name: str, seen: _Seen, given: Tensor) -> Iterator[Deviation]:
     if seen.passed is not None:
         got[f"{name} input"], wanted[f"{name} input"] = seen.passed, x  # type: ignore[assignment]
     exact = torch.autograd.grad(seen.layer(x), tuple(wanted.values()), given.float())
+    rows = {}
     for key, right in zip(wanted, exact, strict=True):
         low = got[key]
-        if low is not None and (low.any() or right.any()):
-            yield _deviation(key, low, right)
+        if low is not None:
+            a, b = low.detach().double().flatten(), right.double().flatten()
+            norms = a.norm(), b.norm()
+            rows[key] = torch.stack([*norms, (a / norms[0]) @ (b / norms[1])])
+    return rows
 
 
-def _deviation(name: str, low: Tensor, right: Tensor) -> Deviation:
-    a, b = low.detach().double().flatten(), right.double().flatten()
-    norms = a.norm().item(), b.norm().item()
-    if not all(0 < norm < math.inf for norm in norms):
+def _deviation(name: str, low: float, right: float, cosine: float) -> Deviation:
+    if not all(0 < norm < math.inf for norm in (low, right)):
         return Deviation(name=name, cosine=math.nan, ratio=math.nan)
-    cosine = (a / norms[0]) @ (b / norms[1])
-    return Deviation(name=name, cosine=cosine.item(), ratio=norms[0] / norms[1])
+    return Deviation(name=name, cosine=cosine, ratio=low / right)
 
 
 def refuse_deviations(deviations: Sequence[Deviation], crop: int) -> None:
@@ -166,13 +176,13 @@ def taught_nothing(network: nn.Module) -> dict[str, float]:
     The parts of a convolution's weights are its taps, each over all channels; other parameters
     are one part.
     """
-    shares = {}
+    taught = {}
     for name, parameter in network.named_parameters():
         grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         taps = (grad != 0).flatten(0, 1).any(0) if grad.ndim == 4 else (grad != 0).any()
-        if not taps.all():
-            shares[name] = 1 - taps.float().mean().item()
-    return shares
+        taught[name] = taps.float().mean()
+    shares = torch.stack([*taught.values()]).tolist()  # one look for all
+    return {name: 1 - share for name, share in zip(taught, shares, strict=True) if share < 1}
 
 
 def warn_of_untaught(shares: Mapping[str, float], crop: int) -> None:

@@ -119,7 +119,8 @@ def train(
         raise InputError("examples: expected at least one, got none; check the stills or frames")
     loop = _Loop(network, params, seed)
     network.train()
-    with torch_scope(seed, "train"), torch.backends.cudnn.flags(enabled=True, benchmark=True):
+    scope = torch_scope(seed, "train", device=loop.device)
+    with scope, torch.backends.cudnn.flags(enabled=True, benchmark=True):
         _work(loop, examples, run)
     loop.finish()
     rates = [poly_lr(iteration, params) for iteration in range(params.iterations)]

@@ -272,6 +272,7 @@ EFFECTS = {
             "region_size": (65, {"region": 1.2}),
             "region_minimum": (60, {"region": 1.2}),
             "flow_weight": (0.2, {"flow_weight": 0.5}),
+            "precision": ("bf16", {"network": slim}),
             "backwards": (False, {}),
             "connected": (True, {"network": Everywhere}),
         },

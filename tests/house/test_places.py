@@ -66,6 +66,12 @@ ELSEWHERE = {
     "rendered.stills": ("unit/rendered/test_scenes.py", "a still is a clip of one frame"),
     "rendered.textures": ("unit/rendered/test_scenes.py", "skins are seen in their clip"),
     "rendered.zoo": ("unit/rendered/test_scenes.py", "actors are seen in their clip"),
+    "masks.tensors": ("devices/test_pretend.py", "beside the CPU's, on a pretended GPU"),
+    "tracking.resident": ("devices/test_pretend.py", "a propagation on a GPU, on a pretended one"),
+    "tracking.propagation_params": (
+        "unit/tracking/test_propagation.py",
+        "as it takes them",
+    ),
     "tracking.segmentation": ("unit/tracking/test_propagation.py", "the façade over it"),
     "tracking.crf_kernels": ("unit/tracking/test_crf.py", "kept kernels beside built ones"),
     "training.batches": ("unit/training/test_loop.py", "batches as the loop takes them"),
