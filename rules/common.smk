@@ -51,7 +51,10 @@ OWN_FILES = [
 if workflow.is_main_process and not workflow.dryrun:
     RUN = announce_run(Path(".snakemake"))
     # For our logger, which estimates the time that is left; others print nothing of it.
-    COSTS = costs_with(read_facts("unit_costs"), likely_backbones([config, *(own for _, own in OWN_FILES)]))
+    COSTS = costs_with(
+        read_facts("unit_costs"),
+        likely_backbones([config, *(own for _, own in OWN_FILES)]),
+    )
     logger.info(None, extra={"unit_costs": dict(zip(COSTS.rule, COSTS.cpu_s))})
 
 # What the code says, by its bytes: parsing it is a quarter of a start.

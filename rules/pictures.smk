@@ -168,9 +168,7 @@ rule sheet:
 rule film:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
-        masks=lambda wildcards: [
-            ancient(f) for f in folders_of(film_entry(wildcards))
-        ],
+        masks=lambda wildcards: [ancient(f) for f in folders_of(film_entry(wildcards))],
         digests=lambda wildcards: digests(folders_of(film_entry(wildcards))),
     output:
         "<results>/films/{film}/{dataset}/{sequence}.mp4",
@@ -195,9 +193,7 @@ rule film:
 rule player:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
-        masks=lambda wildcards: [
-            ancient(f) for f in folders_of(shown_entry(wildcards))
-        ],
+        masks=lambda wildcards: [ancient(f) for f in folders_of(shown_entry(wildcards))],
         digests=lambda wildcards: digests(folders_of(shown_entry(wildcards))),
     output:
         pictures=directory("<results>/page/sequences/{dataset}/{sequence}"),
