@@ -41,13 +41,15 @@ def track_by_command(
     *,
     names: Mapping[str, str],
     timeout_s: float,
+    may_be_empty: bool = False,
 ) -> dict[int, Mask]:
     """Return the mask of every frame that a command answers, by frame.
 
     An annotated frame keeps its annotation, as with `propagate`. ``folder`` is laid out anew below;
     ``names`` are the values of ``{object}`` and ``{sequence}``. No shell reads the command. Its
     words go to the log. Raises `InputError` where it fails, takes longer than ``timeout_s``
-    seconds, or its masks are too few, of another size or value, or all empty.
+    seconds, or its masks are too few, of another size or value, or, unless ``may_be_empty``, all
+    empty.
     """
     for part in NEEDED:
         (folder / part).mkdir(parents=True)
@@ -59,12 +61,19 @@ def track_by_command(
     words = [word.format(**filled) for word in shlex.split(command)]
     _run(words, folder / "said.txt", timeout_s)
     size = Size(*frames[0].shape[:2])
-    answered = read_answer(folder / "out", len(frames), size, annotations)
+    answered = read_answer(
+        folder / "out", len(frames), size, annotations, may_be_empty=may_be_empty
+    )
     return answered | dict(annotations)
 
 
 def read_answer(
-    out: Path, length: int, size: Size, annotations: Mapping[int, Mask]
+    out: Path,
+    length: int,
+    size: Size,
+    annotations: Mapping[int, Mask],
+    *,
+    may_be_empty: bool = False,
 ) -> dict[int, Mask]:
     """Return the masks that a command wrote, by frame; raise `InputError` for all that is wrong."""
     expected = {f"{frame_key(t)}.png": t for t in range(length)}
@@ -77,10 +86,10 @@ def read_answer(
         )
     masks = {t: _read(out / name, size) for name, t in expected.items()}
     followed = [t for t in masks if t not in annotations]
-    if followed and not any(masks[t].any() for t in followed):
+    if followed and not may_be_empty and not any(masks[t].any() for t in followed):
         raise InputError(
             f"out: expected the object in some of {len(followed)} frames, got empty masks in all; "
-            "correct the tracker"
+            "correct the tracker, or say `empty: allowed` in its row where objects truly leave"
         )
     return masks
 

@@ -1,5 +1,6 @@
 """Somebody else's tracker, a command, as a row of the configuration."""
 
+import copy
 import os
 import shlex
 import sys
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from plans import Plans, default_config
 
+from masktrack_core.experiment.flat_config import laid_over
 from masktrack_core.files.io import write_mask
 
 from .conftest import ROOT, Workflow
@@ -86,6 +89,19 @@ def test_a_tracker_that_fails_is_named_and_nothing_is_scored(example, body, word
     assert where in run.output and words in run.output
     assert not list(example.folder.glob("results/tracks/flow_tracker/**/*.*"))
     assert not (example.folder / SCORES).exists()
+
+
+def test_the_row_says_whether_masks_may_be_empty_in_every_frame(example):
+    """Without a run: the word of the row is what its job is told, and it reruns it."""
+    place = {"tracker": "flow_tracker", "annotation": "first", "object": "1"}
+    place |= {"dataset": "rendered_davis", "sequence": "walk"}
+    told = {}
+    for word in (None, "refused", "allowed"):
+        config = laid_over(default_config(), copy.deepcopy(example.overlay))
+        if word:
+            config["trackers"]["flow_tracker"]["empty"] = word
+        told[word] = Plans(config).job("track_command", **place)["params"][1]["may_be_empty"]
+    assert told == {None: False, "refused": False, "allowed": True}
 
 
 @pytest.mark.parametrize(
