@@ -18,12 +18,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-import numpy as np
-
 from masktrack_core.arrays import Mask, Size
 from masktrack_core.errors import InputError
 from masktrack_core.files.archives import frame_key
 from masktrack_core.files.io import read_labels, write_frame, write_mask
+from masktrack_core.tracking.answers import checked_mask, refuse_empty
 from masktrack_core.tracking.commands import NEEDED
 from masktrack_core.tracking.propagation import FrameSequence
 
@@ -84,31 +83,13 @@ def read_answer(
             f"out: expected {length} masks, 00000.png to {frame_key(length - 1)}.png, got "
             f"{len(found)}: missing {missing[:3]}, not expected {others[:3]}; correct the tracker"
         )
-    masks = {t: _read(out / name, size) for name, t in expected.items()}
-    followed = [t for t in masks if t not in annotations]
-    if followed and not may_be_empty and not any(masks[t].any() for t in followed):
-        raise InputError(
-            f"out: expected the object in some of {len(followed)} frames, got empty masks in all; "
-            "correct the tracker, or say `empty: allowed` in its row where objects truly leave"
-        )
+    masks = {
+        t: checked_mask(read_labels(out / name), size, f"out/{name}")
+        for name, t in expected.items()
+    }
+    if not may_be_empty:
+        refuse_empty(masks, annotations, "out")
     return masks
-
-
-def _read(path: Path, size: Size) -> Mask:
-    """Return one mask of a command's answer."""
-    labels = read_labels(path)
-    if labels.shape != size:
-        raise InputError(
-            f"out/{path.name}: expected the size of the frames, {tuple(size)} (height, width), got "
-            f"{labels.shape}; write masks at the size of the frames"
-        )
-    values = set(np.unique(labels).tolist())
-    if not (values <= {0, 1} or values <= {0, 255}):
-        raise InputError(
-            f"out/{path.name}: expected a mask of one object, of values 0 and 255 or 0 and 1, got "
-            f"{sorted(values)[:5]}; each object has a run of its own"
-        )
-    return np.asarray(labels > 0)
 
 
 def _run(words: Sequence[str], said: Path, timeout_s: float) -> None:
