@@ -5,6 +5,7 @@ from .datasets.stills import index_stills
 from .datasets.video_files import Clip
 from .datasets.videos import FrameFolder, open_video
 from .errors import InputError
+from .experiment.evaluation import evaluate
 from .experiment.models import Model, load
 from .files.io import read_frame, read_labels, read_mask, write_labels, write_mask
 from .masks.deform import DeformationParams, apply_deformation, sample_deformation
@@ -44,6 +45,7 @@ __all__ = [
     "build_network",
     "contour_accuracy",
     "dense_flow",
+    "evaluate",
     "finetune",
     "flow_image",
     "grabcut_oracle",

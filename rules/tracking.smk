@@ -140,6 +140,10 @@ rule track_command:
         timeout_s=lambda wildcards: experiment.recipes.trackers[
             wildcards.tracker
         ].timeout_s,
+        may_be_empty=lambda wildcards: experiment.recipes.trackers[
+            wildcards.tracker
+        ].empty
+        == "allowed",
     script:
         "../workflow_scripts/track_command.py"
 

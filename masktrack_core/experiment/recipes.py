@@ -87,6 +87,8 @@ class TrackerRecipe(_Recipe):
     files: tuple[str, ...] = ()
     #: seconds after which a run counts as hanging
     timeout_s: float = 3600
+    #: whether it may answer empty masks alone: refused (None too) or allowed
+    empty: str | None = None
     #: whether a run wants a GPU
     gpu: bool = False
     network: str | None = None
@@ -309,15 +311,16 @@ def _check_meaning(recipes: Recipes) -> None:
 def _is_external(tracker: TrackerRecipe) -> bool:
     """Return whether a tracker is a command; raise for one that is nothing, or is two things."""
     ours = ("network", "finetuning", "propagation", "flow")
-    theirs = ("command", "files", "gpu")
+    theirs = ("command", "files", "gpu", "empty")
     keys = (*ours, *theirs) if tracker.command is None else ours
     given = [key for key in (theirs if tracker.network else keys) if getattr(tracker, key)]
     if (tracker.command is None) == (tracker.network is None) or given:
         given = [key for key in given if key != "command"]
         raise InputError(
             f"trackers.{tracker.name}: expected a network and how it is run, or a command with "
-            f"files, timeout_s and gpu at most beside it, got network {tracker.network!r}, command "
-            f"{tracker.command!r}{', beside it ' if given else ''}{', '.join(given)}; keep one"
+            f"files, timeout_s, empty and gpu at most beside it, got network {tracker.network!r}, "
+            f"command {tracker.command!r}{', beside it ' if given else ''}{', '.join(given)}; keep "
+            "one"
         )
     return tracker.command is not None
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -92,6 +93,22 @@ class ScoringRules:
             )
 
 
+@dataclass(frozen=True)
+class GivenMasks:
+    """Masks in memory, by the names of their frames; read as `MaskFiles` are."""
+
+    masks: Mapping[str, Mask]
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        """Return what stands for the files in messages: the frames' names."""
+        return {name: Path(name) for name in self.masks}
+
+    def read(self, name: str) -> Mask:
+        """Return the mask of a frame."""
+        return self.masks[name]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoringTask:
     """One object of one sequence to score."""
@@ -102,7 +119,7 @@ class ScoringTask:
     is_numbered: bool = False
     truth: MaskFiles | VideoTruth
     #: None where the result has masks of the sequence, and none of them holds the object.
-    pred: MaskFiles | None
+    pred: MaskFiles | GivenMasks | None
     #: Names of all frames of the sequence, in order; those without truth are not scored.
     frames: tuple[str, ...]
     #: Position of the object's first frame among them.
@@ -580,7 +597,7 @@ def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
 
 
 def _read_masks(
-    files: MaskFiles | VideoTruth, names: Sequence[str], problems: list[str]
+    files: MaskFiles | VideoTruth | GivenMasks, names: Sequence[str], problems: list[str]
 ) -> dict[str, Mask]:
     masks = {}
     for name in names:
@@ -592,7 +609,7 @@ def _read_masks(
 
 
 def _fit(
-    files: MaskFiles | VideoTruth,
+    files: MaskFiles | VideoTruth | GivenMasks,
     masks: dict[str, Mask],
     size: Size,
     problems: list[str],

@@ -550,6 +550,8 @@ SEEN_BY = {
     "test_a_command_finds_frames_and_annotations_and_its_masks_are_read",
     "trackers.files": "tests/workflow/test_external_tracker.py::"
     "test_its_row_stands_in_a_table_and_its_files_decide_what_reruns",
+    "trackers.empty": "tests/workflow/test_external_tracker.py::"
+    "test_the_row_says_whether_masks_may_be_empty_in_every_frame",
     "annotations.kind": "tests/unit/experiment/test_recipes.py::"
     "test_a_box_annotation_needs_a_network",
     "needs": "tests/workflow/test_common.py::"
