@@ -135,7 +135,7 @@ def films():
             f"{RESULTS}/films/{row.variant}/{row.annotation}/{dataset}/{sequence}.mp4"
             for name in OWN["tables"]
             for table in [experiment.recipes.tables[name]]
-            for row in table.rows
+            for row in table.shown
             for dataset in table.datasets
             for sequence, _ in experiment.objects[dataset]
         }
@@ -146,7 +146,7 @@ def page_rows():
     """Yield what the page shows of each row of its tables: names, index, masks, scores."""
     for name in OWN["page"]["tables"]:
         table = experiment.recipes.tables[name]
-        for row in table.rows:
+        for row in table.shown:
             for dataset in table.datasets:
                 for sequence, number in experiment.objects[dataset]:
                     place = f"{dataset}/{sequence}/{number}"
