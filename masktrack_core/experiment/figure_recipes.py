@@ -25,10 +25,11 @@ class FigureRecipe:
     """A figure; ``kind`` says which keys it uses."""
 
     name: str
-    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses, curves.
+    #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses, curves,
+    #: comparison.
     kind: str
     datasets: tuple[str, ...] = ()
-    #: attributes, sheet, curves: the methods, in order.
+    #: attributes, sheet, curves: the methods, in order; comparison: first less second.
     rows: tuple[TableRow, ...] = ()
     #: annotations: from left to right.
     panels: tuple[Panel, ...] = ()
@@ -77,6 +78,7 @@ _NEEDED = {
     "sheet": ("datasets", "rows"),
     "losses": ("networks",),
     "curves": ("datasets", "rows"),
+    "comparison": ("datasets", "rows"),
 }
 
 
@@ -101,6 +103,11 @@ def read_figures(config: Mapping[str, Any]) -> Mapping[str, FigureRecipe]:
                     f"figures.{name}.{key}: expected at least one entry for a figure of kind "
                     f"'{figure.kind}', got none; add it"
                 )
+        if figure.kind == "comparison" and len({row.method for row in figure.rows}) != 2:
+            raise InputError(
+                f"figures.{name}.rows: expected two methods to compare, got "
+                f"{[row.method for row in figure.rows]}; keep two, each with a name of its own"
+            )
         for network in figure.networks:
             if "file" in config.get("networks", {}).get(network, {}):
                 raise InputError(
