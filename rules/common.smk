@@ -108,9 +108,19 @@ def needs(rule):
     return {name: doubled(amount) for name, amount in config["needs"][rule].items()}
 
 
+def unseeded(row):
+    """Return a row without its seed, which is a parameter of its own."""
+    return {key: value for key, value in row.items() if key != "seed"}
+
+
 def row(table, key):
     """Return a function from wildcards to the row of a parameter table that a wildcard names."""
-    return lambda wildcards: config[table][wildcards[key]]
+    return lambda wildcards: unseeded(config[table][wildcards[key]])
+
+
+def seed_of(table, key):
+    """Return a function from wildcards to the seed of a row: its own, or the configuration's."""
+    return lambda wildcards: config[table][wildcards[key]].get("seed", config["seed"])
 
 
 def parts(table, key, **columns):
@@ -235,7 +245,8 @@ def finetuning_rows_of(finetuning, network):
         "augmentation": config["augmentations"].get(recipe.augmentation),
         "crop": config["crops"].get(recipe.crop),
         "schedule": config["schedules"].get(recipe.schedule),
-        "deformation": config["deformations"].get(deformation),
+        "deformation": deformation
+        and unseeded(config["deformations"].get(deformation, {})),
     }
 
 

@@ -72,7 +72,7 @@ rule finetune:
         state_every_s=config["state_every_s"],
     params:
         code=code("finetune"),
-        seed=config["seed"],
+        seed=seed_of("finetunings", "finetuning"),
         device=config["device"],
         finetuning=lambda wildcards: finetuning_numbers(
             wildcards.finetuning, wildcards.network

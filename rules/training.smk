@@ -16,7 +16,7 @@ rule deform:
         **needs("deform"),
     params:
         code=code("deform"),
-        seed=config["seed"],
+        seed=seed_of("deformations", "deformation"),
         deformation=row("deformations", "deformation"),
         masks_per_still=config["masks_per_still"],
     script:
@@ -47,7 +47,7 @@ rule train:
         state_every_s=config["state_every_s"],
     params:
         code=code("train"),
-        seed=config["seed"],
+        seed=seed_of("networks", "network"),
         device=config["device"],
         network=row("networks", "network"),
         rows=parts(

@@ -384,6 +384,9 @@ _ROW = [{"method": "Mine", "variant": "copy_first"}]
 REACH = {
     "seed": (2, {}),
     "masks_per_still": (3, {}),
+    "networks.segment.seed": (2, {}),
+    "finetunings.paper.seed": (2, {}),
+    "deformations.paper.seed": (2, {}),
     "networks.segment.architecture": ("other", {}),
     "networks.segment.input": ("box", {}),
     "networks.segment.stills": (["annotated_videos"], {}),
@@ -540,6 +543,10 @@ SEEN_BY = {
     "test_others_masks_are_read_by_the_same_rule",
     "figures.measure": "tests/unit/experiment/test_results.py::"
     "test_curves_hold_scored_and_annotated_frames_of_each_method",
+    "tables.seeds": "tests/unit/experiment/test_derived_rows.py::"
+    "test_each_seed_makes_rows_down_to_what_it_first_decides",
+    "tables.sweep": "tests/unit/experiment/test_derived_rows.py::"
+    "test_a_sweep_makes_a_row_a_value_of_what_depends_on_it",
     "tables.published": "tests/unit/experiment/test_published_results.py::"
     "test_a_technique_has_its_mean_over_our_sequences",
     "networks.file": "tests/workflow/test_released.py::"
