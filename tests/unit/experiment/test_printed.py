@@ -105,3 +105,14 @@ def test_latex_compiles(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout and (tmp_path / "t.pdf").stat().st_size > 1000
+
+
+def test_columns_of_one_data_set_stand_below_its_title():
+    names = {"method": ["A"], "x": [1.0], "y": [2.0], "n": [3]}
+    heads = [Heading(key=k, title=k, group="D & E" * (k in "xy")) for k in names]
+    page = html(print_table(pd.DataFrame(names), heads))
+    rows = re.findall("<tr>(.*?)</tr>", page)
+    assert rows[0] == '<td></td><th colspan="2">D &amp; E</th><td></td>' and len(rows) == 3
+    assert re.findall("<button>(.*?)</button>", rows[1]) == list(names)
+    bare = html(print_table(pd.DataFrame(names), [Heading(key=k, title=k) for k in names]))
+    assert "colspan" not in bare

@@ -155,7 +155,8 @@ def sequence(name, *js):
     """A sequence of four frames of two methods; the first one is given."""
     every = {}
     for key, j in zip(("ours.first", "box.first"), js, strict=True):
-        rows = {"t": [0, 1, 2, 3], "J": [1.0, j, j / 2, j], "annotated": [True] + [False] * 3}
+        middle = [j, j / 2] if key == "ours.first" else [j / 2, j]
+        rows = {"t": [0, 1, 2, 3], "J": [1.0, *middle, j], "annotated": [True] + [False] * 3}
         every[key] = pd.DataFrame(rows | {"scored": [False, True, True, True]})
     return ShownSequence(
         dataset="DAVIS", sequence=name, folder=f"page/sequences/d/{name}", size=Size(48, 64),
@@ -176,7 +177,7 @@ def lay_out(folder):
             ShownMethod(key="box.first", name="Box oracle", source=ORACLE),
             ShownMethod(key="ours.first", name="Ours <&>", source=COMPUTED),
         ],
-        [sequence("good", 0.9, 0.8), sequence("bad", 0.1, 0.7)],
+        [sequence("good", 0.9, 0.8), sequence("bad", 0.1234, 0.7)],
         title="T",
         made="Made on a day at a commit.",
         configuration="tables: <mine>",
@@ -228,7 +229,7 @@ def test_the_player_has_the_digits_of_the_tables(page):
     text = page.partition('id="results">')[2].partition("</script>")[0]
     bad, good = json.loads(text)["sequences"]
     assert bad["title"] == "DAVIS, bad" and good["folder"] == "page/sequences/d/good"
-    assert bad["scores"]["ours.first"] == {"J": ["100.0", "10.0", "5.0", "10.0"], "worst": [2, 1]}
+    assert bad["scores"]["ours.first"] == {"J": ["100.0", "12.3", "6.2", "12.3"], "worst": [2, 1]}
     assert good["links"] == {"film compared": "films/c/good%20%231.mp4"}
     assert json.loads(text)["methods"][0] == {"key": "ours.first", "name": "Ours <&>"}
 
@@ -304,10 +305,10 @@ def test_in_a_browser_tables_sort_the_slider_moves_and_a_click_enlarges(page, tm
         "loaded": True,
         "said": "frame 00002 (3 of 4)",
         "cursor": True,
-        "captions": ["frame", "truth", "Ours <&>: J\xa05.0", "Box oracle: J\xa035.0"],
-        "strip": ["frame 00002, J\xa05.0", "frame 00001, J\xa010.0"],
+        "captions": ["frame", "truth", "Ours <&>: J\xa06.2", "Box oracle: J\xa070.0"],
+        "strip": ["frame 00002, J\xa06.2", "frame 00001, J\xa012.3"],
         "twice": "page/sequences/d/bad/ours.first/2.webp",
-        "large": ["Ours <&>: J\xa010.0", "frame", "truth", "Box oracle: J\xa070.0"],
+        "large": ["Ours <&>: J\xa012.3", "frame", "truth", "Box oracle: J\xa035.0"],
         "heading": "DAVIS, bad, frame 00001",
         "on": "DAVIS, bad, frame 00002",
         "closed": True,
