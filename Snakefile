@@ -41,6 +41,7 @@ pathvars:
 
 
 include: "rules/common.smk"
+include: "rules/forked.smk"
 include: "rules/picture_inputs.smk"
 include: "rules/files.smk"
 include: "rules/rendered.smk"

@@ -39,9 +39,9 @@ rule annotate_boxes:
     resources:
         **needs("annotate_boxes"),
         gpu=GPU,
+        device=config["device"],
     params:
         code=code("annotate_boxes"),
-        device=config["device"],
         threads=config["threads"]["track"],
         every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
         rows=parts("annotations", "annotation", propagation="propagations"),
@@ -69,11 +69,11 @@ rule finetune:
     resources:
         **needs("finetune"),
         gpu=GPU,
+        device=config["device"],
         state_every_s=config["state_every_s"],
     params:
         code=code("finetune"),
         seed=seed_of("finetunings", "finetuning"),
-        device=config["device"],
         finetuning=lambda wildcards: finetuning_numbers(
             wildcards.finetuning, wildcards.network
         ),
@@ -106,9 +106,9 @@ rule track:
     resources:
         **needs("track"),
         gpu=GPU,
+        device=config["device"],
     params:
         code=code("track"),
-        device=config["device"],
         streams=lambda wildcards: config["trackers"][wildcards.tracker]["streams"],
         rows=parts("trackers", "tracker", propagation="propagations"),
         threads=config["threads"]["track"],

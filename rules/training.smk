@@ -38,17 +38,17 @@ rule train:
     conda:
         "../envs/masktrack.yaml"
     threads: config["threads"]["train"]
-    # The last two are no parameters: no result depends on them, so none is made again for them.
+    # Where and how fast is no parameter: no result depends on it, so none is made again for it.
     resources:
         **needs("train"),
         gpu=GPU,
+        device=config["device"],
         cpus_per_task=config["threads"]["train"] + config["loader_workers"],
         workers=config["loader_workers"],
         state_every_s=config["state_every_s"],
     params:
         code=code("train"),
         seed=seed_of("networks", "network"),
-        device=config["device"],
         network=row("networks", "network"),
         rows=parts(
             "networks",

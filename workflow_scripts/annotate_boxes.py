@@ -26,7 +26,7 @@ def main(job: "Snakemake") -> None:
         times = given_times(index, number, annotated_times(len(video), job.params.every))
         boxes = annotated_masks(video, times)
         network, record = load_network(Path(job.input.network))
-        network.to(use_device(job.params.device, job.params.threads))
+        network.to(use_device(job.resources.device, job.params.threads))
         row = job.params.rows["propagation"]
         params = propagation_of(record, row, where=job.input.network)
         masks = segment_boxes(network, video, boxes, params)

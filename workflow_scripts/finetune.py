@@ -26,7 +26,7 @@ def main(job: "Snakemake") -> None:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
         network, record = load_network(Path(job.input.network))
-        network.to(use_device(p.device, p.threads))
+        network.to(use_device(job.resources.device, p.threads))
         params = finetuning_of(record, p.finetuning, p.rows, where=job.input.network)
         every = job.resources.state_every_s
         run = RunParams(state=Path(p.state), code=p.code, save_every_s=every, progress=label)

@@ -49,7 +49,7 @@ def main(job: "Snakemake") -> None:
         annotations = read_annotations(Path(job.input.annotations))
         theirs = {n: read_annotations(Path(path)) for n, path in enumerate(job.input.others, 1)}
         others = pixels_of_others({0: annotations} | theirs, 0)
-        device = use_device(job.params.device, job.params.threads)
+        device = use_device(job.resources.device, job.params.threads)
         networks = [load_network(Path(path))[0].to(device) for path in job.input.networks]
         given, params = streams(job, video), propagation(job)
         probs = propagate(networks, given, annotations, params, others=others)

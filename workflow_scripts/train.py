@@ -45,7 +45,7 @@ def main(job: "Snakemake") -> None:
         parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
         pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else None
         network, start = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
-        network.to(use_device(p.device, p.threads))
+        network.to(use_device(job.resources.device, p.threads))
         losses = pd.DataFrame(columns=list(LOSSES.names))
         if p.rows["schedule"] is not None:
             params = TrainParams(**p.rows["schedule"])

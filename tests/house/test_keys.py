@@ -575,6 +575,7 @@ WITHOUT_EFFECT = {
     "loader_workers": "the same examples in the same order (test_any_number_of_workers_…)",
     "trackers.gpu": "where a command runs",
     "trackers.timeout_s": "how long a command may take; after it there is no result",
+    "fork_jobs": "how a process starts (test_one_core_and_jobs_…)",
     "state_every_s": "a training goes on with the same bits (test_resuming_after_a_crash_…)",
 }
 
