@@ -39,6 +39,7 @@ rule annotate_boxes:
     resources:
         **needs("annotate_boxes"),
         gpu=GPU,
+        deterministic=int(config["deterministic"]),
     params:
         code=code("annotate_boxes"),
         device=config["device"],
@@ -69,6 +70,9 @@ rule finetune:
     resources:
         **needs("finetune"),
         gpu=GPU,
+        deterministic=int(config["deterministic"]),
+        workers=config["loader_workers"] * GPU,
+        cpus_per_task=config["threads"]["finetune"] + config["loader_workers"] * GPU,
         state_every_s=config["state_every_s"],
     params:
         code=code("finetune"),
@@ -106,6 +110,7 @@ rule track:
     resources:
         **needs("track"),
         gpu=GPU,
+        deterministic=int(config["deterministic"]),
     params:
         code=code("track"),
         device=config["device"],

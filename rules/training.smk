@@ -42,6 +42,7 @@ rule train:
     resources:
         **needs("train"),
         gpu=GPU,
+        deterministic=int(config["deterministic"]),
         cpus_per_task=config["threads"]["train"] + config["loader_workers"],
         workers=config["loader_workers"],
         state_every_s=config["state_every_s"],
