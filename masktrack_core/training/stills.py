@@ -59,8 +59,8 @@ def open_stills(
             raise InputError(
                 f"limit: expected at most the {len(names)} stills of {list(sets)}, got {limit}"
             )
-        kept = numpy_rng(seed, "limit").choice(len(names), limit, replace=False)
-        names = [names[place] for place in sorted(kept)]
+        drawn = numpy_rng(seed, "limit").choice(len(names), limit, replace=False)
+        names = [names[place] for place in sorted(drawn)]
     stills = Stills(
         names=names,
         read=lambda name: read_still(rows[name]),
