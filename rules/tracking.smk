@@ -40,6 +40,7 @@ rule annotate_boxes:
         **needs("annotate_boxes"),
         gpu=GPU,
         device=config["device"],
+        deterministic=int(config["deterministic"]),
     params:
         code=code("annotate_boxes"),
         threads=config["threads"]["track"],
@@ -70,6 +71,9 @@ rule finetune:
         **needs("finetune"),
         gpu=GPU,
         device=config["device"],
+        deterministic=int(config["deterministic"]),
+        workers=config["loader_workers"] * GPU,
+        cpus_per_task=config["threads"]["finetune"] + config["loader_workers"] * GPU,
         state_every_s=config["state_every_s"],
     params:
         code=code("finetune"),
@@ -107,6 +111,7 @@ rule track:
         **needs("track"),
         gpu=GPU,
         device=config["device"],
+        deterministic=int(config["deterministic"]),
     params:
         code=code("track"),
         streams=lambda wildcards: config["trackers"][wildcards.tracker]["streams"],

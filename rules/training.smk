@@ -43,6 +43,7 @@ rule train:
         **needs("train"),
         gpu=GPU,
         device=config["device"],
+        deterministic=int(config["deterministic"]),
         cpus_per_task=config["threads"]["train"] + config["loader_workers"],
         workers=config["loader_workers"],
         state_every_s=config["state_every_s"],

@@ -201,7 +201,7 @@ def _segment_alone(
         return paths
     _show_given(clip, objects, out / WORK, boxes)
     _say_backwards(objects, backwards=request.usage.propagation.backwards)
-    motion = motion_frames(clip, out / WORK, request.motion)
+    motion = motion_frames(clip, out / WORK, request.motion, request.device)
     tracks = {}
     for place, (label, annotations) in enumerate(objects.items(), start=1):
         words = f"object {place} of {len(objects)}"

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds of first-frame training that a killed run may lose.
 _STATE_EVERY_S = 60.0
+#: Processes that make examples beside a GPU.
+_WORKERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +73,26 @@ class Request:
     overwrite: bool = False
 
 
-def motion_frames(clip: Clip, folder: Path, motion: Motion | None) -> FrameSequence | None:
-    """Return the flow pictures of a clip, drawn into ``folder`` where they are not there yet."""
+def motion_frames(
+    clip: Clip, folder: Path, motion: Motion | None, device: torch.device
+) -> FrameSequence | None:
+    """Return the flow pictures of a clip, drawn into ``folder`` where they are not there yet.
+
+    A learned flow is computed on ``device``.
+    """
     if motion is None:
         return None
     path = folder / "flow.zip"
     if not path.exists():
         frames = (clip[t] for t in range(len(clip)))
-        images = flow_images(frames, motion.method, motion.image, model=_learned_flow(motion))
+        model = _learned_flow(motion, device)
+        images = flow_images(frames, motion.method, motion.image, model=model)
         shown = tqdm(images, "flow", total=len(clip), unit="frame", mininterval=1.0, disable=None)
         write_grey_archive(path, ((frame_key(t), image) for t, image in enumerate(shown)))
     return ArchivedFrames(GreyArchive(path))
 
 
-def _learned_flow(motion: Motion) -> FlowModel | None:
+def _learned_flow(motion: Motion, device: torch.device) -> FlowModel | None:
     if (motion.method.method == "raft_small") != (motion.weights is not None):
         raise InputError(
             "flow: expected weights for raft_small, and for no other method, got "
@@ -95,7 +103,7 @@ def _learned_flow(motion: Motion) -> FlowModel | None:
         return None
     from masktrack_core.motion.raft import load_raft
 
-    return load_raft(motion.weights)
+    return load_raft(motion.weights, device=device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +157,9 @@ class ObjectRun:
         finetuning, seed = self.request.usage.finetuning, self.request.seed
         assert finetuning is not None
         words = f"{self.words}: learn"
-        run = RunParams(state=state, save_every_s=_STATE_EVERY_S, progress=words)
+        # Beside a GPU the cores have nothing else to do; at most as many are taken as there are.
+        workers = 0 if self.request.device.type == "cpu" else _WORKERS
+        run = RunParams(state=state, save_every_s=_STATE_EVERY_S, workers=workers, progress=words)
         try:
             finetune(network, self.clip, self.annotations, finetuning, seed=seed, run=run)
         except TrainingDivergedError as error:

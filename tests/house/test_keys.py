@@ -571,6 +571,7 @@ WITHOUT_EFFECT = {
     "results": "the folder of what is made",
     "data": "the folder of what is downloaded or rendered",
     "device": "moves the last digits only",
+    "deterministic": "what comes out on a CPU; on a GPU the last digits are the same each time",
     "threads": "order of sums: the last digits only; of refine nothing",
     "loader_workers": "the same examples in the same order (test_any_number_of_workers_…)",
     "trackers.gpu": "where a command runs",

@@ -21,7 +21,6 @@ ELSEWHERE = {
     "experiment.flat_config": ("house/test_pixels.py", "the file that it makes is compared"),
     "experiment.score_report": ("unit/measures/test_scoring.py", "what the command prints"),
     "ranges": ("house/test_schema.py", "ranges of parameters beside those of the schema"),
-    "devices": ("unit/commands/test_segment.py", "through the command's --device"),
     "commands.check": ("unit/datasets/test_video_files.py", "with the files that it complains of"),
     "commands.cli": ("unit/commands/test_segment.py", "every command goes through it"),
     "commands.options": ("unit/commands/test_agreement.py", "the option that a refusal names"),
@@ -77,7 +76,6 @@ ELSEWHERE = {
     "training.batches": ("unit/training/test_loop.py", "batches as the loop takes them"),
     "training.optimisers": ("unit/training/test_loop.py", "steps as the loop takes them"),
     "training.state": ("unit/training/test_loop.py", "what an interrupted loop goes on from"),
-    "training.stills": ("workflow/test_table1.py", "sets of stills as a training opens them"),
 }
 
 
