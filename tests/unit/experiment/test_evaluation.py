@@ -98,6 +98,16 @@ def test_scores_are_those_of_the_command_on_the_same_masks(root, tmp_path):
     assert scores.means.J_mean.iloc[-1] == pytest.approx(np.mean([first, second, first]))
 
 
+def test_an_annotated_frame_keeps_its_annotation(root):
+    def late(frames, annotations):
+        return {n: np.roll(masks, 3, axis=2) for n, masks in still(frames, annotations).items()}
+
+    scores = evaluate(late, root, protocol="davis2017", every=2).frames
+    given = scores[scores.frame == "00002"]
+    assert len(given) == 3 and given.J.tolist() == [1, 1, 1]
+    assert (scores[scores.frame == "00003"].J < 1).all()
+
+
 def test_a_data_set_may_be_a_row_as_in_a_configuration(root):
     row = {"root": root, "protocol": "davis2017", "only": ["pair"], "before": "skipped"}
     scores = evaluate(still, row)
