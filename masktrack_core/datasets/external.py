@@ -67,8 +67,8 @@ def external_masks(
     ``objects`` is the number of objects of the sequence: with one, a file shows one object; with
     several, files are label PNGs or lie in a folder an object. Masks of frames that are not scored
     (``counted`` are) may be missing. Masks are named like the frames of the index, or like the
-    files of the frames, as ``masktrack segment`` names them. ``values`` is that of `object_masks.read_objects`. Raises
-    `InputError` naming every mask that is missing.
+    files of the frames, as ``masktrack segment`` names them. ``values`` is that of
+    `object_masks.read_objects`. Raises `InputError` naming every mask that is missing.
     """
     found = find_sequences(root, [sequence])
     folder = found.get(sequence)
