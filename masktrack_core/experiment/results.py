@@ -132,7 +132,8 @@ def sequence_table(
             )
             if temporal is not None:
                 parts[-1]["T"] = _temporal_of(temporal, row, where)
-    return pd.DataFrame(parts)
+    table = pd.DataFrame(parts)
+    return table.astype({"seed": "Int64"}) if "seed" in table else table
 
 
 def _summary(scored: pd.DataFrame, what: str) -> dict[str, float]:
