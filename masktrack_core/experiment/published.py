@@ -19,8 +19,9 @@ SUFFIXES = (".pth", ".pt", ".npz", ".safetensors")
 def weights_file(config: Mapping[str, Any], table: str, name: str, column: str) -> Path | None:
     """Return the file of weights that a row names (``architectures.vgg16.pretrained``), if any.
 
-    "hub", timm's, is no file: what it gives the job fetches. Else the value is the name of a row of ``config.weights`` or a file on disk. A row with URLs answers
-    the place below the data folder where rule ``fetch_weights`` puts it. Raises `InputError` for a
+    The value is the name of a row of ``config.weights`` or a file on disk; "hub", timm's, is no
+    file: the job asks for it. A row with URLs answers the place below the data folder where rule
+    ``fetch_weights`` puts it. Raises `InputError` for a
     file that is not there, and for a row that is neither a path nor URLs of such a file.
     """
     given = config[table][name][column]
