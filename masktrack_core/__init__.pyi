@@ -17,6 +17,7 @@ from .networks.included import included_network
 from .networks.network import build_network
 from .networks.spec import NetworkSpec
 from .networks.weights import load_network, load_pretrained, save_weights
+from .registry import register
 from .tracking.annotations import annotations_by_object, pixels_of_others
 from .tracking.crf import CrfParams, refine
 from .tracking.oracles import box_oracle, grabcut_oracle
@@ -63,6 +64,7 @@ __all__ = [
     "read_mask",
     "refine",
     "region_similarity",
+    "register",
     "sample_deformation",
     "save_weights",
     "score",

@@ -14,6 +14,7 @@ from masktrack_core.datasets.index import (
     read_facts,
 )
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.architectures import packages_of
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.network_files import network_archive, source_of
 from masktrack_core.gpus import gpus_at_hand
@@ -138,6 +139,15 @@ def parts(table, key, **columns):
         }
 
     return rows
+
+
+def packages(wildcards):
+    """Return the packages that a network's trunk, head and loss come from, with versions."""
+    network = experiment.recipes.networks[wildcards.network]
+    return packages_of(
+        config["architectures"][network.architecture],
+        config["schedules"].get(network.schedule),
+    )
 
 
 def set_files(table, name):

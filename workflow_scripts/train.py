@@ -10,7 +10,7 @@ from masktrack_core.experiment.provenance import content_digests, job_log, run_r
 from masktrack_core.files.io import write_table
 from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.regions import CropParams
-from masktrack_core.networks.spec import NetworkSpec
+from masktrack_core.networks.spec import HUB, NetworkSpec
 from masktrack_core.networks.weights import save_weights, start_network
 from masktrack_core.tables import LOSSES
 from masktrack_core.training.examples import StillExamples
@@ -47,6 +47,8 @@ def main(job: "Snakemake") -> None:
         p, label = job.params, f"train {job.wildcards.network}"
         parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
         pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else None
+        if pretrained is None and p.rows["architecture"].get("pretrained") == HUB:
+            pretrained = HUB
         network, start = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
         network.to(device)
         losses = pd.DataFrame(columns=list(LOSSES.names))
@@ -58,6 +60,8 @@ def main(job: "Snakemake") -> None:
             losses = train(network, examples(job), params, seed=p.seed, run=run)
         where = {"device": device_facts(device)}
         made_of = {"network": dict(p.network), "rows": dict(p.rows), "pretrained": start}
+        if p.packages:
+            made_of["packages"] = dict(p.packages)
         data = content_digests(Path(path) for path in job.input.deformed)
         record = run_record({"code": p.code, "seed": p.seed, "data": data} | where | made_of)
         write_table(Path(job.output.losses), losses, LOSSES)

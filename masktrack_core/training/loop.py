@@ -159,7 +159,7 @@ class _Loop:
         with witness.watching() if witness else nullcontext():
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=low):
                 logits = self.network(image, prior)
-            loss = segmentation_loss(logits, target, at=self.params.loss_at)
+            loss = segmentation_loss(logits, target, at=self.params.loss_at, loss=self.params.loss)
             loss.backward()  # type: ignore[no-untyped-call]
         if not self.inspected:
             self._inspect(witness, crop=image.shape[-1])

@@ -234,6 +234,7 @@ EFFECTS = {
         scores,
         {
             "backbone": ("mobilenet_v2", {}),
+            "output_stride": (8, {"backbone": "mobilenet_v2"}),
             "head": ("largefov", {}),
             "prior_init": ("zero", {}),
             "prior_std": (0.7, {}),
@@ -261,6 +262,7 @@ EFFECTS = {
             "ema": (0.5, {}),
             "loss_at": ("pixels", {}),
             "precision": ("bf16", {}),
+            "loss": ("balanced", {}),
         },
     ),
     "propagations": (

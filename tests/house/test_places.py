@@ -38,6 +38,7 @@ ELSEWHERE = {
     "datasets.truth_files": ("unit/datasets/test_index.py", "as the videos of an index read them"),
     "datasets.truths": ("unit/measures/test_scoring.py", "what masks are scored against"),
     "datasets.videos": ("unit/datasets/test_index.py", "an index is opened where it is made"),
+    "experiment.architectures": ("unit/test_registry.py", "names in rows, looked up"),
     "experiment.attributes": ("unit/experiment/test_effort.py", "Figure 5 beside Figure 4"),
     "experiment.configuration": ("workflow/test_bad_input.py", "a whole configuration is needed"),
     "experiment.figure_recipes": ("unit/experiment/test_effort.py", "with the figures' numbers"),
