@@ -73,6 +73,11 @@ class Request:
     overwrite: bool = False
 
 
+def final_track(folder: Path, name: str, request: Request) -> Path:
+    """Return where the probabilities of an object are when it has been followed."""
+    return folder / (f"{name}.zip" if request.crf is None else f"{name}.refined.zip")
+
+
 def motion_frames(
     clip: Clip, folder: Path, motion: Motion | None, device: torch.device
 ) -> FrameSequence | None:
@@ -129,6 +134,9 @@ class ObjectRun:
         Raises `InputError` where the first-frame training diverges, and ``KeyboardInterrupt``
         when it was told to stop, after saving its state.
         """
+        final = final_track(self.folder, self.name, self.request)
+        if final.exists():
+            return final
         track = self.folder / f"{self.name}.zip"
         if not track.exists():
             streams = [self.clip] if self.motion is None else [self.clip, self.motion]
@@ -170,13 +178,12 @@ class ObjectRun:
 
     def _refined(self, track: Path, crf: CrfParams) -> Path:
         """Return the archive of the probabilities after the dense CRF (paper §5.2)."""
-        path = self.folder / f"{self.name}.refined.zip"
-        if not path.exists():
-            archive, times = ProbArchive(track), range(len(self.clip))
-            pairs = ((self.clip[t], archive[frame_key(t)]) for t in times)
-            probs = refined_frames(pairs, crf, processes=self.request.processes)
-            shown = self._bar(zip(times, probs, strict=True), "refine")
-            write_prob_archive(path, ((frame_key(t), prob) for t, prob in shown))
+        path = final_track(self.folder, self.name, self.request)
+        archive, times = ProbArchive(track), range(len(self.clip))
+        pairs = ((self.clip[t], archive[frame_key(t)]) for t in times)
+        probs = refined_frames(pairs, crf, processes=self.request.processes)
+        shown = self._bar(zip(times, probs, strict=True), "refine")
+        write_prob_archive(path, ((frame_key(t), prob) for t, prob in shown))
         return path
 
     def _bar(

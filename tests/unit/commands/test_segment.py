@@ -232,6 +232,8 @@ def test_a_stopped_run_goes_on_with_what_is_complete(
     }
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert sorted(path.name for path in (tmp_path / "out" / ".masktrack").iterdir()) == [
+        "1.zip",
+        "4.zip",
         "given-7.png",
         "run.json",
     ]
