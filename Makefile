@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 MODULE ?= masks/warp
-.PHONY: help setup table2 networks test faults mutants executors cluster lint format unlock clean
+.PHONY: help setup table2 networks test faults mutants executors timm cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -46,6 +46,9 @@ mutants: $(READY)  ## does a test see every small change of a module? MODULE=mas
 
 executors: $(READY)  ## the executors of requirements-slurm.lock, for clusters
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock
+
+timm: $(READY)  ## the packages of requirements-timm.lock, for backbone: timm:NAME
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-timm.lock
 
 cluster: executors  ## tests on a SLURM of one node; skipped without root and Debian's packages
 	$(BIN)/python -m pytest -rs tests/cluster

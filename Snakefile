@@ -8,6 +8,7 @@ sys.path.insert(0, workflow.basedir)
 
 from masktrack_core.datasets.sources import expand_paths
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.derived_rows import derive_rows
 from masktrack_core.experiment.schema_errors import schema_problem
 from masktrack_core.experiment.selection import complete_rows
 
@@ -20,6 +21,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 try:
     complete_rows(config)
+    derive_rows(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 try:
@@ -39,6 +41,7 @@ pathvars:
 
 
 include: "rules/common.smk"
+include: "rules/forked.smk"
 include: "rules/picture_inputs.smk"
 include: "rules/files.smk"
 include: "rules/rendered.smk"

@@ -25,6 +25,7 @@ from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.seeds import numpy_rng, torch_generator
 from masktrack_core.training.examples import Example, Examples, StillExamples, Stills
 from masktrack_core.training.loop import RunParams, TrainParams, train
+from masktrack_core.training.stills import kept
 
 STILLS = 40
 
@@ -86,6 +87,26 @@ def rate(network, examples: Examples, params: TrainParams, workers: int) -> floa
     return 1 / float(np.median(np.diff(starts)[3:]))
 
 
+def cost(examples: Examples, count: int = 100) -> float:
+    """Return CPU seconds of an example, in this process."""
+    start = time.process_time()
+    for number in range(count):
+        examples[number]
+    return (time.process_time() - start) / count
+
+
+def kept_beside_read(stills: Stills, size: int, rounds: int) -> int:
+    """Print what an example costs with stills that are read each time and with kept ones."""
+    sources = [
+        StillExamples(each, CropParams(size=size), seed=1) for each in (stills, kept(stills, 1024))
+    ]
+    costs = [[cost(source) for source in sources] for _ in range(rounds)]
+    ratio = float(np.median([read / held for read, held in costs]))
+    read, held = 1000 * np.median(costs, axis=0)
+    sys.stdout.write(f"an example {read:.2f} CPU ms read, {held:.2f} kept: {ratio:.2f} times\n")
+    return 0
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=0)
@@ -96,6 +117,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--backbone", default="mobilenet_v2")
     parser.add_argument("--head", default="decoder")
     parser.add_argument("--precision", default="bf16")
+    parser.add_argument("--kept", action="store_true", help="beside stills that stay decoded")
     return parser.parse_args()
 
 
@@ -108,7 +130,10 @@ def main() -> int:
         iterations=asked.iterations, batch_size=asked.batch, precision=asked.precision
     )
     with tempfile.TemporaryDirectory() as folder:
-        examples = StillExamples(write_stills(Path(folder)), CropParams(size=asked.size), seed=1)
+        stills = write_stills(Path(folder))
+        if asked.kept:
+            return kept_beside_read(stills, asked.size, asked.rounds)
+        examples = StillExamples(stills, CropParams(size=asked.size), seed=1)
         start = time.perf_counter()
         for number in range(50):
             examples[number]

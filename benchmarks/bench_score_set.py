@@ -4,7 +4,8 @@
 
 Sequences are repeated under other names until there are 50; the masks that are scored are those
 of the frame before. Prints the seconds of reading all masks, of J and F, and of J, F and T, in
-one run, and the share of reading.
+one run, and the share of reading; then those of J and F of three methods together, over those of
+the slowest of them alone.
 """
 
 import argparse
@@ -78,6 +79,16 @@ def seconds_scoring(tasks: list[ScoringTask], jobs: int) -> float:
     return time.perf_counter() - start
 
 
+def seconds_together(pairs: list[tuple[Path, Path]], jobs: int) -> tuple[list[float], float]:
+    """Return the seconds of J and F of three methods, each alone, and of all together."""
+    alone = tasks(pairs, with_temporal=False)
+    each = [seconds_scoring(alone, jobs) for _ in range(METHODS)]
+    return each, seconds_scoring([task for task in alone for _ in range(METHODS)], jobs)
+
+
+METHODS = 3
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("annotations", type=Path)
@@ -94,6 +105,7 @@ def main() -> None:
             "J and F": seconds_scoring(frames_only, asked.jobs),
             "J, F and T": seconds_scoring(whole, asked.jobs),
         }
+        each, together = seconds_together(pairs, asked.jobs)
         frames = sum(len(find_masks(truth, None).paths) for truth, _ in pairs)
     for what, duration in seconds.items():
         share = seconds["reading"] / duration
@@ -101,6 +113,11 @@ def main() -> None:
             f"{what:11} {duration:6.1f} s for {frames} frames of {len(pairs)} sequences on "
             f"{asked.jobs} cores, reading {share:4.0%}\n"
         )
+    alone = ", ".join(f"{seconds:.1f}" for seconds in each)
+    sys.stdout.write(
+        f"{METHODS} methods together {together:6.1f} s, alone {alone} s: "
+        f"{together / max(each):.2f} of the slowest, {together / sum(each):.2f} of their sum\n"
+    )
 
 
 if __name__ == "__main__":

@@ -108,13 +108,12 @@ class Runs:
             time.sleep(0.1)
 
     def jobs(self):
-        """Return the processes of jobs, which run a copy of a script under Snakemake."""
+        """Return the processes of jobs below Snakemake, which servers forked."""
         found = []
         try:
-            for process in psutil.Process(self.process.pid).children(recursive=True):
-                line = process.cmdline()
-                if line and re.search(r"scripts/tmp\w+\.\w+\.py$", line[-1]):
-                    found.append(process)
+            for process in psutil.Process(self.process.pid).children():
+                if any(part.endswith("job_server.py") for part in process.cmdline()):
+                    found += process.children()
         except psutil.Error:
             pass
         return found
@@ -129,7 +128,7 @@ class Runs:
         jobs = self.jobs()
         if how == "job" and jobs:
             job = random.choice(jobs)
-            what = job.cmdline()[-1].rsplit(".", 2)[-2]
+            what = job.name()
             job.kill()
             self.end(600)  # Snakemake lets the other jobs end, and gives up
             return f"job {what}"

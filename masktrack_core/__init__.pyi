@@ -5,6 +5,7 @@ from .datasets.stills import index_stills
 from .datasets.video_files import Clip
 from .datasets.videos import FrameFolder, open_video
 from .errors import InputError
+from .experiment.evaluation import evaluate
 from .experiment.models import Model, load
 from .files.io import read_frame, read_labels, read_mask, write_labels, write_mask
 from .masks.deform import DeformationParams, apply_deformation, sample_deformation
@@ -16,6 +17,7 @@ from .networks.included import included_network
 from .networks.network import build_network
 from .networks.spec import NetworkSpec
 from .networks.weights import load_network, load_pretrained, save_weights
+from .registry import register
 from .tracking.annotations import annotations_by_object, pixels_of_others
 from .tracking.crf import CrfParams, refine
 from .tracking.oracles import box_oracle, grabcut_oracle
@@ -44,6 +46,7 @@ __all__ = [
     "build_network",
     "contour_accuracy",
     "dense_flow",
+    "evaluate",
     "finetune",
     "flow_image",
     "grabcut_oracle",
@@ -61,6 +64,7 @@ __all__ = [
     "read_mask",
     "refine",
     "region_similarity",
+    "register",
     "sample_deformation",
     "save_weights",
     "score",

@@ -20,6 +20,13 @@ def gpus_at_hand() -> bool:
     return not hidden and any(DEVICES.glob("nvidia[0-9]*"))
 
 
+def gpu_given() -> bool:
+    """Return whether this machine shows a GPU, or a scheduler says that it gave one to this job."""
+    said = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES")
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and (gpus_at_hand() or any(os.environ.get(name) for name in said))
+
+
 @cache
 def take_gpu(count: int) -> int:
     """Return the number, of ``count``, of the first GPU that no other process took; else 0.

@@ -14,6 +14,7 @@ from masktrack_core.datasets.index import (
     read_facts,
 )
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.architectures import packages_of
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.network_files import network_archive, source_of
 from masktrack_core.gpus import gpus_at_hand
@@ -108,9 +109,19 @@ def needs(rule):
     return {name: doubled(amount) for name, amount in config["needs"][rule].items()}
 
 
+def unseeded(row):
+    """Return a row without its seed, which is a parameter of its own."""
+    return {key: value for key, value in row.items() if key != "seed"}
+
+
 def row(table, key):
     """Return a function from wildcards to the row of a parameter table that a wildcard names."""
-    return lambda wildcards: config[table][wildcards[key]]
+    return lambda wildcards: unseeded(config[table][wildcards[key]])
+
+
+def seed_of(table, key):
+    """Return a function from wildcards to the seed of a row: its own, or the configuration's."""
+    return lambda wildcards: config[table][wildcards[key]].get("seed", config["seed"])
 
 
 def parts(table, key, **columns):
@@ -128,6 +139,15 @@ def parts(table, key, **columns):
         }
 
     return rows
+
+
+def packages(wildcards):
+    """Return the packages that a network's trunk, head and loss come from, with versions."""
+    network = experiment.recipes.networks[wildcards.network]
+    return packages_of(
+        config["architectures"][network.architecture],
+        config["schedules"].get(network.schedule),
+    )
 
 
 def set_files(table, name):
@@ -235,7 +255,8 @@ def finetuning_rows_of(finetuning, network):
         "augmentation": config["augmentations"].get(recipe.augmentation),
         "crop": config["crops"].get(recipe.crop),
         "schedule": config["schedules"].get(recipe.schedule),
-        "deformation": config["deformations"].get(deformation),
+        "deformation": deformation
+        and unseeded(config["deformations"].get(deformation, {})),
     }
 
 

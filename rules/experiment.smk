@@ -158,6 +158,27 @@ rule curves:
         "../workflow_scripts/curves.py"
 
 
+rule comparison:
+    input:
+        figure_scores,
+    output:
+        table="<results>/{figure}.csv",
+        sentence="<results>/{figure}.md",
+    log:
+        "<logs>/comparison/{figure}.log",
+    benchmark:
+        "<benchmarks>/comparison/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_of("comparison"),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("comparison"),
+        figure=row("figures", "figure"),
+    script:
+        "../workflow_scripts/comparison.py"
+
+
 # What the runs so far cost: reads what is there and runs nothing, again when there is more.
 rule timings:
     output:

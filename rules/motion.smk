@@ -15,6 +15,9 @@ rule flow:
         "../envs/masktrack.yaml"
     resources:
         **needs("flow"),
+        gpu=lambda wildcards: GPU * bool(flow_weights(wildcards)),
+        device=config["device"],
+        deterministic=int(config["deterministic"]),
     params:
         code=code("flow"),
         rows=parts("flows", "flow", method="flow_methods", image="flow_images"),

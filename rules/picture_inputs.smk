@@ -182,7 +182,7 @@ def page_methods():
     rows = [
         row
         for name in OWN["page"]["tables"]
-        for row in experiment.recipes.tables[name].rows
+        for row in experiment.recipes.tables[name].shown
     ]
     return [
         {
@@ -203,7 +203,7 @@ def page_sequences():
         table = experiment.recipes.tables[name]
         for dataset in table.datasets:
             runs.setdefault(dataset, {}).update(
-                dict.fromkeys(r.run for r in table.rows)
+                dict.fromkeys(r.run for r in table.shown)
             )
     return [
         {

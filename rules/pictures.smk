@@ -116,13 +116,14 @@ rule draw:
     benchmark:
         "<benchmarks>/draw/{figure}.tsv"
     wildcard_constraints:
-        figure=figures_of("annotations", "attributes", "losses", "curves"),
+        figure=figures_of("annotations", "attributes", "losses", "curves", "comparison"),
     conda:
         "../envs/masktrack.yaml"
     params:
         code=code("draw"),
         measure=lambda wildcards: FIGURES[wildcards.figure].measure,
         kind=lambda wildcards: FIGURES[wildcards.figure].kind,
+        methods=lambda wildcards: [row.method for row in FIGURES[wildcards.figure].rows],
         datasets=lambda wildcards: [
             config["datasets"][name]["title"]
             for name in FIGURES[wildcards.figure].datasets

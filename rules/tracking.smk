@@ -39,9 +39,10 @@ rule annotate_boxes:
     resources:
         **needs("annotate_boxes"),
         gpu=GPU,
+        device=config["device"],
+        deterministic=int(config["deterministic"]),
     params:
         code=code("annotate_boxes"),
-        device=config["device"],
         threads=config["threads"]["track"],
         every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
         rows=parts("annotations", "annotation", propagation="propagations"),
@@ -69,11 +70,14 @@ rule finetune:
     resources:
         **needs("finetune"),
         gpu=GPU,
+        device=config["device"],
+        deterministic=int(config["deterministic"]),
+        workers=config["loader_workers"] * GPU,
+        cpus_per_task=config["threads"]["finetune"] + config["loader_workers"] * GPU,
         state_every_s=config["state_every_s"],
     params:
         code=code("finetune"),
-        seed=config["seed"],
-        device=config["device"],
+        seed=seed_of("finetunings", "finetuning"),
         finetuning=lambda wildcards: finetuning_numbers(
             wildcards.finetuning, wildcards.network
         ),
@@ -106,9 +110,10 @@ rule track:
     resources:
         **needs("track"),
         gpu=GPU,
+        device=config["device"],
+        deterministic=int(config["deterministic"]),
     params:
         code=code("track"),
-        device=config["device"],
         streams=lambda wildcards: config["trackers"][wildcards.tracker]["streams"],
         rows=parts("trackers", "tracker", propagation="propagations"),
         threads=config["threads"]["track"],
@@ -140,6 +145,10 @@ rule track_command:
         timeout_s=lambda wildcards: experiment.recipes.trackers[
             wildcards.tracker
         ].timeout_s,
+        may_be_empty=lambda wildcards: experiment.recipes.trackers[
+            wildcards.tracker
+        ].empty
+        == "allowed",
     script:
         "../workflow_scripts/track_command.py"
 

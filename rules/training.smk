@@ -16,7 +16,7 @@ rule deform:
         **needs("deform"),
     params:
         code=code("deform"),
-        seed=config["seed"],
+        seed=seed_of("deformations", "deformation"),
         deformation=row("deformations", "deformation"),
         masks_per_still=config["masks_per_still"],
     script:
@@ -38,17 +38,18 @@ rule train:
     conda:
         "../envs/masktrack.yaml"
     threads: config["threads"]["train"]
-    # The last two are no parameters: no result depends on them, so none is made again for them.
+    # Where and how fast is no parameter: no result depends on it, so none is made again for it.
     resources:
         **needs("train"),
         gpu=GPU,
+        device=config["device"],
+        deterministic=int(config["deterministic"]),
         cpus_per_task=config["threads"]["train"] + config["loader_workers"],
         workers=config["loader_workers"],
         state_every_s=config["state_every_s"],
     params:
         code=code("train"),
-        seed=config["seed"],
-        device=config["device"],
+        seed=seed_of("networks", "network"),
         network=row("networks", "network"),
         rows=parts(
             "networks",
@@ -58,6 +59,7 @@ rule train:
             crop="crops",
             schedule="schedules",
         ),
+        packages=packages,
         masks_per_still=config["masks_per_still"],
         state=lambda wildcards: f"{RESULTS}/state/networks/{wildcards.network}",
         threads=config["threads"]["train"],

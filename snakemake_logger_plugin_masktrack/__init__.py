@@ -170,8 +170,9 @@ class LogHandler(LogHandlerBase):
                 self._warned.add(text)
                 self._line(f"warning: {text}")
         elif again := _AGAIN.match(text):
-            failure = self._failures.pop(int(again[1]), f"job {again[1]}")
-            self._line(f"{failure}\n  tried again")
+            # Of a group its jobs failed, and this is the group's number.
+            failure = self._failures.pop(int(again[1]), "")
+            self._line(f"{failure}\n  tried again" if failure else text)
         elif text and (text.startswith(_KEPT) if self._started else not text.startswith(_DROPPED)):
             self._line(text)
 

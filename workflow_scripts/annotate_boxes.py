@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 def main(job: "Snakemake") -> None:
     """Write the segment of each annotated box, named by frame number."""
     with job_log(job, __file__):
+        once = bool(job.resources.deterministic)
+        device = use_device(job.resources.device, job.params.threads, deterministic=once)
         index, number = read_table(Path(job.input.index), INDEX), int(job.wildcards.object)
         video = open_video(index, number)
         times = given_times(index, number, annotated_times(len(video), job.params.every))
         boxes = annotated_masks(video, times)
         network, record = load_network(Path(job.input.network))
-        network.to(use_device(job.params.device, job.params.threads))
+        network.to(device)
         row = job.params.rows["propagation"]
         params = propagation_of(record, row, where=job.input.network)
         masks = segment_boxes(network, video, boxes, params)

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from masktrack_core.experiment.comparison import compare_rows
 from masktrack_core.experiment.provenance import job_log
+from masktrack_core.pictures.comparison_figure import comparison_figure
 from masktrack_core.pictures.figures import write_figure
 from masktrack_core.pictures.plots import (
     attribute_figure,
@@ -25,6 +27,9 @@ def main(job: "Snakemake") -> None:
         table = pd.read_csv(job.input[0], dtype={"sequence": "str", "frame": "str"})
         if job.params.kind == "curves":
             figure = curve_figure(table, job.params.measure)
+        elif job.params.kind == "comparison":
+            first, second = job.params.methods
+            figure = comparison_figure(compare_rows(first, second, table))
         else:
             figure = DRAW[job.params.kind](table)
         write_figure(figure, job.output)

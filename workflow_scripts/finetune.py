@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.datasets.videos import open_video
-from masktrack_core.devices import use_device
+from masktrack_core.devices import device_facts, use_device
 from masktrack_core.experiment.provenance import content_digests, job_log, run_record
 from masktrack_core.experiment.usage import finetuning_of
 from masktrack_core.files.archives import read_annotations
@@ -22,18 +22,24 @@ if TYPE_CHECKING:
 def main(job: "Snakemake") -> None:
     """Write the fine-tuned network and its losses."""
     with job_log(job, __file__):
+        once = bool(job.resources.deterministic)
+        device = use_device(job.resources.device, job.params.threads, deterministic=once)
         p, label = job.params, f"finetune {job.wildcards.sequence}/{job.wildcards.object}"
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
         network, record = load_network(Path(job.input.network))
-        network.to(use_device(p.device, p.threads))
+        network.to(device)
         params = finetuning_of(record, p.finetuning, p.rows, where=job.input.network)
         every = job.resources.state_every_s
-        run = RunParams(state=Path(p.state), code=p.code, save_every_s=every, progress=label)
+        # Beside a CPU that trains there is no core that idles.
+        workers = 0 if device.type == "cpu" else job.resources.workers
+        kept = {"state": Path(p.state), "code": p.code, "progress": label}
+        run = RunParams(**kept, save_every_s=every, workers=workers)
         losses = finetune(network, video, annotations, params, seed=p.seed, run=run)
         data = content_digests([Path(job.input.annotations)])
+        where = {"device": device_facts(device)}
         made_of = {"online": dict(p.rows) | dict(p.finetuning), "offline": record}
-        online = run_record({"code": p.code, "seed": p.seed, "data": data} | made_of)
+        online = run_record({"code": p.code, "seed": p.seed, "data": data} | where | made_of)
         write_table(Path(job.output.losses), losses, LOSSES)
         save_weights(Path(job.output.network), network, online)
         remove_state(Path(p.state))

@@ -21,9 +21,12 @@ def learned_flow(job: "Snakemake") -> FlowModel | None:
     """Return the network of a learned flow; torch is loaded for that only."""
     if not job.input.weights:
         return None
+    from masktrack_core.devices import use_device
     from masktrack_core.motion.raft import load_raft
 
-    return load_raft(job.input.weights[0])
+    once = bool(job.resources.deterministic)
+    device = use_device(job.resources.device, job.threads, deterministic=once)
+    return load_raft(job.input.weights[0], device=device)
 
 
 def main(job: "Snakemake") -> None:

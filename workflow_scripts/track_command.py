@@ -25,10 +25,10 @@ def main(job: "Snakemake") -> None:
         video = open_video(read_table(Path(job.input.index), INDEX), int(words.object))
         annotations = read_annotations(Path(job.input.annotations))
         names = {"object": words.object, "sequence": words.sequence}
-        place, limit = Path(folder), p.timeout_s
+        rules = {"timeout_s": p.timeout_s, "may_be_empty": p.may_be_empty}
         try:
             masks = track_by_command(
-                p.command, video, annotations, place, names=names, timeout_s=limit
+                p.command, video, annotations, Path(folder), names=names, **rules
             )
         except InputError as error:
             where = f"trackers.{words.tracker} on {words.dataset}/{words.sequence}/{words.object}"

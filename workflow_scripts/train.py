@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from masktrack_core.devices import use_device
+from masktrack_core.devices import device_facts, use_device
 from masktrack_core.experiment.provenance import content_digests, job_log, run_record
 from masktrack_core.files.io import write_table
 from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.regions import CropParams
-from masktrack_core.networks.spec import NetworkSpec
+from masktrack_core.networks.spec import HUB, NetworkSpec
 from masktrack_core.networks.weights import save_weights, start_network
 from masktrack_core.tables import LOSSES
 from masktrack_core.training.examples import StillExamples
@@ -32,6 +32,7 @@ def examples(job: "Snakemake") -> StillExamples:
         masks_per_image=job.params.masks_per_still,
         limit=recipe["limit"],
         seed=job.params.seed,
+        keep_mb=job.resources.mem_mb // 2,
     )
     augmentation, crop = AugmentationParams(**rows["augmentation"]), CropParams(**rows["crop"])
     kind, seed = recipe["input"], job.params.seed
@@ -41,11 +42,15 @@ def examples(job: "Snakemake") -> StillExamples:
 def main(job: "Snakemake") -> None:
     """Write the trained network and its losses; without a schedule, the initial network."""
     with job_log(job, __file__):
+        once = bool(job.resources.deterministic)
+        device = use_device(job.resources.device, job.params.threads, deterministic=once)
         p, label = job.params, f"train {job.wildcards.network}"
         parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
         pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else None
+        if pretrained is None and p.rows["architecture"].get("pretrained") == HUB:
+            pretrained = HUB
         network, start = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
-        network.to(use_device(p.device, p.threads))
+        network.to(device)
         losses = pd.DataFrame(columns=list(LOSSES.names))
         if p.rows["schedule"] is not None:
             params = TrainParams(**p.rows["schedule"])
@@ -53,9 +58,12 @@ def main(job: "Snakemake") -> None:
             every, workers = job.resources.state_every_s, job.resources.workers
             run = RunParams(**kept, save_every_s=every, workers=workers)
             losses = train(network, examples(job), params, seed=p.seed, run=run)
+        where = {"device": device_facts(device)}
         made_of = {"network": dict(p.network), "rows": dict(p.rows), "pretrained": start}
+        if p.packages:
+            made_of["packages"] = dict(p.packages)
         data = content_digests(Path(path) for path in job.input.deformed)
-        record = run_record({"code": p.code, "seed": p.seed, "data": data} | made_of)
+        record = run_record({"code": p.code, "seed": p.seed, "data": data} | where | made_of)
         write_table(Path(job.output.losses), losses, LOSSES)
         save_weights(Path(job.output.network), network, record)
         remove_state(Path(p.state))

@@ -12,31 +12,42 @@ import cv2
 import numpy as np
 
 
-def read(folder, name, flags):
-    """Return a picture of a folder; end where it cannot be read."""
-    picture = cv2.imread(str(folder / name), flags)
-    if picture is None:
-        raise SystemExit(f"{folder / name}: cannot be read")
-    return picture
+def carried(greys, annotations):
+    """Yield the mask of every frame, 0 and 255: as annotated, else the mask before, warped.
 
-
-def follow(frames, annotations, out):
-    """Write the mask of every frame: as annotated, else the mask before, warped."""
+    ``greys``: the frames, uint8 (H, W); ``annotations``: frame number → mask of 0 and not 0.
+    """
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    given = {path.name for path in annotations.glob("*.png")}
     before, mask = None, None
-    for path in sorted(frames.glob("*.png")):
-        grey = read(frames, path.name, cv2.IMREAD_GRAYSCALE)
+    for t, grey in enumerate(greys):
         if mask is None:
             mask = np.zeros(grey.shape, np.float32)
-        if path.name in given:
-            mask = read(annotations, path.name, cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
+        if t in annotations:
+            mask = (annotations[t] > 0).astype(np.float32)
         elif before is not None:
             x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in grey.shape[::-1]))
             back = flow.calc(grey, before, None)
             mask = cv2.remap(mask, x + back[..., 0], y + back[..., 1], cv2.INTER_LINEAR)
-        cv2.imwrite(str(out / path.name), np.where(mask > 0.5, 255, 0).astype(np.uint8))
+        yield np.where(mask > 0.5, 255, 0).astype(np.uint8)
         before = grey
+
+
+def read(path, flags):
+    """Return a picture; end where it cannot be read."""
+    picture = cv2.imread(str(path), flags)
+    if picture is None:
+        raise SystemExit(f"{path}: cannot be read")
+    return picture
+
+
+def follow(frames, annotations, out):
+    """Read frames and annotated masks of folders, and write the mask of every frame."""
+    paths = sorted(frames.glob("*.png"))
+    colours = (read(path, cv2.IMREAD_COLOR) for path in paths)
+    greys = (cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY) for colour in colours)
+    given = {int(p.stem): read(p, cv2.IMREAD_GRAYSCALE) for p in annotations.glob("*.png")}
+    for path, mask in zip(paths, carried(greys, given), strict=True):
+        cv2.imwrite(str(out / path.name), mask)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from masktrack_core.commands import check as cli_check
 from masktrack_core.commands import flat as cli_flat
+from masktrack_core.commands import frames as cli_frames
+from masktrack_core.commands import info as cli_info
 from masktrack_core.commands import overlay as cli_overlay
 from masktrack_core.commands import plan as cli_plan
 from masktrack_core.commands import score as cli_score
@@ -81,7 +83,9 @@ def command_line() -> argparse.ArgumentParser:
         prog="masktrack", description="MaskTrack: video object segmentation (CVPR 2017)."
     )
     commands: Commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (cli_segment, cli_overlay, cli_score, cli_check, cli_plan, cli_flat):
+    for command in (
+        cli_segment, cli_info, cli_frames, cli_overlay, cli_score, cli_check, cli_plan, cli_flat,
+    ):  # fmt: skip
         command.add(commands)
     return parser
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +16,13 @@ import numpy as np
 import torch
 
 from masktrack_core.arrays import Mask
-from masktrack_core.commands.stages import ObjectRun, Request, motion_frames
+from masktrack_core.commands.outputs import (
+    Export,
+    check_exports,
+    left_to_write,
+    noted_exports,
+)
+from masktrack_core.commands.stages import ObjectRun, Request, final_track, motion_frames
 from masktrack_core.datasets.object_masks import (
     AnnotationBox,
     AnnotationFile,
@@ -28,18 +34,20 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import core_digest
 from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import read_usage
-from masktrack_core.files.archives import ProbArchive, frame_key
+from masktrack_core.exports.followed import Followed
+from masktrack_core.exports.forms import export
+from masktrack_core.files.archives import ProbArchive
 from masktrack_core.files.io import file_digest, write_frame, write_labels, write_mask, write_text
 from masktrack_core.masks.elementary import (
     box_mask,
     is_off_by_rounding,
-    merge_objects,
     resized_mask,
 )
 from masktrack_core.networks.weights import load_network
 from masktrack_core.pictures.overlays import OBJECTS, outline, overlay
+from masktrack_core.progress import bar
 from masktrack_core.tracking.annotations import annotations_by_object, pixels_of_others
-from masktrack_core.tracking.propagation import PropagationParams, checked_annotations
+from masktrack_core.tracking.propagation import checked_annotations
 from masktrack_core.tracking.segmentation import segment_boxes
 
 log = logging.getLogger(__name__)
@@ -167,6 +175,7 @@ def segment_clip(
     request: Request,
     *,
     boxes: Collection[AnnotationBox] = (),
+    exports: Sequence[Export] = (),
 ) -> list[Path]:
     """Write the mask of every frame below ``out``; return the files in order.
 
@@ -175,16 +184,18 @@ def segment_clip(
 
     One object gives masks of 0 and 255, several give label pictures, named like the frames. A
     clip that was segmented in the same way before is left as it is; what was complete when a run
-    stopped is kept. Raises `InputError` where ``out`` holds something else, or another run is at
-    work there.
+    stopped is kept, and so are the probabilities of all: ``exports`` may be asked for later.
+    Raises `InputError` where ``out`` or an export's place holds something else, or another run is
+    at work there.
     """
     out = Path(out)
     _check_apart(clip, out)
+    check_exports(exports, clip, out)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: expected a folder for the masks, got a file; give another path")
     out.mkdir(parents=True, exist_ok=True)
     with sole_run(out):
-        return _segment_alone(clip, objects, out, request, boxes)
+        return _segment_alone(clip, objects, out, request, boxes, exports)
 
 
 def _segment_alone(
@@ -193,35 +204,68 @@ def _segment_alone(
     out: Path,
     request: Request,
     boxes: Collection[AnnotationBox],
+    exports: Sequence[Export],
 ) -> list[Path]:
     paths = [out / f"{name}.png" for name in clip.names]
     record = _record(clip, objects, request)
-    if _is_complete(out, paths, record, overwrite=request.overwrite):
+    noted = noted_exports(_earlier(out / WORK / RECORD) or {})
+    left = left_to_write(exports, noted, overwrite=request.overwrite)
+    is_complete = _is_complete(out, paths, record, overwrite=request.overwrite)
+    if is_complete:
         log.info("%s: complete already; --overwrite makes it again", out)
+    if is_complete and not left:
         return paths
-    _show_given(clip, objects, out / WORK, boxes)
-    _say_backwards(objects, backwards=request.usage.propagation.backwards)
-    motion = motion_frames(clip, out / WORK, request.motion)
-    tracks = {}
-    for place, (label, annotations) in enumerate(objects.items(), start=1):
-        words = f"object {place} of {len(objects)}"
-        run = ObjectRun(
-            clip=clip,
-            annotations=annotations,
-            others=pixels_of_others(objects, label),
-            motion=motion,
-            request=request,
-            folder=out / WORK,
-            name=str(label),
-            words=words,
-        )
-        tracks[label] = run.follow()
-    _write_masks(tracks, objects, paths, request.usage.propagation)
-    _write_record(out, record | {"complete": True})
-    for file in (out / WORK).iterdir():
-        if file.name != RECORD and not file.name.startswith(GIVEN):
-            file.unlink()
+    followed = Followed(
+        clip=clip,
+        tracks=_followed_objects(clip, objects, out / WORK, request, boxes),
+        others={label: pixels_of_others(objects, label) for label in objects},
+        threshold=request.usage.propagation.threshold,
+    )
+    if not is_complete:
+        _write_masks(followed, paths)
+        _write_record(out, record | {"complete": True})
+        _clean(out / WORK, request, objects)
+    noted = {} if request.overwrite else noted
+    for one in left:
+        export(one.kind, one.path, followed)
+        noted |= {one.place: one.kind}
+        _write_record(out, record | {"complete": True, "exports": noted})
     return paths
+
+
+def _followed_objects(
+    clip: Clip,
+    objects: Annotations,
+    folder: Path,
+    request: Request,
+    boxes: Collection[AnnotationBox],
+) -> dict[int, ProbArchive]:
+    """Return each object's probabilities, made where they are not there yet."""
+    tracks = {label: final_track(folder, str(label), request) for label in objects}
+    if not all(track.exists() for track in tracks.values()):
+        _show_given(clip, objects, folder, boxes)
+        _say_backwards(objects, backwards=request.usage.propagation.backwards)
+        motion = motion_frames(clip, folder, request.motion, request.device)
+        for place, (label, annotations) in enumerate(objects.items(), start=1):
+            ObjectRun(
+                clip=clip,
+                annotations=annotations,
+                others=pixels_of_others(objects, label),
+                motion=motion,
+                request=request,
+                folder=folder,
+                name=str(label),
+                words=f"object {place} of {len(objects)}",
+            ).follow()
+    return {label: ProbArchive(track) for label, track in tracks.items()}
+
+
+def _clean(folder: Path, request: Request, objects: Annotations) -> None:
+    """Remove what no later command needs: probabilities stay, for exports, and pictures."""
+    kept = {final_track(folder, str(label), request) for label in objects} | {folder / RECORD}
+    for file in folder.iterdir():
+        if file not in kept and not file.name.startswith(GIVEN):
+            file.unlink()
 
 
 def _show_given(
@@ -257,18 +301,11 @@ def _say_backwards(objects: Annotations, *, backwards: bool) -> None:
             )
 
 
-def _write_masks(
-    tracks: Mapping[int, Path], objects: Annotations, paths: list[Path], params: PropagationParams
-) -> None:
-    archives = {label: ProbArchive(track) for label, track in tracks.items()}
-    others = {label: pixels_of_others(objects, label) for label in tracks}
-    for t, path in enumerate(paths):
-        probs = {label: archive[frame_key(t)] for label, archive in archives.items()}
-        for label, taken in others.items():
-            if t in taken:  # the CRF, and equal probabilities, know nothing of annotations
-                probs[label] = np.where(taken[t], np.float32(0), probs[label])
-        labels = merge_objects(probs, threshold=params.threshold)
-        if set(tracks) == {1}:
+def _write_masks(followed: Followed, paths: list[Path]) -> None:
+    is_one = set(followed.tracks) == {1}
+    for t, path in enumerate(bar(paths, "write masks", unit="frame")):
+        labels = followed.labels(t)
+        if is_one:
             write_mask(path, labels > 0)
         else:
             write_labels(path, labels)
@@ -316,7 +353,7 @@ def _is_complete(
         _remove_masks(out, earlier or {})
         shutil.rmtree(out / WORK, ignore_errors=True)
     elif earlier is not None:
-        keys = sorted((record.keys() | earlier.keys()) - {"complete", "masks"})
+        keys = sorted((record.keys() | earlier.keys()) - {"complete", "masks", "exports"})
         changed = [key for key in keys if earlier.get(key) != record.get(key)]
         if changed:
             raise InputError(
@@ -330,7 +367,7 @@ def _is_complete(
             f"{out}: expected a new folder, got masks that this command did not write; give "
             "--overwrite, or another folder"
         )
-    _write_record(out, record)
+    _write_record(out, record | {"exports": noted_exports(earlier or {})})
     return False
 
 

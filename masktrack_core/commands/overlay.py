@@ -73,24 +73,17 @@ def write_overlay(
     Raises `InputError` for a suffix that is no video's, a folder that is there, and masks that do
     not belong to the clip.
     """
-    from tqdm import tqdm
-
     from masktrack_core.files.film_writer import write_video
     from masktrack_core.files.io import atomic_folder, write_frame
     from masktrack_core.pictures.films import overlay_clip
+    from masktrack_core.progress import bar
 
-    frames = tqdm(
-        overlay_clip(clip, masks, tint=tint, values=values),
-        "overlay",
-        total=len(clip),
-        unit="frame",
-        disable=None,
-    )
+    drawn = overlay_clip(clip, masks, tint=tint, values=values)
+    frames = bar(drawn, "overlay", total=len(clip), unit="frame")
     check_overlay(out)
     if out.suffix:
         if rate is None:
-            sound = None if clip.film is None else clip.path
-            write_video(out, frames, rate=clip.rate, times=clip.times, sound=sound)
+            write_video(out, frames, rate=clip.rate, times=clip.times, sound=clip.sound)
         else:
             write_video(out, frames, rate=rate)
         return

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from masktrack_core.commands.clips import Annotations
+    from masktrack_core.commands.outputs import Export
     from masktrack_core.commands.score import Commands
     from masktrack_core.commands.stages import Motion, Request
     from masktrack_core.datasets.object_masks import AnnotationBox, AnnotationFile
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 FIRST = -1
 #: The largest object id: 255 is void.
 LAST_ID = 254
-#: Methods of `motion.flow` and sets of `tracking.crf`, which are loaded when needed.
+#: Methods of `motion.flow`, sets of `tracking.crf`, `exports.forms`: loaded when needed.
 FLOWS = ("dis", "epic", "farneback", "raft_small")
+EXPORTS = ("coco", "cutout", "contours", "probs")
 CRFS = ("deeplab_v1_largefov", "deeplab_v2_resnet101", "deeplab_v2_vgg16", "onavos_davis")
 
 _HELP = """\
@@ -47,6 +49,8 @@ examples:
   masktrack segment frames/ --annotations 0=labels0.png,obj2=empty.png@8 --out masks
   masktrack segment clip.mp4 --box 120,40,200,160 --no-finetune --out masks
   masktrack segment clip.mp4 --box 1@0:120,40,200,160 --box 2@35:400,80,60,60 --out masks
+  masktrack segment clip.mp4 --first mask.png --out masks --export coco=out.json \
+      --export cutout=out.mov
 
 Before it learns, a picture of each annotated frame is written to DIR/.masktrack/given-*.png.
 
@@ -55,6 +59,7 @@ made is refused. Kept are, object by object, the network that learnt it (a train
 stops loses nothing, a killed one a minute at most), its masks, and those after --crf; the pictures
 of --flow; all below DIR/.masktrack until everything is done. What was under way otherwise begins
 anew. The same files, seed, device and number of threads give the same masks, byte by byte.
+The probabilities stay there: the same command with another --export writes it and learns nothing.
 
 exit status: 0 done; 2 the input cannot be used (one line says why); 130 stopped.
 """
@@ -116,6 +121,15 @@ def add(commands: "Commands") -> None:
 
 def _add_settings(segment: argparse.ArgumentParser) -> None:
     segment.add_argument("--overlay", type=Path, metavar="FILE", help="video to look at, e.g. .mp4")
+    segment.add_argument(
+        "--export",
+        type=_export,
+        action="append",
+        default=[],
+        metavar="FORM=PATH",
+        help="also write coco=X.json (run lengths), contours=X.json (polygons, COCO's JSON too), "
+        "cutout=X.mov, X.webm or a folder (frames with alpha), probs=folder; may be given again",
+    )
     segment.add_argument(
         "--flow",
         nargs="?",
@@ -194,6 +208,18 @@ def _box(text: str) -> "AnnotationBox":
     return AnnotationBox(int(found[2] or FIRST), box, int(found[1] or 1))
 
 
+def _export(text: str) -> "Export":
+    from masktrack_core.commands.outputs import Export
+
+    kind, _, path = text.partition("=")
+    if kind not in EXPORTS or not path:
+        raise argparse.ArgumentTypeError(
+            f"expected one of {', '.join(EXPORTS)} and where it goes, such as coco=out.json, got "
+            f"{text!r}"
+        )
+    return Export(kind, Path(path))
+
+
 def _segment(options: argparse.Namespace) -> int:
     _check_together(options)
     from masktrack_core.commands.clips import segment_clip
@@ -210,7 +236,7 @@ def _segment(options: argparse.Namespace) -> int:
     boxes = [box._replace(t=places[box.t]) for box in options.box]
     files = [file._replace(t=places[file.t]) for file in options.annotations or ()]
     objects = _objects(clip, files, boxes, options, device)
-    segment_clip(clip, objects, options.out, request, boxes=boxes)
+    segment_clip(clip, objects, options.out, request, boxes=boxes, exports=options.export)
     if options.overlay is not None:
         write_overlay(clip, options.out, options.overlay)
     return 0

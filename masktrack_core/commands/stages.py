@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds of first-frame training that a killed run may lose.
 _STATE_EVERY_S = 60.0
+#: Processes that make examples beside a GPU.
+_WORKERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +73,31 @@ class Request:
     overwrite: bool = False
 
 
-def motion_frames(clip: Clip, folder: Path, motion: Motion | None) -> FrameSequence | None:
-    """Return the flow pictures of a clip, drawn into ``folder`` where they are not there yet."""
+def final_track(folder: Path, name: str, request: Request) -> Path:
+    """Return where the probabilities of an object are when it has been followed."""
+    return folder / (f"{name}.zip" if request.crf is None else f"{name}.refined.zip")
+
+
+def motion_frames(
+    clip: Clip, folder: Path, motion: Motion | None, device: torch.device
+) -> FrameSequence | None:
+    """Return the flow pictures of a clip, drawn into ``folder`` where they are not there yet.
+
+    A learned flow is computed on ``device``.
+    """
     if motion is None:
         return None
     path = folder / "flow.zip"
     if not path.exists():
         frames = (clip[t] for t in range(len(clip)))
-        images = flow_images(frames, motion.method, motion.image, model=_learned_flow(motion))
+        model = _learned_flow(motion, device)
+        images = flow_images(frames, motion.method, motion.image, model=model)
         shown = tqdm(images, "flow", total=len(clip), unit="frame", mininterval=1.0, disable=None)
         write_grey_archive(path, ((frame_key(t), image) for t, image in enumerate(shown)))
     return ArchivedFrames(GreyArchive(path))
 
 
-def _learned_flow(motion: Motion) -> FlowModel | None:
+def _learned_flow(motion: Motion, device: torch.device) -> FlowModel | None:
     if (motion.method.method == "raft_small") != (motion.weights is not None):
         raise InputError(
             "flow: expected weights for raft_small, and for no other method, got "
@@ -95,7 +108,7 @@ def _learned_flow(motion: Motion) -> FlowModel | None:
         return None
     from masktrack_core.motion.raft import load_raft
 
-    return load_raft(motion.weights)
+    return load_raft(motion.weights, device=device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +134,9 @@ class ObjectRun:
         Raises `InputError` where the first-frame training diverges, and ``KeyboardInterrupt``
         when it was told to stop, after saving its state.
         """
+        final = final_track(self.folder, self.name, self.request)
+        if final.exists():
+            return final
         track = self.folder / f"{self.name}.zip"
         if not track.exists():
             streams = [self.clip] if self.motion is None else [self.clip, self.motion]
@@ -149,7 +165,9 @@ class ObjectRun:
         finetuning, seed = self.request.usage.finetuning, self.request.seed
         assert finetuning is not None
         words = f"{self.words}: learn"
-        run = RunParams(state=state, save_every_s=_STATE_EVERY_S, progress=words)
+        # Beside a GPU the cores have nothing else to do; at most as many are taken as there are.
+        workers = 0 if self.request.device.type == "cpu" else _WORKERS
+        run = RunParams(state=state, save_every_s=_STATE_EVERY_S, workers=workers, progress=words)
         try:
             finetune(network, self.clip, self.annotations, finetuning, seed=seed, run=run)
         except TrainingDivergedError as error:
@@ -160,13 +178,12 @@ class ObjectRun:
 
     def _refined(self, track: Path, crf: CrfParams) -> Path:
         """Return the archive of the probabilities after the dense CRF (paper §5.2)."""
-        path = self.folder / f"{self.name}.refined.zip"
-        if not path.exists():
-            archive, times = ProbArchive(track), range(len(self.clip))
-            pairs = ((self.clip[t], archive[frame_key(t)]) for t in times)
-            probs = refined_frames(pairs, crf, processes=self.request.processes)
-            shown = self._bar(zip(times, probs, strict=True), "refine")
-            write_prob_archive(path, ((frame_key(t), prob) for t, prob in shown))
+        path = final_track(self.folder, self.name, self.request)
+        archive, times = ProbArchive(track), range(len(self.clip))
+        pairs = ((self.clip[t], archive[frame_key(t)]) for t in times)
+        probs = refined_frames(pairs, crf, processes=self.request.processes)
+        shown = self._bar(zip(times, probs, strict=True), "refine")
+        write_prob_archive(path, ((frame_key(t), prob) for t, prob in shown))
         return path
 
     def _bar(

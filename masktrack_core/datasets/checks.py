@@ -18,6 +18,7 @@ from masktrack_core.datasets.layouts import (
 from masktrack_core.datasets.object_masks import MaskValues
 from masktrack_core.datasets.protocol import with_protocol
 from masktrack_core.datasets.sources import (
+    ROW_DEFAULTS,
     dataset_groups,
     dataset_objects,
     expand_paths,
@@ -30,8 +31,6 @@ from masktrack_core.datasets.videos import check_video
 from masktrack_core.errors import InputError, describe
 
 log = logging.getLogger(__name__)
-
-_DEFAULTS = {"only": None, "table": None, "split": None}
 
 
 def check_path(
@@ -55,7 +54,7 @@ def check_path(
         yield from check_stills(path, found)
     else:
         told = valued_layout(video_layout(found), values, is_found=layout is None)
-        row = _DEFAULTS | {"root": str(path), "layout": told}
+        row = {**ROW_DEFAULTS} | {"root": str(path), "layout": told}
         yield from _check_dataset("folder", row, path)
 
 
@@ -95,7 +94,7 @@ def _check_row(config: Mapping[str, Any], table: str, name: str) -> Iterator[str
         if not isinstance(row, Mapping):
             raise InputError(f"{key}: expected keys and values, got {row!r}")
         row = with_protocol(row, where=key)
-        row = _DEFAULTS | {"layout": "not given"} | row
+        row = {**ROW_DEFAULTS} | {"layout": "not given"} | row
         root = Path(set_root(config, table, name))
         if not root.is_dir() and source(key, row) != "root":
             log.info("%s: not there yet, it will be fetched or rendered into %s", key, root)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,8 +66,9 @@ def external_masks(
 
     ``objects`` is the number of objects of the sequence: with one, a file shows one object; with
     several, files are label PNGs or lie in a folder an object. Masks of frames that are not scored
-    (``counted`` are) may be missing. ``values`` is that of `object_masks.read_objects`. Raises
-    `InputError` naming every mask that is missing.
+    (``counted`` are) may be missing. Masks are named like the frames of the index, or like the
+    files of the frames, as ``masktrack segment`` names them. ``values`` is that of
+    `object_masks.read_objects`. Raises `InputError` naming every mask that is missing.
     """
     found = find_sequences(root, [sequence])
     folder = found.get(sequence)
@@ -76,6 +78,8 @@ def external_masks(
             f"{sorted(found)[:5]}; add it, or leave the sequence out with `only`"
         )
     files = find_masks(folder, video.object_id if objects > 1 else None, values=values)
+    if not set(files.paths) & set(video.frame_names):
+        files = _named_like_files(files, video)
     needed = {name for t, name in enumerate(video.frame_names) if t in counted}
     needed -= {name for t, name in enumerate(video.frame_names) if not video.has_truth(t)}
     missing = sorted(needed - set(files.paths))
@@ -86,6 +90,15 @@ def external_masks(
             f"{len(missing)} are missing: {names}; complete the masks"
         )
     return files
+
+
+def _named_like_files(files: MaskFiles, video: Video) -> MaskFiles:
+    """Return masks under the names of the frames, from those of the files of the frames."""
+    stems = {
+        path.stem: name for path, name in zip(video.frame_paths, video.frame_names, strict=True)
+    }
+    paths = {stems[stem]: path for stem, path in files.paths.items() if stem in stems}
+    return replace(files, paths=paths) if paths else files
 
 
 def write_external(files: MaskFiles, video: Video, folder: Path) -> None:

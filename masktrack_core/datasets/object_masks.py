@@ -79,7 +79,7 @@ class SequenceKind:
         if len(self._seen) == 2:
             raise InputError(
                 f"{self._seen[False]}: expected the ids of objects, as other masks of the sequence "
-                f"have them, got {_WITHOUT_ID}"
+                f"have them, got {_WITHOUT_ID}, as in {self._seen[True].name}"
             )
 
 
@@ -94,7 +94,10 @@ def read_annotation_files(
     kind, each = SequenceKind(), [_read_annotation(file, values) for file in files]
     shared = [(f, found) for f, found in zip(files, each, strict=True) if f.object_id is None]
     for file, found in shared:
-        kind.check(file.path, found, values)
+        try:
+            kind.check(file.path, found, values)
+        except InputError as error:
+            raise InputError(f"{error}; or say whose mask it is, obj1=MASK@T") from error
     has_ids = any(found.keys() - {NAMELESS} for _, found in shared)
     for file, found in shared:
         if NAMELESS in found and has_ids:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -40,6 +41,12 @@ PATH_KEYS = (
     "variants.*.masks",
 )
 """The keys of a configuration whose value is, or may be, a place on disk; ``*`` is any row."""
+
+ROW_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {"table": None, "split": None, "only": None, "skip": ["first"], "before": "skipped"}
+    | {"after": "counted", "mean": "objects", "seen": None}
+)
+"""What a row of ``datasets`` says where it says nothing, as in the schema."""
 
 SequenceObject = tuple[str, int]
 

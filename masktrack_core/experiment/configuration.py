@@ -29,6 +29,7 @@ from masktrack_core.datasets.sources import (
 )
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRecipe, read_ablations
+from masktrack_core.experiment.architectures import check_architectures
 from masktrack_core.experiment.network_files import check_network_file, network_archive
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.published_results import check_techniques
@@ -56,6 +57,7 @@ class Experiment:
         """
         recipes = read_recipes(config)
         check_sources(config)
+        check_architectures(config)
         for table, column in (("architectures", "pretrained"), ("flows", "weights")):
             for name in config[table]:
                 weights_file(config, table, name, column)

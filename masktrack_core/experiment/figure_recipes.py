@@ -26,10 +26,10 @@ class FigureRecipe:
 
     name: str
     #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses, curves,
-    #: film.
+    #: comparison, film.
     kind: str
     datasets: tuple[str, ...] = ()
-    #: attributes, sheet, curves, film: the methods, in order.
+    #: attributes, sheet, curves, film: the methods, in order; comparison: first less second.
     rows: tuple[TableRow, ...] = ()
     #: annotations: from left to right.
     panels: tuple[Panel, ...] = ()
@@ -79,12 +79,13 @@ _NEEDED = {
     "losses": ("networks",),
     "curves": ("datasets", "rows"),
     "film": ("datasets", "rows"),
+    "comparison": ("datasets", "rows"),
 }
 
 
 def film_of_table(table: TableRecipe) -> FigureRecipe:
-    """Return the film of a table: all its rows on all sequences of its data sets."""
-    return FigureRecipe(name=table.name, kind="film", datasets=table.datasets, rows=table.rows)
+    """Return the film of a table: its methods on all sequences of its data sets."""
+    return FigureRecipe(name=table.name, kind="film", datasets=table.datasets, rows=table.shown)
 
 
 def read_figures(config: Mapping[str, Any]) -> Mapping[str, FigureRecipe]:
@@ -108,6 +109,11 @@ def read_figures(config: Mapping[str, Any]) -> Mapping[str, FigureRecipe]:
                     f"figures.{name}.{key}: expected at least one entry for a figure of kind "
                     f"'{figure.kind}', got none; add it"
                 )
+        if figure.kind == "comparison" and len({row.method for row in figure.rows}) != 2:
+            raise InputError(
+                f"figures.{name}.rows: expected two methods to compare, got "
+                f"{[row.method for row in figure.rows]}; keep two, each with a name of its own"
+            )
         for network in figure.networks:
             if "file" in config.get("networks", {}).get(network, {}):
                 raise InputError(

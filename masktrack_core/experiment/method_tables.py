@@ -116,16 +116,32 @@ def table_columns(recipe: TableRecipe, sequences: pd.DataFrame) -> tuple[TableCo
     return tuple(columns)
 
 
+def spread(column: TableColumn) -> str:
+    """Return the name in the CSV of a column's standard deviation over seeds."""
+    return f"{column.key} sd"
+
+
 def method_table(sequences: pd.DataFrame, columns: Sequence[TableColumn]) -> pd.DataFrame:
     """Return ``method, source`` and the columns, in percent and at full precision.
 
-    ``sequences`` is that of `with_groups`, with others' published results below ours.
+    ``sequences`` is that of `with_groups`, with others' published results below ours. A
+    method with several seeds has the mean of their numbers, and beside each column ``<key> sd``,
+    the standard deviation over them (n - 1); NaN of a method that was run once.
     """
+    seeded = "seed" in sequences
     rows = []
     for (method, source), mine in sequences.groupby(["method", "source"], sort=False):
-        values = {column.key: column.value(mine) for column in columns}
+        runs = [mine]
+        if seeded and mine.seed.notna().any():
+            runs = [run for _, run in mine.groupby("seed", sort=False)]
+        values: dict[str, float] = {}
+        for column in columns:
+            each = [column.value(run) for run in runs]
+            values[column.key] = float(np.mean(each))
+            values[spread(column)] = float(np.std(each, ddof=1)) if len(each) > 1 else float("nan")
         rows.append({"method": method, "source": source} | values)
-    table = pd.DataFrame(rows, columns=["method", "source", *(column.key for column in columns)])
+    keys = [key for c in columns for key in (c.key, *((spread(c),) if seeded else ()))]
+    table = pd.DataFrame(rows, columns=["method", "source", *keys])
     counts = {column.key: "Int64" for column in columns if column.measure == "n"}
     return table.astype(counts)
 
@@ -166,8 +182,12 @@ def printed_methods(
                 group="".join(group),
                 decimals=decimals,
                 best=measure.best,
+                spread=spread(column) if spread(column) in table and decimals else None,
             )
         )
     if recipe.measures != ("J",) and len(recipe.measures) == 1:
         notes = (f"{MEASURES[recipe.measures[0]].title} in percent.", *notes)
+    if recipe.seeds:
+        seeds = ", ".join(map(str, recipe.seeds))
+        notes = (f"Mean ± standard deviation over seeds {seeds}.", *notes)
     return print_table(table, headings, ranked=table.source != ORACLE, notes=notes)

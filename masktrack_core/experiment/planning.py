@@ -14,6 +14,9 @@ from masktrack_core.networks.records import read_record
 
 #: Rules whose jobs ask for a GPU where there is one.
 GPU_RULES = ("annotate_boxes", "finetune", "track", "train")
+#: CPU seconds in which a job with torch and one without start up: with a Python of their own, and
+#: forked from a server (benchmarks/README.md: bench_start.py).
+START_S = {"own": (2.2, 0.5), "forked": (0.06, 0.01)}
 _TABLE = re.compile(r"^Job stats:\njob +count\n[- ]+\n(.*?)^total +\d+$", re.MULTILINE | re.DOTALL)
 
 
@@ -102,6 +105,15 @@ def plan_text(table: pd.DataFrame) -> str:
         lines.append(f"{head}{_cells(row)}  {how}")
     totals = numbers.sum(min_count=1).to_numpy(float).tolist()
     lines.append(f"{'total':<16}{table.jobs.sum():>8}{_cells(totals)}")
+    torch = table.jobs[table.rule.isin(GPU_RULES)].sum()
+    own, forked = (
+        (torch * with_torch + (table.jobs.sum() - torch) * without) / 3600
+        for with_torch, without in START_S.values()
+    )
+    lines.append(
+        f"Of it {own:.2f} CPU h start jobs that have a Python of their own, as on a cluster; "
+        f"forked on one machine (fork_jobs) they take {forked:.2f}."
+    )
     unknown = table[table.cpu_h.isna()]
     if len(unknown):
         lines.append(

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby
 from typing import Literal
@@ -30,6 +30,8 @@ class Heading:
     signed: bool = False
     #: Which number is the best of the column; None marks none.
     best: Literal["highest", "lowest"] | None = None
+    #: Column of the standard deviation that stands behind each number; None for none.
+    spread: str | None = None
 
     @property
     def line(self) -> str:
@@ -75,7 +77,7 @@ def print_table(
     rows compete, all by default; a second is named among three or more different numbers.
     """
     competes = [True] * len(table) if ranked is None else [bool(value) for value in ranked]
-    columns = [_column(list(table[heading.key]), heading, competes) for heading in headings]
+    columns = [_column(table, heading, competes) for heading in headings]
     rows = tuple(zip(*columns, strict=True))
     return Printed(headings=tuple(headings), rows=rows, notes=tuple(notes))
 
@@ -88,21 +90,31 @@ def number_text(value: float, decimals: int = 1, *, signed: bool = False) -> str
     return text if float(text) or signed else text.removeprefix("-")
 
 
-def _column(values: Sequence[object], heading: Heading, competes: Sequence[bool]) -> list[Cell]:
-    cells = [_cell(value, heading) for value in values]
-    pairs = zip(cells, competes, strict=True)
-    shown = {
-        float(c.text) for c, given in pairs if given and c.value is not None and c.text != _NONE
-    }
+def _column(table: pd.DataFrame, heading: Heading, competes: Sequence[bool]) -> list[Cell]:
+    cells = _ranked([_cell(value, heading) for value in table[heading.key]], heading, competes)
+    if heading.spread is None:
+        return cells
+    spreads = (number_text(float(value), heading.decimals) for value in table[heading.spread])
+    return [
+        cell if spread == _NONE else replace(cell, text=f"{cell.text} ± {spread}")
+        for cell, spread in zip(cells, spreads, strict=True)
+    ]
+
+
+def _ranked(cells: list[Cell], heading: Heading, competes: Sequence[bool]) -> list[Cell]:
+    """Return the cells of a column with the ranks of those that compete."""
+    counts = [
+        given and cell.value is not None and cell.text != _NONE
+        for cell, given in zip(cells, competes, strict=True)
+    ]
+    shown = {float(cell.text) for cell, given in zip(cells, counts, strict=True) if given}
     if heading.best is None or len(shown) < 2:
         return cells
     order = sorted(shown, reverse=heading.best == "highest")
     ranks = {order[0]: 1} | ({order[1]: 2} if len(order) > 2 else {})
     return [
-        Cell(text=cell.text, value=cell.value, rank=ranks.get(float(cell.text), 0))
-        if given and cell.value is not None and cell.text != _NONE
-        else cell
-        for cell, given in zip(cells, competes, strict=True)
+        replace(cell, rank=ranks.get(float(cell.text), 0)) if given else cell
+        for cell, given in zip(cells, counts, strict=True)
     ]
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from masktrack_core.errors import InputError
 from masktrack_core.files.download import Archive, fetch
 from masktrack_core.files.io import atomic_path
+from masktrack_core.networks.spec import HUB
 
 SUFFIXES = (".pth", ".pt", ".npz", ".safetensors")
 """Files that `masktrack_core.files.tensors.read_tensors` reads, none by executing it."""
@@ -18,12 +19,13 @@ SUFFIXES = (".pth", ".pt", ".npz", ".safetensors")
 def weights_file(config: Mapping[str, Any], table: str, name: str, column: str) -> Path | None:
     """Return the file of weights that a row names (``architectures.vgg16.pretrained``), if any.
 
-    The value is the name of a row of ``config.weights`` or a file on disk. A row with URLs answers
-    the place below the data folder where rule ``fetch_weights`` puts it. Raises `InputError` for a
+    The value is the name of a row of ``config.weights`` or a file on disk; "hub", timm's, is no
+    file: the job asks for it. A row with URLs answers the place below the data folder where rule
+    ``fetch_weights`` puts it. Raises `InputError` for a
     file that is not there, and for a row that is neither a path nor URLs of such a file.
     """
     given = config[table][name][column]
-    if given is None:
+    if given is None or (given == HUB and HUB not in config["weights"]):
         return None
     known = config["weights"]
     row = known.get(given, {"path": given, "urls": []})

@@ -6,7 +6,7 @@ them into its own parameter dataclass.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
@@ -48,6 +48,8 @@ class NetworkRecipe(_Recipe):
     limit: int | None = None
     crop: str | None = None
     schedule: str | None = None
+    #: None: that of the configuration
+    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,8 @@ class FinetuningRecipe(_Recipe):
     samples: int | None = None
     #: of a network trained here 0
     offline_share: float | None = None
+    #: None: that of the configuration
+    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,8 @@ class TrackerRecipe(_Recipe):
     files: tuple[str, ...] = ()
     #: seconds after which a run counts as hanging
     timeout_s: float = 3600
+    #: whether it may answer empty masks alone: refused (None too) or allowed
+    empty: str | None = None
     #: whether a run wants a GPU
     gpu: bool = False
     network: str | None = None
@@ -144,6 +150,8 @@ class TableRow:
     method: str
     variant: str
     annotation: str = "first"
+    #: of several rows of one method, whose numbers are averaged
+    seed: int | None = None
 
     @property
     def run(self) -> tuple[str, str]:
@@ -176,6 +184,10 @@ class TableRecipe(_Recipe):
     measures: tuple[str, ...] = ("J",)
     #: what else is across: datasets, or sequences or groups before the mean of each set
     across: str = "datasets"
+    #: with which each row was run (`derived_rows`)
+    seeds: tuple[int, ...] = ()
+    #: parameter → the values with which each row that uses it was run
+    sweep: Mapping[str, Any] = field(default_factory=dict)
     #: of the printed numbers; the CSV has all
     decimals: int = 1
     #: published techniques on our sequences; None: the paper's Table 2, where we have the whole set
@@ -187,19 +199,26 @@ class TableRecipe(_Recipe):
         rows = tuple(TableRow(**entry) for entry in row["rows"])
         published = row.get("published")
         others = None if published is None else tuple(map(Technique.of, published))
-        methods = [entry.method for entry in rows] + [entry.method for entry in others or ()]
-        doubled = sorted({method for method in methods if methods.count(method) > 1})
+        methods = [(entry.method, entry.seed) for entry in rows]
+        methods += [(entry.method, None) for entry in others or ()]
+        doubled = sorted({entry[0] for entry in methods if methods.count(entry) > 1})
         if doubled:
             raise InputError(
                 f"tables.{name}.rows: expected a method of its own in each row, got {doubled} "
                 "twice; rename one"
             )
-        given = {key: row[key] for key in ("across", "decimals") if key in row}
+        given = {key: row[key] for key in ("across", "decimals", "sweep") if key in row}
+        given["seeds"] = tuple(row.get("seeds", ()))
         measures = tuple(row.get("measures", ("J",)))
         datasets = tuple(row["datasets"])
         return cls(
             name=name, datasets=datasets, rows=rows, measures=measures, published=others, **given
         )
+
+    @property
+    def shown(self) -> tuple[TableRow, ...]:
+        """Return a row of each method: what pictures show of several seeds."""
+        return tuple({row.method: row for row in reversed(self.rows)}.values())[::-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,15 +328,16 @@ def _check_meaning(recipes: Recipes) -> None:
 def _is_external(tracker: TrackerRecipe) -> bool:
     """Return whether a tracker is a command; raise for one that is nothing, or is two things."""
     ours = ("network", "finetuning", "propagation", "flow")
-    theirs = ("command", "files", "gpu")
+    theirs = ("command", "files", "gpu", "empty")
     keys = (*ours, *theirs) if tracker.command is None else ours
     given = [key for key in (theirs if tracker.network else keys) if getattr(tracker, key)]
     if (tracker.command is None) == (tracker.network is None) or given:
         given = [key for key in given if key != "command"]
         raise InputError(
             f"trackers.{tracker.name}: expected a network and how it is run, or a command with "
-            f"files, timeout_s and gpu at most beside it, got network {tracker.network!r}, command "
-            f"{tracker.command!r}{', beside it ' if given else ''}{', '.join(given)}; keep one"
+            f"files, timeout_s, empty and gpu at most beside it, got network {tracker.network!r}, "
+            f"command {tracker.command!r}{', beside it ' if given else ''}{', '.join(given)}; keep "
+            "one"
         )
     return tracker.command is not None
 
@@ -328,8 +348,8 @@ _TRAINED = "architecture", "stills", "deformation"
 
 def _check_file(network: NetworkRecipe) -> None:
     """Raise where the row of a file also says how a network is trained."""
-    training = (*_TRAINED, "augmentation", "crop", "schedule", "limit")
-    given = [key for key in training if getattr(network, key)]
+    training = (*_TRAINED, "augmentation", "crop", "schedule", "limit", "seed")
+    given = [key for key in training if getattr(network, key) not in (None, ())]
     if network.file is None or given:
         came = "sha256 without a file" if network.file is None else f"{', '.join(given)} beside it"
         raise InputError(

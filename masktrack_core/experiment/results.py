@@ -111,7 +111,8 @@ def sequence_table(
 
     ``scores`` has the columns of ``tables.SCORES``, ``temporal`` those of ``tables.TEMPORAL``;
     frames that the protocol leaves out do not count. ``J`` and ``F`` are means. In percent, in the
-    order of ``rows``; ``sources`` says of variants where they come from, by default `COMPUTED`.
+    order of ``rows``, with their ``seed`` where one has several; ``sources`` says of variants where
+    they come from, by default `COMPUTED`.
     Raises ``InputError`` where an object has no scored frame: a mean over nothing is no number.
     """
     keys = ["dataset", "sequence", "object"]
@@ -122,6 +123,7 @@ def sequence_table(
         for where, frames in mine.groupby(keys, sort=False):
             parts.append(
                 {"method": row.method, "source": source}
+                | ({} if row.seed is None else {"seed": row.seed})
                 | dict(zip(keys, where, strict=True))
                 | _summary(
                     frames[frames.scored].sort_values("t"),  # decay goes by time
@@ -130,7 +132,8 @@ def sequence_table(
             )
             if temporal is not None:
                 parts[-1]["T"] = _temporal_of(temporal, row, where)
-    return pd.DataFrame(parts)
+    table = pd.DataFrame(parts)
+    return table.astype({"seed": "Int64"}) if "seed" in table else table
 
 
 def _summary(scored: pd.DataFrame, what: str) -> dict[str, float]:

@@ -26,12 +26,12 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from masktrack_core.arrays import Frame
 from masktrack_core.errors import InputError, lacks_memory
 from masktrack_core.files.archives import frame_key
 from masktrack_core.files.decoding import MAX_PIXELS
+from masktrack_core.progress import bar
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,10 @@ class FilmFacts:
     variable: bool
     hdr: bool
     interlaced: bool
+    #: Of each colour.
+    bits: int
+    #: Width of a pixel over its height.
+    pixel_aspect: Fraction
     #: Names of the codecs of its sound.
     sound: tuple[str, ...]
 
@@ -195,21 +199,16 @@ class VideoFile:
         losses: list[str] = []
         damaged: list[int] = []
         facts: FilmFacts | None = None
-        bar = tqdm(
-            desc="count frames",
-            total=self._stream.frames or None,
-            unit="frame",
-            delay=2.0,
-            disable=None,
-            leave=False,
+        shown = bar(
+            words="count frames", total=self._stream.frames or None, unit="frame", leave=False
         )
-        with _film_errors(self.path), bar:
+        with _film_errors(self.path), shown:
             for frame in self._decoded(losses):
                 facts = facts or self._described(frame)
                 if frame.is_corrupt:
                     damaged.append(len(found))
                 found.append(_Shown(frame.pts, frame.key_frame))
-                bar.update()
+                shown.update()
         if facts is None:
             raise InputError(f"{self.path}: expected a video, got no frame; copy the file again")
         declared = self._stream.frames
@@ -258,6 +257,8 @@ class VideoFile:
             variable=False,
             hdr=frame.color_trc in _HDR,
             interlaced=frame.interlaced_frame,
+            bits=max(component.bits for component in frame.format.components),
+            pixel_aspect=self._stream.sample_aspect_ratio or Fraction(1),
             sound=tuple(sound_codecs(self._container).values()),
         )
 

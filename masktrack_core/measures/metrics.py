@@ -6,13 +6,14 @@ CVPR 2016, as computed by the authors' toolbox. Temporal instability T is in
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masktrack_core.arrays import Box, Mask, Masks, Size
+from masktrack_core.arrays import Mask, Masks, Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks.elementary import boundary, bounding_box, canonical, disk, padded_window
 from masktrack_core.measures.temporal import temporal_instability, temporal_mean
@@ -62,11 +63,33 @@ def contour_accuracy(pred: Masks, truth: Masks, *, bound: float = 0.008) -> Meas
     empty gives 0. The dilation is by a true disk, cut at the picture.
     """
     pred, truth = _checked_pair(pred, truth)
+    return accuracy_of_contours(pred, contours(truth, bound=bound), bound=bound)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contour:
+    """The boundary of a mask, and what is within the tolerance of it."""
+
+    #: The part of the picture that holds both; None where the mask is empty.
+    window: tuple[slice, slice] | None
+    edge: Mask
+    near: Mask
+    #: Pixels of ``edge``.
+    length: int
+
+
+def contours(masks: Masks, *, bound: float = 0.008) -> list[Contour]:
+    """Return the contour of each mask: of a truth once, whatever is measured against it."""
     if not 0 <= bound < math.inf:
         raise InputError(f"bound: expected a fraction of the diagonal or pixels, got {bound}")
-    tolerance = contour_tolerance(Size(*truth.shape[1:]), bound=bound)
-    values = [_boundary_f(p, t, tolerance) for p, t in zip(pred, truth, strict=True)]
-    return np.array(values, np.float64)
+    tolerance = contour_tolerance(Size(*masks.shape[1:]), bound=bound)
+    return [_contour(mask, tolerance) for mask in masks]
+
+
+def accuracy_of_contours(pred: Masks, truth: Sequence[Contour], *, bound: float = 0.008) -> Measure:
+    """Return F of each frame, as `contour_accuracy`, from the contours of the truth."""
+    pairs = zip(contours(pred, bound=bound), truth, strict=True)
+    return np.array([_boundary_f(*pair) for pair in pairs], np.float64)
 
 
 def contour_tolerance(size: Size, *, bound: float = 0.008) -> float:
@@ -104,39 +127,36 @@ def _jaccard(pred: Mask, truth: Mask) -> float:
     return both / union if union else 1.0
 
 
-def _boundary_f(pred: Mask, truth: Mask, tolerance: float) -> float:
-    window = _window(pred, truth, math.floor(tolerance) + 1)
-    if window is None:
-        return 1.0
-    edge_pred, edge_truth = boundary(pred[window]), boundary(truth[window])
-    length_pred, length_truth = _count(edge_pred), _count(edge_truth)
-    if not length_pred or not length_truth:
-        return 1.0 if length_pred == length_truth else 0.0
-    precision = _matched(edge_pred, edge_truth, tolerance) / length_pred
-    recall = _matched(edge_truth, edge_pred, tolerance) / length_truth
+def _contour(mask: Mask, tolerance: float) -> Contour:
+    box = bounding_box(mask)
+    if box is None:
+        return Contour(window=None, edge=mask[:0], near=mask[:0], length=0)
+    # A boundary pixel may be one left of the mask or above it; outside there is nothing to match.
+    window = padded_window(box, math.floor(tolerance) + 1, Size(*mask.shape))
+    edge = boundary(mask[window])
+    near = cv2.dilate(edge.view(np.uint8), disk(tolerance)).view(np.bool_)
+    return Contour(window=window, edge=edge, near=near, length=_count(edge))
+
+
+def _boundary_f(pred: Contour, truth: Contour) -> float:
+    if not pred.length or not truth.length:
+        return 1.0 if pred.length == truth.length else 0.0
+    precision = _matched(pred, truth) / pred.length
+    recall = _matched(truth, pred) / truth.length
     if precision + recall == 0:
         return 0.0
     return 2 * precision * recall / (precision + recall)
 
 
-def _window(pred: Mask, truth: Mask, margin: int) -> tuple[slice, slice] | None:
-    """Return the part of the picture that holds both masks and ``margin`` pixels around them.
-
-    Outside it nothing is boundary and nothing can be matched, so F inside is F of the picture.
-    """
-    boxes = [box for box in (bounding_box(pred), bounding_box(truth)) if box is not None]
-    if not boxes:
-        return None
-    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
-    right = max(box.x + box.width for box in boxes)
-    bottom = max(box.y + box.height for box in boxes)
-    return padded_window(Box(x, y, right - x, bottom - y), margin, Size(*pred.shape))
-
-
-def _matched(edge: Mask, other: Mask, tolerance: float) -> int:
-    """Return how many pixels of ``edge`` have a pixel of ``other`` within ``tolerance``."""
-    near = cv2.dilate(other.view(np.uint8), disk(tolerance))
-    return _count(near.view(np.bool_) & edge)
+def _matched(one: Contour, other: Contour) -> int:
+    """Return how many boundary pixels of one have one of the other within the tolerance."""
+    assert one.window is not None and other.window is not None
+    mine, theirs = [], []
+    for a, b in zip(one.window, other.window, strict=True):
+        start, stop = max(a.start, b.start), max(min(a.stop, b.stop), a.start, b.start)
+        mine.append(slice(start - a.start, stop - a.start))
+        theirs.append(slice(start - b.start, stop - b.start))
+    return _count(one.edge[tuple(mine)] & other.near[tuple(theirs)])
 
 
 def _count(mask: Mask) -> int:

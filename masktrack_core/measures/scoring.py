@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, groupby
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -92,6 +94,22 @@ class ScoringRules:
             )
 
 
+@dataclass(frozen=True)
+class GivenMasks:
+    """Masks in memory, by the names of their frames; read as `MaskFiles` are."""
+
+    masks: Mapping[str, Mask]
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        """Return what stands for the files in messages: the frames' names."""
+        return {name: Path(name) for name in self.masks}
+
+    def read(self, name: str) -> Mask:
+        """Return the mask of a frame."""
+        return self.masks[name]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoringTask:
     """One object of one sequence to score."""
@@ -102,7 +120,7 @@ class ScoringTask:
     is_numbered: bool = False
     truth: MaskFiles | VideoTruth
     #: None where the result has masks of the sequence, and none of them holds the object.
-    pred: MaskFiles | None
+    pred: MaskFiles | GivenMasks | None
     #: Names of all frames of the sequence, in order; those without truth are not scored.
     frames: tuple[str, ...]
     #: Position of the object's first frame among them.
@@ -355,7 +373,11 @@ def _measured(
     progress: bool,
 ) -> list[tuple[str, SequenceScore]]:
     """Return the scores of the tasks of all methods, in their order; problems go to ``found``."""
-    order = sorted(range(len(tasks)), key=lambda n: -len(tasks[n][1].frames))  # the longest first
+    # The longest first; those of one truth in a row.
+    order = sorted(
+        range(len(tasks)),
+        key=lambda n: (-len(tasks[n][1].frames), tasks[n][1].sequence, tasks[n][1].object_id),
+    )
     if len(tasks) > 1 and not progress:
         log.info("scoring %d objects of sequences in %d processes", len(tasks), jobs)
     results = score_sequences([tasks[n][1] for n in order], jobs=jobs)
@@ -543,44 +565,86 @@ def find_mismatches(task: ScoringTask) -> list[str]:
     return lines + [f"{task.sequence}/{name}.png: missing" for name in missing]
 
 
-def score_sequence(task: ScoringTask) -> SequenceScore | list[str]:
-    """Return the scores of one sequence, or one line for each file that cannot be used.
+def score_together(tasks: Sequence[ScoringTask]) -> list[SequenceScore | list[str]]:
+    """Return what several methods score on one object, of which the truth is looked at once.
 
-    T follows the published numbers: the true first mask, then the scored results in order.
+    Of each, the scores, or one line for each file that cannot be used.
     """
+    truth = _read_truth(tasks[0])
+    return [_score_object(task, truth) for task in tasks]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Truth:
+    """The truth of an object as it is read."""
+
+    masks: Mapping[str, Mask]
+    #: Of the frames that are scored; none where there are problems.
+    contours: Sequence[metrics.Contour]
+    problems: Sequence[str]
+    notes: Sequence[str]
+
+
+def _read_truth(task: ScoringTask) -> _Truth:
     first, names = task.frames[task.start], task.scored()
     before = [first] if first in task.truth.paths else []
     problems: list[str] = []
-    truth = _read_masks(task.truth, list(dict.fromkeys([*before, *names])), problems)
-    if not truth:
+    masks = _read_masks(task.truth, list(dict.fromkeys([*before, *names])), problems)
+    notes, found = [], []
+    if masks:
+        size = _expected_size(task, masks)
+        notes = _fit(task.truth, masks, size, problems, like=_like(task))
+    if not problems:
+        found = metrics.contours(np.stack([masks[name] for name in names]))
+    return _Truth(masks=masks, contours=found, problems=problems, notes=notes)
+
+
+def _expected_size(task: ScoringTask, truth: Mapping[str, Mask]) -> Size:
+    """Return the size that masks are expected in: of the frames where there are some."""
+    return task.size or Size(*next(iter(truth.values())).shape)
+
+
+def _like(task: ScoringTask) -> str:
+    """Return what the size is that of, in words."""
+    return "of its frame" if task.size else "of TRUTH"
+
+
+def _score_object(task: ScoringTask, truth: _Truth) -> SequenceScore | list[str]:
+    """Return the scores of one method on one object.
+
+    T follows the published numbers: the true first mask, then the scored results in order.
+    """
+    names, problems = task.scored(), list(truth.problems)
+    if not truth.masks:
         return problems
-    size = task.size or Size(*next(iter(truth.values())).shape)
+    size = _expected_size(task, truth.masks)
     pred = {name: np.zeros(size, np.bool_) for name in names}
+    notes = list(truth.notes)
     if task.pred is not None:
         pred = _read_masks(task.pred, names, problems)
-    like = "of its frame" if task.size else "of TRUTH"
-    notes = _fit(task.truth, truth, size, problems, like=like)
-    notes += _fit(task.pred, pred, size, problems, like=like) if task.pred is not None else []
+        notes += _fit(task.pred, pred, size, problems, like=_like(task))
     if problems:
         return problems
-    true_masks, masks = np.stack([truth[n] for n in names]), np.stack([pred[n] for n in names])
+    masks = np.stack([pred[name] for name in names])
+    true_masks = np.stack([truth.masks[name] for name in names])
     t = None
     if task.with_temporal:
         places = [task.frames.index(name) for name in names]
-        t = instability_of_steps(truth.get(first), masks, places, start=task.start)
+        start = truth.masks.get(task.frames[task.start])
+        t = instability_of_steps(start, masks, places, start=task.start)
     return SequenceScore(
         sequence=task.sequence,
         object_id=task.object_id,
         frames=tuple(names),
         j=metrics.region_similarity(masks, true_masks),
-        f=metrics.contour_accuracy(masks, true_masks),
+        f=metrics.accuracy_of_contours(masks, truth.contours),
         t=t,
         notes=tuple(notes),
     )
 
 
 def _read_masks(
-    files: MaskFiles | VideoTruth, names: Sequence[str], problems: list[str]
+    files: MaskFiles | VideoTruth | GivenMasks, names: Sequence[str], problems: list[str]
 ) -> dict[str, Mask]:
     masks = {}
     for name in names:
@@ -592,7 +656,7 @@ def _read_masks(
 
 
 def _fit(
-    files: MaskFiles | VideoTruth,
+    files: MaskFiles | VideoTruth | GivenMasks,
     masks: dict[str, Mask],
     size: Size,
     problems: list[str],
@@ -618,13 +682,24 @@ def _fit(
 def score_sequences(
     tasks: Sequence[ScoringTask], *, jobs: int = 1
 ) -> Iterator[SequenceScore | list[str]]:
-    """Yield scores or problems of each task, in order, from ``jobs`` processes."""
-    if jobs <= 1 or len(tasks) <= 1:
-        yield from map(score_sequence, tasks)
+    """Yield scores or problems of each task, in order, from ``jobs`` processes.
+
+    Tasks in a row that have the same truth share it, unless there are processes for each.
+    """
+    groups = [[task] for task in tasks]
+    if len(tasks) > jobs:
+        groups = [list(group) for _, group in groupby(tasks, key=_truth_key)]
+    if jobs <= 1 or len(groups) <= 1:
+        yield from chain.from_iterable(map(score_together, groups))
         return
     context = get_context("spawn")  # forking a process with threads may hang
     with ProcessPoolExecutor(jobs, context, initializer=_use_one_thread) as pool:
-        yield from pool.map(score_sequence, tasks)
+        yield from chain.from_iterable(pool.map(score_together, groups))
+
+
+def _truth_key(task: ScoringTask) -> Any:
+    """Return what tasks have in common whose truth is the same."""
+    return task.sequence, task.object_id, task.frames, task.first, tuple(task.truth.paths.items())
 
 
 def _use_one_thread() -> None:

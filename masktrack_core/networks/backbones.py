@@ -1,18 +1,22 @@
 """The convolutional trunks of MaskTrack, written by hand: VGG16, MobileNetV2 and a small one.
 
+`masktrack_core.registry` has them by name; anything else comes from timm (`networks.timm_trunks`)
+or from you (docs/your-own-network.md).
+
 Parameters keep the names of the published checkpoints (torchvision's ``features.N``), so their
 files load. Every trunk keeps one alignment: cell ``i`` of a map at stride ``s`` is centred on
 pixel ``s * i`` of the picture, which holds when both sides of the picture are ``stride * k + 1``
 (`masktrack_core.networks.network` pads to that).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from masktrack_core.networks.layers import Depthwise
+from masktrack_core.networks.layers import Depthwise, draw_layers
+from masktrack_core.networks.spec import NORMALISATIONS, Normalisation
 
 
 class Features(NamedTuple):
@@ -27,7 +31,7 @@ class Backbone(nn.Module):
     """What a head and a checkpoint reader may ask of a trunk."""
 
     #: Pixels between neighbouring cells of the deepest map.
-    stride: ClassVar[int]
+    stride: int
     #: Normalisation of the picture until pretrained weights say otherwise.
     normalisation: ClassVar[str]
     #: Channels of the fine, middle and deep maps.
@@ -37,12 +41,21 @@ class Backbone(nn.Module):
     branch_width: ClassVar[int] = 1024
     decoder_widths: ClassVar[tuple[int, int]] = (128, 64)
     decoder_reaches: ClassVar[tuple[int, ...]] = (8, 48, 96, 144)
-    features: nn.Sequential
+    #: What ``normalisation`` and a spec may name.
+    normalisations: Mapping[str, Normalisation] = NORMALISATIONS
 
     @property
     def first(self) -> nn.Conv2d:
         """The first convolution, whose fourth input channel is the prior."""
         return next(layer for layer in self.modules() if isinstance(layer, nn.Conv2d))
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw every parameter; the filters of the prior are drawn anew by the network."""
+        draw_layers(self, generator)
+
+    def forward(self, x: Tensor) -> Features:
+        """Return the maps of ``x``, ``(B, C, stride m + 1, stride n + 1)``."""
+        raise NotImplementedError
 
 
 class VGG16(Backbone):
@@ -138,6 +151,7 @@ class MobileNetV2(Backbone):
     def __init__(self, in_channels: int = 4, *, output_stride: int = 16) -> None:
         """Build the trunk; ``output_stride`` 32 is the network that ImageNet trained."""
         super().__init__()
+        self.stride = output_stride
         layers: list[nn.Module] = [_unit(nn.Conv2d(in_channels, 32, 3, 2, 1))]
         channels, reached, dilation = 32, 2, 1
         for expansion, width, blocks, stage_stride in self.STAGES:
@@ -219,11 +233,3 @@ class Slim(Backbone):
         fine = self.features[:3](x)
         middle = self.features[3:5](fine)
         return Features(fine, middle, self.features[5:](middle))
-
-
-BACKBONES: dict[str, type[VGG16] | type[MobileNetV2] | type[Slim]] = {
-    "vgg16": VGG16,
-    "mobilenet_v2": MobileNetV2,
-    "slim": Slim,
-}
-"""The trunks by the name that ``NetworkSpec.backbone`` gives them."""

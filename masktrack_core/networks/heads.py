@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from masktrack_core.networks.backbones import Backbone, Features
 from masktrack_core.networks.layers import Depthwise
+from masktrack_core.registry import find
 
 CLASSES = 2
 """Background and the object."""
@@ -24,6 +25,10 @@ class Head(nn.Module):
 
     def classifiers(self) -> list[nn.Conv2d]:
         """Return the last layers, whose filters start at N(0, 0.01) and biases at 0."""
+        raise NotImplementedError
+
+    def forward(self, features: Features) -> Tensor:
+        """Return two scores a cell, ``(B, 2, h, w)``."""
         raise NotImplementedError
 
 
@@ -149,22 +154,46 @@ _REACHES = {"aspp": (48, 96, 144, 192), "largefov": (96,)}
 """How far DeepLab's branches look to either side, in pixels: their dilations at stride 8."""
 
 
+def cells(backbone: Backbone, reaches: Sequence[int]) -> list[int]:
+    """Return the dilations that reach so many pixels on a trunk, in cells of its last map."""
+    return [max(1, reach // backbone.stride) for reach in reaches]
+
+
+def aspp(
+    backbone: Backbone, *, dilations: Sequence[int] | None = None, dropout: float = 0.5
+) -> DeepLabHead:
+    """Return DeepLabv2's four branches on the trunk."""
+    dilations = dilations or cells(backbone, _REACHES["aspp"])
+    return DeepLabHead(backbone, dilations=dilations, dropout=dropout)
+
+
+def largefov(
+    backbone: Backbone, *, dilations: Sequence[int] | None = None, dropout: float = 0.5
+) -> DeepLabHead:
+    """Return DeepLabv2's one branch on the trunk."""
+    dilations = dilations or cells(backbone, _REACHES["largefov"])
+    return DeepLabHead(backbone, dilations=dilations, dropout=dropout)
+
+
+def decoder(
+    backbone: Backbone, *, dilations: Sequence[int] | None = None, dropout: float = 0.0
+) -> DecoderHead:
+    """Return the decoder on the trunk; it has no dropout."""
+    return DecoderHead(backbone, dilations=dilations or cells(backbone, backbone.decoder_reaches))
+
+
 def build_head(
     name: str,
     backbone: Backbone,
     *,
     dilations: Sequence[int] | None = None,
     dropout: float = 0.5,
-) -> DeepLabHead | DecoderHead:
+) -> Head:
     """Return the head of that name (``NetworkSpec.head``) on the trunk, with undrawn parameters.
 
     ``dilations`` None: every branch looks as far, in pixels, on every trunk (DeepLabv3, Chen et
     al. 2017, §3.3). Not divided by the stride, the outer taps of a branch see nothing but padding
     in a crop of 257 at stride 16, learn nothing, and act on whole frames all the same.
     """
-    if dilations is None:
-        reaches = _REACHES.get(name, backbone.decoder_reaches)
-        dilations = [max(1, reach // backbone.stride) for reach in reaches]
-    if name == "decoder":
-        return DecoderHead(backbone, dilations=dilations)
-    return DeepLabHead(backbone, dilations=dilations, dropout=dropout)
+    head: Head = find("head", name)(backbone, dilations=dilations, dropout=dropout)
+    return head

@@ -1,8 +1,19 @@
-"""Convolutions that PyTorch computes wrongly or slowly as they are."""
+"""First values of layers, and convolutions that PyTorch computes wrongly or slowly as they are."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+def draw_layers(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw the weights of all convolutions: He's normal of the fan-in, biases 0."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            if layer.bias is not None:
+                layer.bias.zero_()
+        elif isinstance(layer, nn.GroupNorm | nn.BatchNorm2d | nn.LayerNorm):
+            layer.reset_parameters()  # ones and zeros: nothing drawn
 
 
 class Depthwise(nn.Conv2d):

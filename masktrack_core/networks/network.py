@@ -6,6 +6,7 @@ lives inside, so nobody can forget it: callers give RGB 0–255 and a 0/1 mask, 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import torch
@@ -15,9 +16,11 @@ from torch.nn import functional as F
 from masktrack_core.arrays import Size
 from masktrack_core.errors import InputError
 from masktrack_core.masks.regions import SMALLEST
-from masktrack_core.networks.backbones import BACKBONES
+from masktrack_core.networks.backbones import Backbone
 from masktrack_core.networks.heads import build_head
-from masktrack_core.networks.spec import NORMALISATIONS, NetworkSpec, one_of
+from masktrack_core.networks.layers import draw_layers
+from masktrack_core.networks.spec import NORMALISATIONS, NetworkSpec, Normalisation, one_of
+from masktrack_core.registry import find
 
 __all__ = [
     "NORMALISATIONS",
@@ -31,6 +34,27 @@ __all__ = [
     "parameter_groups",
     "upsample",
 ]
+
+
+def build_backbone(spec: NetworkSpec) -> Backbone:
+    """Return the trunk of a spec, with undrawn parameters.
+
+    Raises `InputError` for a stride that it cannot have, and as trunks of packages do.
+    """
+    make = find("backbone", spec.backbone)
+    stride = spec.output_stride
+    if stride is None:
+        trunk: Backbone = make(spec.channels)
+    elif "output_stride" in signature(make).parameters:
+        trunk = make(spec.channels, output_stride=stride)
+    else:
+        trunk = make(spec.channels)
+        if trunk.stride != stride:
+            raise InputError(
+                f"network.output_stride: {spec.backbone} has {trunk.stride} only, got {stride}; "
+                "leave it out, or choose another backbone"
+            )
+    return trunk
 
 
 class MaskTrackNet(nn.Module):
@@ -47,7 +71,7 @@ class MaskTrackNet(nn.Module):
         """Build the modules; `build_network` is the way in, it also draws the parameters."""
         super().__init__()
         self.spec = spec
-        self.backbone = BACKBONES[spec.backbone](4 if spec.guided else 3)
+        self.backbone = build_backbone(spec)
         self.head = build_head(
             spec.head, self.backbone, dilations=spec.dilations, dropout=spec.dropout
         )
@@ -56,7 +80,7 @@ class MaskTrackNet(nn.Module):
 
     @property
     def normalisation(self) -> str:
-        """Name of the normalisation in force, a key of `NORMALISATIONS`."""
+        """Name of the normalisation in force, a key of the trunk's `normalisations`."""
         return self.spec.normalisation or self.backbone.normalisation
 
     @property
@@ -70,21 +94,25 @@ class MaskTrackNet(nn.Module):
         The mask's filters get the size they would have had, had the network been built so.
         """
         one_of("normalisation", name, tuple(NORMALISATIONS))
-        old, new = NORMALISATIONS[self.normalisation], NORMALISATIONS[name]
+        old, new = self._constants, NORMALISATIONS[name]
         if self.spec.guided and self.spec.prior_std is None and old.prior_std != new.prior_std:
             with torch.no_grad():
                 self.backbone.first.weight[:, 3] *= new.prior_std / old.prior_std
         self.spec = replace(self.spec, normalisation=name, pretrained=pretrained)
         self._fill_buffers()
 
+    @property
+    def _constants(self) -> Normalisation:
+        return self.backbone.normalisations[self.normalisation]
+
     def _fill_buffers(self) -> None:
-        constants = NORMALISATIONS[self.normalisation]
+        constants = self._constants
         for buffer, values in ((self.mean, constants.mean), (self.scale, constants.scale)):
             buffer.copy_(torch.tensor(values).view(1, 3, 1, 1))
 
     def _input(self, image: Tensor, prior: Tensor | None) -> Tensor:
         """Return what the first convolution sees, ``(B, 3 or 4, H, W)``."""
-        constants = NORMALISATIONS[self.normalisation]
+        constants = self._constants
         x = image.flip(1) if constants.blue_first else image
         x = (x.float() - self.mean.float()) * self.scale.float()
         if self.spec.guided:
@@ -142,19 +170,18 @@ def empty_network(spec: NetworkSpec) -> MaskTrackNet:
     """Return the network with undefined parameters, for a reader that sets every one."""
     with torch.device("meta"):
         network = MaskTrackNet(spec)
-    network.to_empty(device="cpu")
+    for module in network.modules():
+        # Trunks of others are built with values: what they do not save cannot be set by a reader.
+        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        if any(tensor.is_meta for tensor in own):
+            module.to_empty(device="cpu", recurse=False)
     network._fill_buffers()
     return network
 
 
 def _draw(network: MaskTrackNet, generator: torch.Generator) -> None:
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            if layer.bias is not None:
-                layer.bias.zero_()
-        elif isinstance(layer, nn.GroupNorm):
-            layer.reset_parameters()  # ones and zeros: nothing drawn
+    network.backbone.draw(generator)
+    draw_layers(network.head, generator)
     for layer in network.head.classifiers():
         layer.weight.normal_(0, 0.01, generator=generator)
     # Pictures have a standard deviation near 64 grey values: let the trunk start at unit scale.
@@ -162,7 +189,7 @@ def _draw(network: MaskTrackNet, generator: torch.Generator) -> None:
     if network.spec.guided:
         prior_filters = network.backbone.first.weight[:, 3]
         std = network.spec.prior_std
-        std = NORMALISATIONS[network.normalisation].prior_std if std is None else std
+        std = network._constants.prior_std if std is None else std
         prior_filters.normal_(0, std, generator=generator)
         if network.spec.prior_init == "zero":
             prior_filters.zero_()
@@ -193,7 +220,9 @@ def parameter_groups(
     for name, parameter in network.named_parameters():
         part = "first" if id(parameter) in first else "backbone"
         part = "head" if name.startswith(fresh) else part
-        members[f"{part}.{name.rpartition('.')[2]}"].append(parameter)
+        # Of transformers also tokens and scales, which have other names.
+        kind = "bias" if name.endswith(".bias") else "weight"
+        members[f"{part}.{kind}"].append(parameter)
     return [
         {
             "name": name,

@@ -3,17 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from masktrack_core.errors import InputError
 from masktrack_core.masks.deform import PriorKind
 from masktrack_core.ranges import COUNT, FRACTION, POSITIVE, check_fields, optional
+from masktrack_core.registry import check_name
 
-BACKBONE_NAMES = ("vgg16", "mobilenet_v2", "slim")
-"""The trunks of `masktrack_core.networks.backbones`."""
-
-HEAD_NAMES = ("aspp", "largefov", "decoder")
-"""The heads of `masktrack_core.networks.heads`."""
+HUB: Literal["hub"] = "hub"
+"""Stands for a file of pretrained weights: those that timm's hub has for a model."""
 
 
 class Normalisation(NamedTuple):
@@ -50,9 +48,11 @@ NORMALISATIONS = {
 class NetworkSpec:
     """What the network is made of. Defaults: the paper's (§4), DeepLabv2-VGG16 with ASPP."""
 
-    #: Trunk: vgg16 | mobilenet_v2 | slim.
+    #: Trunk: vgg16 | mobilenet_v2 | slim | timm:NAME, or one of yours (`masktrack_core.registry`).
     backbone: str = "vgg16"
-    #: Head: aspp | largefov | decoder.
+    #: Pixels between the cells of the trunk's last map, 8 or 16. None: the trunk's own.
+    output_stride: int | None = None
+    #: Head: aspp | largefov | decoder, or one of yours.
     head: str = "aspp"
     #: What the fourth input channel shows of the previous mask: mask | box | none. "none" has no
     #: such channel ("No input" of Table 1).
@@ -80,19 +80,28 @@ class NetworkSpec:
         """Whether there is a fourth input channel."""
         return self.prior != "none"
 
+    @property
+    def channels(self) -> int:
+        """Channels of what the trunk sees: the picture's, and the prior's."""
+        return 4 if self.guided else 3
+
     def __post_init__(self) -> None:
         """Raise InputError for a name that is none of the choices, or a number out of range."""
+        check_name("network.backbone", "backbone", self.backbone)
+        check_name("network.head", "head", self.head)
         check_fields(
             "network",
             self,
-            backbone=BACKBONE_NAMES,
-            head=HEAD_NAMES,
             prior=get_args(PriorKind),
             prior_init=("gaussian", "zero"),
             prior_std=optional(POSITIVE),
             normalisation=(*NORMALISATIONS, None),
             dropout=FRACTION,
         )
+        if self.output_stride not in (None, 8, 16):
+            raise InputError(
+                f"network.output_stride: expected 8, 16 or none, got {self.output_stride!r}"
+            )
         if self.prior_values is not None and not all(map(math.isfinite, self.prior_values)):
             raise InputError(
                 f"network.prior_values: expected two numbers, got {self.prior_values}; leave them "

@@ -5,8 +5,9 @@ What a network starts from stays with it: its file carries the spec and a record
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -27,7 +28,8 @@ from masktrack_core.networks.network import (
     empty_network,
 )
 from masktrack_core.networks.records import FORMAT
-from masktrack_core.networks.spec import NetworkSpec
+from masktrack_core.networks.spec import HUB, NetworkSpec
+from masktrack_core.networks.timm_trunks import TimmTrunk
 from masktrack_core.seeds import torch_generator
 
 #: How a file's metadata key ``preprocess`` begins, and the normalisation it means.
@@ -38,7 +40,7 @@ _RECORDED = {"BGR 0-255 minus": "caffe", "RGB (x-128)/128": "centred", "RGB [0,1
 class Loaded:
     """What `load_pretrained` did; the record of a network that starts from somebody's weights."""
 
-    #: Name of the layout: vgg16 | vgg19 | deeplab | mobilenet_v2 | mobilenet_v2_folded.
+    #: Name of the layout: vgg16 | vgg19 | deeplab | mobilenet_v2 | mobilenet_v2_folded | timm.
     layout: str
     #: Normalisation that the weights want, now in force.
     normalisation: str
@@ -67,11 +69,12 @@ def save_weights(
     ``half`` stores float16 (half the size; the masks of a trained network do not change visibly).
     The same network and record give the same bytes.
     """
-    dtype = torch.float16 if half else torch.float32
-    tensors = {
-        name: tensor.detach().to("cpu", dtype).contiguous()
-        for name, tensor in network.state_dict().items()
-    }
+    learnt = {name for name, _ in network.named_parameters()}
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        # Statistics of batch norm, which may be too small for a half, stay whole.
+        dtype = torch.float16 if half and name in learnt else torch.float32
+        tensors[name] = tensor.detach().to("cpu", dtype).contiguous()
     about = with_digest({"spec": asdict(network.spec), "record": dict(record)}, tensors)
     write_tensors(path, tensors, {FORMAT: about})
 
@@ -124,12 +127,12 @@ def _check_kinds(spec: NetworkSpec, record: Mapping[str, object]) -> None:
 
 
 def start_network(
-    spec: NetworkSpec, pretrained: Path | None, *, seed: int
+    spec: NetworkSpec, pretrained: Path | Literal["hub"] | None, *, seed: int
 ) -> tuple[MaskTrackNet, dict[str, str]]:
     """Return a network as offline training begins, and the record of the weights it starts from.
 
     Drawn from ``seed``, its trunk pretrained; ``pretrained`` None leaves the random weights, and
-    the record empty. Raises InputError as `load_pretrained` does.
+    the record empty; "hub" asks timm's hub. Raises InputError as `load_pretrained` does.
     """
     network = build_network(spec, generator=torch_generator(seed, "network"))
     record = {} if pretrained is None else load_pretrained(network, pretrained).record()
@@ -137,7 +140,11 @@ def start_network(
 
 
 def load_pretrained(
-    network: MaskTrackNet, path: Path, *, layout: str | None = None, partial: bool = False
+    network: MaskTrackNet,
+    path: Path | Literal["hub"],
+    *,
+    layout: str | None = None,
+    partial: bool = False,
 ) -> Loaded:
     """Put published weights into the network's trunk (and DeepLab head); return what was loaded.
 
@@ -146,7 +153,8 @@ def load_pretrained(
 
     Args:
         network: changed in place; layers that the file lacks keep their values.
-        path: ``.safetensors``, ``.npz``, or ``.pth`` / ``.pt`` (tensors only).
+        path: ``.safetensors``, ``.npz``, or ``.pth`` / ``.pt`` (tensors only); for a trunk of timm
+            a file that timm publishes, or "hub", which fetches it.
         layout: a key of `masktrack_core.networks.checkpoints.LAYOUTS`; None: recognised by the
             names.
         partial: accept a file that holds only some layers of the trunk.
@@ -154,6 +162,9 @@ def load_pretrained(
     Raises InputError, the network unchanged, for a file that is unreadable, of no known layout,
     for another trunk, against ``network.spec.normalisation``, or with tensors that do not fit.
     """
+    if isinstance(network.backbone, TimmTrunk):
+        return _load_timm(network, network.backbone, path)
+    path = Path(path)
     tensors, metadata = read_tensors(path)
     layout = _layout(path, layout or recognise(tensors), network)
     normalisation = _normalisation(path, layout, metadata, network.spec.normalisation)
@@ -179,9 +190,25 @@ def load_pretrained(
     )
 
 
+def _load_timm(network: MaskTrackNet, trunk: TimmTrunk, source: Path | Literal["hub"]) -> Loaded:
+    """Put timm's weights into a trunk of timm; a stem of ours keeps its values."""
+    given = {f"backbone.{name}": tensor for name, tensor in trunk.published(source).items()}
+    name = str(source) if source == HUB else Path(source).name
+    network.spec = replace(network.spec, pretrained=network.spec.pretrained or name)
+    _install(network, given)
+    return Loaded(
+        layout="timm",
+        normalisation=network.normalisation,
+        source=trunk.source if source == HUB else name,
+        loaded=tuple(sorted(given)),
+        random=tuple(sorted(set(network.state_dict()) - set(given))),
+        unused=(),
+    )
+
+
 def _install(network: MaskTrackNet, tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors over the network's parameters of the same names."""
-    parameters = dict(network.named_parameters())
+    """Copy tensors over the network's parameters and buffers of the same names."""
+    parameters = network.state_dict()
     with torch.no_grad():
         for name, tensor in tensors.items():
             place = parameters[name]

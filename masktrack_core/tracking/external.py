@@ -18,12 +18,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-import numpy as np
-
 from masktrack_core.arrays import Mask, Size
 from masktrack_core.errors import InputError
 from masktrack_core.files.archives import frame_key
 from masktrack_core.files.io import read_labels, write_frame, write_mask
+from masktrack_core.tracking.answers import checked_mask, refuse_empty
 from masktrack_core.tracking.commands import NEEDED
 from masktrack_core.tracking.propagation import FrameSequence
 
@@ -41,13 +40,15 @@ def track_by_command(
     *,
     names: Mapping[str, str],
     timeout_s: float,
+    may_be_empty: bool = False,
 ) -> dict[int, Mask]:
     """Return the mask of every frame that a command answers, by frame.
 
     An annotated frame keeps its annotation, as with `propagate`. ``folder`` is laid out anew below;
     ``names`` are the values of ``{object}`` and ``{sequence}``. No shell reads the command. Its
     words go to the log. Raises `InputError` where it fails, takes longer than ``timeout_s``
-    seconds, or its masks are too few, of another size or value, or all empty.
+    seconds, or its masks are too few, of another size or value, or, unless ``may_be_empty``, all
+    empty.
     """
     for part in NEEDED:
         (folder / part).mkdir(parents=True)
@@ -59,12 +60,19 @@ def track_by_command(
     words = [word.format(**filled) for word in shlex.split(command)]
     _run(words, folder / "said.txt", timeout_s)
     size = Size(*frames[0].shape[:2])
-    answered = read_answer(folder / "out", len(frames), size, annotations)
+    answered = read_answer(
+        folder / "out", len(frames), size, annotations, may_be_empty=may_be_empty
+    )
     return answered | dict(annotations)
 
 
 def read_answer(
-    out: Path, length: int, size: Size, annotations: Mapping[int, Mask]
+    out: Path,
+    length: int,
+    size: Size,
+    annotations: Mapping[int, Mask],
+    *,
+    may_be_empty: bool = False,
 ) -> dict[int, Mask]:
     """Return the masks that a command wrote, by frame; raise `InputError` for all that is wrong."""
     expected = {f"{frame_key(t)}.png": t for t in range(length)}
@@ -75,31 +83,13 @@ def read_answer(
             f"out: expected {length} masks, 00000.png to {frame_key(length - 1)}.png, got "
             f"{len(found)}: missing {missing[:3]}, not expected {others[:3]}; correct the tracker"
         )
-    masks = {t: _read(out / name, size) for name, t in expected.items()}
-    followed = [t for t in masks if t not in annotations]
-    if followed and not any(masks[t].any() for t in followed):
-        raise InputError(
-            f"out: expected the object in some of {len(followed)} frames, got empty masks in all; "
-            "correct the tracker"
-        )
+    masks = {
+        t: checked_mask(read_labels(out / name), size, f"out/{name}")
+        for name, t in expected.items()
+    }
+    if not may_be_empty:
+        refuse_empty(masks, annotations, "out")
     return masks
-
-
-def _read(path: Path, size: Size) -> Mask:
-    """Return one mask of a command's answer."""
-    labels = read_labels(path)
-    if labels.shape != size:
-        raise InputError(
-            f"out/{path.name}: expected the size of the frames, {tuple(size)} (height, width), got "
-            f"{labels.shape}; write masks at the size of the frames"
-        )
-    values = set(np.unique(labels).tolist())
-    if not (values <= {0, 1} or values <= {0, 255}):
-        raise InputError(
-            f"out/{path.name}: expected a mask of one object, of values 0 and 255 or 0 and 1, got "
-            f"{sorted(values)[:5]}; each object has a run of its own"
-        )
-    return np.asarray(labels > 0)
 
 
 def _run(words: Sequence[str], said: Path, timeout_s: float) -> None:

@@ -120,7 +120,12 @@ def train(
     loop = _Loop(network, params, seed)
     network.train()
     scope = torch_scope(seed, "train", device=loop.device)
-    with scope, torch.backends.cudnn.flags(enabled=True, benchmark=True):
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    # The fastest of its algorithms is found by trying, and may be another one the next time.
+    tried = torch.backends.cudnn.flags(
+        enabled=True, benchmark=not deterministic, deterministic=deterministic
+    )
+    with scope, tried:
         _work(loop, examples, run)
     loop.finish()
     rates = [poly_lr(iteration, params) for iteration in range(params.iterations)]
@@ -154,7 +159,7 @@ class _Loop:
         with witness.watching() if witness else nullcontext():
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=low):
                 logits = self.network(image, prior)
-            loss = segmentation_loss(logits, target, at=self.params.loss_at)
+            loss = segmentation_loss(logits, target, at=self.params.loss_at, loss=self.params.loss)
             loss.backward()  # type: ignore[no-untyped-call]
         if not self.inspected:
             self._inspect(witness, crop=image.shape[-1])
@@ -226,6 +231,7 @@ class _Loop:
         self.check_weights()
         return {
             "digest": digest,
+            "device": self.device.type,
             "iteration": self.iteration,
             "network": self.network.state_dict(),
             "mean": self.mean.weights if self.mean else None,
@@ -263,6 +269,7 @@ def _work(loop: _Loop, examples: Examples, run: RunParams) -> None:
         digest = _digest(loop, examples, run.code)
         state = read_state(run.state, digest)
         if state is not None:
+            _check_device(state, loop.device, run.state)
             loop.resume(state)
             _LOG.info("goes on after step %d of %d", loop.iteration, params.iterations)
     loop.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -286,6 +293,17 @@ def _work(loop: _Loop, examples: Examples, run: RunParams) -> None:
                     f"training: stopped by {stop.by} after {loop.iteration} of "
                     f"{params.iterations} steps; run again to go on from {run.state}"
                 )
+
+
+def _check_device(state: State, device: torch.device, path: Path) -> None:
+    """Raise ``InputError`` for a state of another kind of device."""
+    came = state.get("device", device.type)
+    if came != device.type:
+        raise InputError(
+            f"{path}: expected a state that was written on '{device.type}', got one of "
+            f"'{came}': half a training on each could not be repeated; set `device` to go on "
+            "there, or delete the file to begin anew"
+        )
 
 
 def _digest(loop: _Loop, examples: Examples, code: str) -> str:

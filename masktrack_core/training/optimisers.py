@@ -21,6 +21,7 @@ from masktrack_core.ranges import (
     check_fields,
     optional,
 )
+from masktrack_core.registry import check_name, find
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,8 @@ class TrainParams:
     (DeepLabv2), or at every pixel with the scores enlarged; ours."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the activations; weights stay float32."""
+    loss: str = "cross_entropy"
+    """Loss of a batch, by its name in the registry: cross_entropy (DeepLabv2) | balanced; ours."""
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning with ``InputError``."""
@@ -83,6 +86,7 @@ class TrainParams:
             loss_at=("scores", "pixels"),
             precision=("fp32", "bf16"),
         )
+        check_name("train.loss", "loss", self.loss)
 
 
 def poly_lr(iteration: int, params: TrainParams) -> float:
@@ -95,13 +99,18 @@ def poly_lr(iteration: int, params: TrainParams) -> float:
     return float(params.learning_rate * decay * growth)
 
 
-def segmentation_loss(logits: Tensor, target: Tensor, *, at: Literal["scores", "pixels"]) -> Tensor:
-    """Return the mean cross-entropy of the scores ``(B, 2, h, w)`` over known pixels.
+def segmentation_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    at: Literal["scores", "pixels"],
+    loss: str = "cross_entropy",
+) -> Tensor:
+    """Return the loss of that name of the scores ``(B, 2, h, w)`` over known pixels.
 
     ``target``: ``(B, H, W)`` of 1 object, 0 background, 255 ignored. Without a known pixel the
     loss is 0.
     """
-    # The softmax of two scores is the sigmoid of their difference: half the work.
     margin = (logits[:, 1:] - logits[:, :1]).float()
     size = Size(*target.shape[-2:])
     if at == "pixels":
@@ -115,7 +124,26 @@ def segmentation_loss(logits: Tensor, target: Tensor, *, at: Literal["scores", "
         target = target[:, ::stride, ::stride]
     known = (target != VOID).float()
     truth = (target == 1).float()
-    losses = F.binary_cross_entropy_with_logits(margin[:, 0], truth, weight=known, reduction="sum")
+    value: Tensor = find("loss", loss)(margin[:, 0], truth, known)
+    return value
+
+
+def cross_entropy(margin: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Return the mean cross-entropy over known pixels (DeepLabv2's softmax of two classes)."""
+    # The softmax of two scores is the sigmoid of their difference: half the work.
+    losses = F.binary_cross_entropy_with_logits(margin, truth, weight=known, reduction="sum")
+    return losses / known.sum().clamp(min=1)
+
+
+def balanced(margin: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Return the cross-entropy in which object and background of a batch count alike; ours.
+
+    HED's loss (Xie & Tu, ICCV 2015, eq. 2), which OSVOS (Caelles et al., CVPR 2017) takes for
+    masks: for objects that are small in their crop.
+    """
+    share = (truth * known).sum() / known.sum().clamp(min=1)
+    weight = known * (truth * (1 - share) + (1 - truth) * share)
+    losses = F.binary_cross_entropy_with_logits(margin, truth, weight=weight, reduction="sum")
     return losses / known.sum().clamp(min=1)
 
 

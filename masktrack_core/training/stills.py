@@ -2,12 +2,16 @@
 
 import hashlib
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections import ChainMap, Counter
+from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
+from tqdm import tqdm
 
+from masktrack_core.arrays import Frame, Mask
 from masktrack_core.datasets.contents import contents_digest
 from masktrack_core.datasets.stills import read_still
 from masktrack_core.errors import InputError
@@ -28,13 +32,16 @@ def open_stills(
     masks_per_image: int,
     limit: int | None = None,
     seed: int = 0,
+    keep_mb: int = 0,
 ) -> Stills:
     """Return several sets of stills as one training set; pictures are read when asked for.
 
     ``indexes`` are the tables of the ``sets``, ``deformed`` the archives of their deformed masks;
     a still is ``set/name`` here and there. ``limit`` keeps so many, drawn at random with ``seed``
-    (Table 1, "Reduced offline training"). Raises `InputError` for a limit above what is there, and
-    for deformed masks that were made of other stills than these.
+    (Table 1, "Reduced offline training"). With ``keep_mb`` they are read at once, and as many as
+    fit into so many megabytes stay decoded, for all processes that are forked later. Raises
+    `InputError` for a limit above what is there, and for deformed masks that were made of other
+    stills than these.
     """
     tables = [read_table(index, STILLS) for index in indexes]
     rows = {
@@ -52,15 +59,53 @@ def open_stills(
             raise InputError(
                 f"limit: expected at most the {len(names)} stills of {list(sets)}, got {limit}"
             )
-        kept = numpy_rng(seed, "limit").choice(len(names), limit, replace=False)
-        names = [names[place] for place in sorted(kept)]
-    return Stills(
+        drawn = numpy_rng(seed, "limit").choice(len(names), limit, replace=False)
+        names = [names[place] for place in sorted(drawn)]
+    stills = Stills(
         names=names,
         read=lambda name: read_still(rows[name]),
         deformed=Archives(archives),
         digest=lambda: _digest(pd.DataFrame([rows[name] for name in names]), deformed),
         masks_per_image=masks_per_image,
     )
+    return kept(stills, keep_mb) if keep_mb else stills
+
+
+def kept(stills: Stills, room_mb: int) -> Stills:
+    """Return the stills, as many of them decoded as fit into so many megabytes."""
+    return _Kept(stills, room_mb).opened()
+
+
+class _Kept:
+    """Pictures and masks that stay decoded, as many as there is room for.
+
+    The first ones that are read, in the order of the names: in an epoch every still is shown
+    once, so that one is as good to have as another.
+    """
+
+    def __init__(self, stills: Stills, room_mb: int) -> None:
+        """Read them."""
+        self._stills, room = stills, room_mb * 2**20
+        self._frames: dict[str, tuple[Frame, Mask]] = {}
+        self._masks: dict[str, Mask] = {}
+        for name in tqdm(stills.names, "reading stills", unit="still", mininterval=2):
+            frame, mask = stills.read(name)
+            keys = [f"{name}/{k}" for k in range(stills.masks_per_image)]
+            masks = {key: stills.deformed[key] for key in keys if key in stills.deformed}
+            room -= sum(array.nbytes for array in (frame, mask, *masks.values()))
+            if room < 0:
+                break
+            self._frames[name] = frame, mask
+            self._masks |= masks
+        log.info("%d of %d stills stay decoded", len(self._frames), len(stills.names))
+
+    def opened(self) -> Stills:
+        """Return the stills, the kept ones from memory."""
+        masks = ChainMap(self._masks, cast(MutableMapping[str, Mask], self._stills.deformed))
+        return replace(self._stills, read=self._read, deformed=masks)
+
+    def _read(self, name: str) -> tuple[Frame, Mask]:
+        return self._frames[name] if name in self._frames else self._stills.read(name)
 
 
 def _deformed(path: Path, index: pd.DataFrame) -> MaskArchive:

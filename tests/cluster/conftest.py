@@ -11,8 +11,20 @@ import yaml
 
 from tests.workflow.conftest import ROOT, SHORT, Run
 
+#: Somebody else's tracker, found from any folder.
+EXAMPLE = ROOT / "examples" / "external_tracker"
+FLOW_TRACKER = yaml.safe_load(
+    (EXAMPLE / "external_tracker.yaml")
+    .read_text()
+    .replace("examples/external_tracker/", f"{EXAMPLE}/")
+    .replace("python ", f"{sys.executable} ", 1)
+)
 #: One data set, and few steps: for the chain.
-OVERLAY = copy.deepcopy(SHORT) | {"tables": {"table2": {"datasets": ["rendered_segtrack"]}}}
+OVERLAY = copy.deepcopy(SHORT) | {name: FLOW_TRACKER[name] for name in ("trackers", "variants")}
+OVERLAY["tables"] = {"table2": {"datasets": ["rendered_segtrack"]}}
+OVERLAY["tables"]["external"] = FLOW_TRACKER["tables"]["external"] | {
+    "datasets": ["rendered_segtrack"]
+}
 
 
 def absent(plugin):

@@ -51,6 +51,7 @@ SlurmdParameters=config_overrides
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
+TaskProlog={base}/task_prolog
 SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=1
 KillWait=20
 MinJobAge=3600
@@ -63,6 +64,13 @@ PartitionName=gpu Nodes={host} DefaultTime=60
 HOOK = """\
 #!/bin/sh
 echo "$(date +%s.%N) {event} $SLURM_JOB_ID ${{SLURM_JOB_GPUS:--}}" >> {base}/trace
+"""
+
+
+#: Run by slurmd for a job's task: its GPUs are files, and it is not to look for them.
+TASK_PROLOG = """\
+#!/bin/sh
+for name in SLURM_JOB_GPUS SLURM_STEP_GPUS CUDA_VISIBLE_DEVICES; do echo "unset $name"; done
 """
 
 
@@ -158,8 +166,10 @@ def _configure(base: Path, params: NodeParams, stack: ExitStack) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         stack.callback(path.unlink, missing_ok=True)
         path.write_text(text)
-    for name, event in (("prolog", "start"), ("epilog", "end")):
-        (base / name).write_text(HOOK.format(event=event, base=base))
+    hooks = {"prolog": "start", "epilog": "end"}
+    hooks = {name: HOOK.format(event=event, base=base) for name, event in hooks.items()}
+    for name, text in (hooks | {"task_prolog": TASK_PROLOG}).items():
+        (base / name).write_text(text)
         (base / name).chmod(0o755)
     (base / "trace").touch()
     for folder in ("state", "spool"):

@@ -7,6 +7,7 @@ import subprocess
 import time
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 
 from masktrack_core.experiment.planning import GPU_RULES
@@ -21,7 +22,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(REASON), reason=REASO
 #: What a user edits: two CPUs a group; no slurmdbd; a test does not wait.
 SITE = ["--cores", "2", "--slurm-status-command", "squeue"]
 SITE += ["--slurm-init-seconds-before-status-checks", "1"]
-TABLES = "results/table2.csv", "results/table2_sequences.csv", "results/table2.md"
+TARGETS = "results/table2.csv", "results/external.csv"
+TABLES = *TARGETS, "results/table2_sequences.csv", "results/table2.md"
 NETWORK = "results/networks/segment.safetensors"
 STATE = "results/state/networks/segment"
 SAID = "results/logs/slurm/rule_train/segment"
@@ -40,7 +42,7 @@ def node():
 def local(tmp_path_factory):
     """The folder of a run on this machine."""
     folder = tmp_path_factory.mktemp("local")
-    run = Workflow(folder, OVERLAY)("--cores", "2", "results/table2.csv")
+    run = Workflow(folder, OVERLAY)("--cores", "2", *TARGETS)
     assert run.status == 0, run.output[-3000:]
     return folder
 
@@ -50,7 +52,7 @@ def finished(node, tmp_path_factory):
     """Folder and output of the same run through SLURM, and what its jobs held."""
     folder = tmp_path_factory.mktemp("slurm")
     before = len(holds(node))
-    run = Cluster(folder, ROOT / "profiles" / "slurm")(*SITE, "results/table2.csv")
+    run = Cluster(folder, ROOT / "profiles" / "slurm")(*SITE, *TARGETS)
     assert run.status == 0, run.output[-5000:]
     return folder, run, holds(node)[before:]
 
@@ -80,6 +82,15 @@ def test_the_table_is_that_of_a_local_run_byte_for_byte(finished, local):
     folder, _, _ = finished
     for name in TABLES:
         assert (folder / name).read_bytes() == (local / name).read_bytes(), name
+
+
+def test_somebody_elses_tracker_ran_there_too_and_has_its_row(finished):
+    folder, run, _ = finished
+    table = pd.read_csv(folder / "results/external.csv", index_col="method").rendered_segtrack
+    assert table["Mask carried along by optical flow"] > table["Copy of the first mask"] > 0
+    assert run.jobs["track_command"] == len(
+        list(folder.glob("results/tracks/flow_tracker/first/rendered_segtrack/*/*.zip"))
+    )
 
 
 def test_jobs_of_networks_hold_one_gpu_and_the_others_none(finished):

@@ -1,6 +1,7 @@
 """The project's roads over a device, run on the pretended one; prints what came of them as JSON.
 
     python tests/devices/paths.py
+    python tests/devices/paths.py cuda     # on a real one, no slips: a line for each path
 
 Each path gives its largest difference to the CPU, and the waits of each of its steps or frames.
 `SLIPS` are mistakes that no run on a CPU shows: each is put into a module's text before it is
@@ -26,6 +27,7 @@ import torch._dynamo
 import torch.distributed.tensor
 
 SIDE = 65
+DEVICE = sys.argv[1] if __name__ == "__main__" and sys.argv[1:] else pretend.NAME
 
 #: What is wrong: the module, its text, the slip, and the path that sees it.
 SLIPS = {
@@ -165,7 +167,7 @@ def network(head="decoder", *, prior="mask", on=False):
 
     spec = NetworkSpec(backbone="slim", head=head, prior=prior)
     made = build_network(spec, generator=torch_generator(1))
-    return made.to(pretend.NAME) if on else made
+    return made.to(DEVICE) if on else made
 
 
 def clip():
@@ -271,7 +273,7 @@ def raft():
     model = RaftSmall().eval().requires_grad_(False)
     pair = np.random.default_rng(0).integers(0, 255, (2, 136, 152, 3), dtype=np.uint8)
     there = raft_flow(model, *pair, iterations=2)
-    return float(np.abs(raft_flow(model.to(pretend.NAME), *pair, iterations=2) - there).max())
+    return float(np.abs(raft_flow(model.to(DEVICE), *pair, iterations=2) - there).max())
 
 
 PATHS = {
@@ -328,6 +330,35 @@ def walked(name):
     return {"difference": difference, "error": error, "waits": waits}
 
 
+def strict(step):
+    """Return a step of a training that raises where it makes the host wait for CUDA."""
+
+    def stepping(loop, batch):
+        waits = loop.device.type != "cuda" or not loop.inspected  # the first looks at its gradients
+        before = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode(before if waits else "error")
+        try:
+            return step(loop, batch)
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+
+    return stepping
+
+
+def on_cuda():
+    """Run every path on CUDA; return how many failed."""
+    from masktrack_core.training.loop import _Loop
+
+    _Loop.step = strict(_Loop.step)
+    failed = 0
+    for name in PATHS:
+        came = walked(name)
+        failed += came["error"] is not None
+        said = came["error"] or f"{came['difference']:.2g} from the CPU"
+        sys.stdout.write(f"{name}: {said}\n")
+    return failed
+
+
 def plant(module, text, slip):
     """Have the slip in the module when it is imported."""
     plain = SourceFileLoader.get_code
@@ -377,4 +408,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main() if DEVICE == pretend.NAME else on_cuda())

@@ -234,6 +234,7 @@ EFFECTS = {
         scores,
         {
             "backbone": ("mobilenet_v2", {}),
+            "output_stride": (8, {"backbone": "mobilenet_v2"}),
             "head": ("largefov", {}),
             "prior_init": ("zero", {}),
             "prior_std": (0.7, {}),
@@ -261,6 +262,7 @@ EFFECTS = {
             "ema": (0.5, {}),
             "loss_at": ("pixels", {}),
             "precision": ("bf16", {}),
+            "loss": ("balanced", {}),
         },
     ),
     "propagations": (
@@ -384,6 +386,9 @@ _ROW = [{"method": "Mine", "variant": "copy_first"}]
 REACH = {
     "seed": (2, {}),
     "masks_per_still": (3, {}),
+    "networks.segment.seed": (2, {}),
+    "finetunings.paper.seed": (2, {}),
+    "deformations.paper.seed": (2, {}),
     "networks.segment.architecture": ("other", {}),
     "networks.segment.input": ("box", {}),
     "networks.segment.stills": (["annotated_videos"], {}),
@@ -418,8 +423,8 @@ REACH = {
     "datasets.rendered_davis.skip": (["first"], {}),
     "datasets.rendered_davis.before": ("counted", {}),
     "datasets.rendered_davis.after": ("skipped", {}),
-    "datasets.rendered_davis.mean": ("sequences", {}),
-    "datasets.rendered_davis.protocol": ("lvos", {}),
+    "datasets.rendered_segtrack.mean": ("sequences", {}),
+    "datasets.rendered_segtrack.protocol": ("lvos", {}),
     "datasets.rendered_davis.rate": (30, {"film": "table2"}),
     "datasets.rendered_davis.development": (["rally"], {"variant": "masktrack_crf"}),
     "stills.rendered.layout": ("sod", {}),
@@ -540,6 +545,10 @@ SEEN_BY = {
     "test_others_masks_are_read_by_the_same_rule",
     "figures.measure": "tests/unit/experiment/test_results.py::"
     "test_curves_hold_scored_and_annotated_frames_of_each_method",
+    "tables.seeds": "tests/unit/experiment/test_derived_rows.py::"
+    "test_each_seed_makes_rows_down_to_what_it_first_decides",
+    "tables.sweep": "tests/unit/experiment/test_derived_rows.py::"
+    "test_a_sweep_makes_a_row_a_value_of_what_depends_on_it",
     "tables.published": "tests/unit/experiment/test_published_results.py::"
     "test_a_technique_has_its_mean_over_our_sequences",
     "networks.file": "tests/workflow/test_released.py::"
@@ -550,6 +559,8 @@ SEEN_BY = {
     "test_a_command_finds_frames_and_annotations_and_its_masks_are_read",
     "trackers.files": "tests/workflow/test_external_tracker.py::"
     "test_its_row_stands_in_a_table_and_its_files_decide_what_reruns",
+    "trackers.empty": "tests/workflow/test_external_tracker.py::"
+    "test_the_row_says_whether_masks_may_be_empty_in_every_frame",
     "annotations.kind": "tests/unit/experiment/test_recipes.py::"
     "test_a_box_annotation_needs_a_network",
     "needs": "tests/workflow/test_common.py::"
@@ -562,10 +573,12 @@ WITHOUT_EFFECT = {
     "results": "the folder of what is made",
     "data": "the folder of what is downloaded or rendered",
     "device": "moves the last digits only",
+    "deterministic": "what comes out on a CPU; on a GPU the last digits are the same each time",
     "threads": "order of sums: the last digits only; of refine nothing",
     "loader_workers": "the same examples in the same order (test_any_number_of_workers_…)",
     "trackers.gpu": "where a command runs",
     "trackers.timeout_s": "how long a command may take; after it there is no result",
+    "fork_jobs": "how a process starts (test_one_core_and_jobs_…)",
     "state_every_s": "a training goes on with the same bits (test_resuming_after_a_crash_…)",
 }
 

@@ -14,7 +14,7 @@ CORE = Path(__file__).parents[2] / "masktrack_core"
 #: From the words that everybody uses (the modules beside the packages) to the command line.
 PACKAGES = (
     "", "masks", "files", "rendered", "datasets", "networks", "training", "motion", "measures",
-    "tracking", "experiment", "pictures", "commands",
+    "tracking", "experiment", "pictures", "exports", "commands",
 )  # fmt: skip
 
 FILES = {
@@ -93,6 +93,7 @@ def test_every_module_is_imported_by_something():
         *(root / "rules").glob("*.smk"), root / "Snakefile",
     ]  # fmt: skip
     text = "\n".join(path.read_text() for path in users) + (root / "pyproject.toml").read_text()
+    text += (CORE / "__init__.pyi").read_text().replace("from .", "from masktrack_core.")
     trees = [ast.parse(path.read_text()) for path in users if path.suffix == ".py"]
     named = {
         name

@@ -21,7 +21,6 @@ ELSEWHERE = {
     "experiment.flat_config": ("house/test_pixels.py", "the file that it makes is compared"),
     "experiment.score_report": ("unit/measures/test_scoring.py", "what the command prints"),
     "ranges": ("house/test_schema.py", "ranges of parameters beside those of the schema"),
-    "devices": ("unit/commands/test_segment.py", "through the command's --device"),
     "commands.check": ("unit/datasets/test_video_files.py", "with the files that it complains of"),
     "commands.cli": ("unit/commands/test_segment.py", "every command goes through it"),
     "commands.options": ("unit/commands/test_agreement.py", "the option that a refusal names"),
@@ -39,6 +38,7 @@ ELSEWHERE = {
     "datasets.truth_files": ("unit/datasets/test_index.py", "as the videos of an index read them"),
     "datasets.truths": ("unit/measures/test_scoring.py", "what masks are scored against"),
     "datasets.videos": ("unit/datasets/test_index.py", "an index is opened where it is made"),
+    "experiment.architectures": ("unit/test_registry.py", "names in rows, looked up"),
     "experiment.attributes": ("unit/experiment/test_effort.py", "Figure 5 beside Figure 4"),
     "experiment.configuration": ("workflow/test_bad_input.py", "a whole configuration is needed"),
     "experiment.figure_recipes": ("unit/experiment/test_effort.py", "with the figures' numbers"),
@@ -72,12 +72,12 @@ ELSEWHERE = {
         "unit/tracking/test_propagation.py",
         "as it takes them",
     ),
+    "tracking.answers": ("unit/tracking/test_external.py", "what a command answers, checked"),
     "tracking.segmentation": ("unit/tracking/test_propagation.py", "the façade over it"),
     "tracking.crf_kernels": ("unit/tracking/test_crf.py", "kept kernels beside built ones"),
     "training.batches": ("unit/training/test_loop.py", "batches as the loop takes them"),
     "training.optimisers": ("unit/training/test_loop.py", "steps as the loop takes them"),
     "training.state": ("unit/training/test_loop.py", "what an interrupted loop goes on from"),
-    "training.stills": ("workflow/test_table1.py", "sets of stills as a training opens them"),
 }
 
 

@@ -68,23 +68,26 @@ def test_a_rule_that_makes_a_folder_writes_its_digest(name):
         assert "write_digest(Path(job.output.digest)" in script
 
 
-def test_a_rule_that_reads_a_folder_goes_by_its_digest():
-    plans, place = Plans(default_config()), {"dataset": "rendered_davis", "sequence": "rally"}
-    place |= {"variant": "masktrack", "annotation": "first", "object": "1", "film": "table2"}
-    inputs = [
-        *(plans.job(rule, **place)["input"] for rule in ("score", "temporal", "film", "player")),
-        (
-            [plans.set_files("stills", "rendered"), plans.set_files("datasets", "rendered_davis")],
-            {},
-        ),
-        ([plans.sheet_inputs(Wildcards(figure="figure3"))], {}),
-        plans.job("page")["input"],
-    ]
-    read = [path for given, named in inputs for path in flattened([*given, *named.values()])]
-    told = {path for path in read if path.endswith(".sha256")}
-    folders = {path for path in read if not Path(path).suffix}
+PLACE = {"dataset": "rendered_davis", "sequence": "rally", "object": "1"} | {
+    "variant": "masktrack",
+    "annotation": "first",
+    "film": "table2",
+}
+#: What is read of folders that rules make: by the rule, or by the function of its inputs.
+READS = {
+    **{rule: lambda plans, rule=rule: plans.job(rule, **PLACE)["input"][1].values()
+       for rule in ("score", "temporal", "film", "player", "page")},
+    "index_stills": lambda plans: plans.set_files("stills", "rendered"),
+    "sheet": lambda plans: plans.sheet_inputs(Wildcards(figure="figure3")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", READS)
+def test_a_rule_that_reads_a_folder_goes_by_its_digest(rule):
+    read = list(flattened(READS[rule](Plans(default_config()))))
+    folders = [path for path in read if not Path(path).suffix]
     assert folders and all(is_flagged(path, "ancient") for path in folders)
-    assert all(f"{p}.sha256" in told or f"{Path(p).parent}.sha256" in told for p in folders)
+    assert all({f"{p}.sha256", f"{Path(p).parent}.sha256"} & {*read} for p in folders)
 
 
 def flattened(values):

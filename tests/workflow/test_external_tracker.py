@@ -1,5 +1,7 @@
 """Somebody else's tracker, a command, as a row of the configuration."""
 
+import copy
+import importlib
 import os
 import shlex
 import sys
@@ -9,7 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from plans import Plans, default_config
 
+from masktrack_core import evaluate
+from masktrack_core.experiment.flat_config import laid_over
 from masktrack_core.files.io import write_mask
 
 from .conftest import ROOT, Workflow
@@ -53,14 +58,22 @@ def example(tmp_path):
     return Workflow(tmp_path, overlay)
 
 
-def test_its_row_stands_in_a_table_and_its_files_decide_what_reruns(example):
+def test_its_row_stands_in_a_table_and_its_files_decide_what_reruns(example, monkeypatch):
     run = example("--cores", "1", TARGET)
     assert run.status == 0, run.output[-3000:]
     assert run.jobs["track_command"] == 1 and "train" not in run.jobs
     table = pd.read_csv(example.folder / TARGET, index_col="method").rendered_davis
     assert table["Mask carried along by optical flow"] > 85
     assert table["Copy of the first mask"] < 75
-    assert len(pd.read_csv(example.folder / SCORES)) == LENGTH
+    scores = pd.read_csv(example.folder / SCORES, dtype={"frame": str})
+    assert len(scores) == LENGTH
+    # From Python the same row, digit for digit.
+    monkeypatch.syspath_prepend(EXAMPLE)
+    tracker = importlib.import_module("evaluate_flow").tracker
+    found = evaluate(tracker, example.folder / "set", protocol="davis2016")
+    same = ["frame", "J", "F"]
+    assert found.frames[same].to_numpy().tolist() == scores[scores.scored][same].to_numpy().tolist()
+    assert 100 * found.means.J_mean.iloc[-1] == table["Mask carried along by optical flow"]
     script = example.folder / "flow_tracker.py"
     os.utime(script, (2_000_000_000, 2_000_000_000))
     assert example("-n", TARGET).jobs == {}
@@ -86,6 +99,19 @@ def test_a_tracker_that_fails_is_named_and_nothing_is_scored(example, body, word
     assert where in run.output and words in run.output
     assert not list(example.folder.glob("results/tracks/flow_tracker/**/*.*"))
     assert not (example.folder / SCORES).exists()
+
+
+def test_the_row_says_whether_masks_may_be_empty_in_every_frame(example):
+    """Without a run: the word of the row is what its job is told, and it reruns it."""
+    place = {"tracker": "flow_tracker", "annotation": "first", "object": "1"}
+    place |= {"dataset": "rendered_davis", "sequence": "walk"}
+    told = {}
+    for word in (None, "refused", "allowed"):
+        config = laid_over(default_config(), copy.deepcopy(example.overlay))
+        if word:
+            config["trackers"]["flow_tracker"]["empty"] = word
+        told[word] = Plans(config).job("track_command", **place)["params"][1]["may_be_empty"]
+    assert told == {None: False, "refused": False, "allowed": True}
 
 
 @pytest.mark.parametrize(

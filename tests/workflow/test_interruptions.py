@@ -76,7 +76,7 @@ class Started:
             if (self.folder / state).exists():
                 for process in psutil.Process(self.process.pid).children(recursive=True):
                     with suppress(psutil.Error):  # ended since it was listed
-                        if "".join(process.cmdline()[-1:]).endswith(f".{script}.py"):
+                        if process.name() == script:
                             return process
             assert self.process.poll() is None, self.output()
             time.sleep(0.05)

@@ -133,8 +133,14 @@ def test_grouped_jobs_of_a_cluster_fail_one_by_one(listener, tmp_path):
     for job in jobs:
         listener.job(job["jobid"], "score")
     listener("", logging.ERROR, event=LogEvent.GROUP_ERROR, job_error_info=jobs)
+    listener("Trying to restart job 99.")
+    listener.job(2, "score")
+    listener.done(2)
     listener.handler.close()
-    assert sum(line.startswith("failed: score") for line in listener.lines) == 2
+    assert [line for line in listener.lines if line.startswith("  see")] == [
+        f"  see {tmp_path / '1'}"
+    ]
+    assert listener.lines[1] == "Trying to restart job 99."
 
 
 def test_an_error_before_any_job_is_said(listener):

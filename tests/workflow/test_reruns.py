@@ -12,6 +12,7 @@ import yaml
 
 from masktrack_core.arrays import Size
 from masktrack_core.experiment.provenance import commit
+from masktrack_core.experiment.timings import read_timings
 from masktrack_core.files.io import read_mask, write_frame, write_mask
 from masktrack_core.rendered.layouts import write_stills
 
@@ -46,16 +47,27 @@ def test_nothing_reruns_when_nothing_changed(finished):
     assert "Nothing to be done" in run.output
 
 
-def test_one_core_gives_the_same_bytes_as_two(finished, tmp_path):
-    run = Workflow(tmp_path, SHORT)("--cores", "1", "results/table2.csv")
+def test_one_core_and_jobs_that_are_not_forked_give_the_same_bytes(finished, tmp_path):
+    plain = SHORT | {"fork_jobs": False}
+    run = Workflow(tmp_path, plain)("--cores", "1", "results/table2.csv")
     assert run.status == 0, run.output[-3000:]
     for name in ("table2.csv", "table2_sequences.csv", "table2.md"):
         alone, together = (folder / "results" / name for folder in (tmp_path, finished))
         assert alone.read_bytes() == together.read_bytes(), name
 
 
-def test_workers_and_the_interval_of_states_rerun_nothing(changed):
-    assert changed(lambda config: config.update(loader_workers=0, state_every_s=7)) == {}
+def test_benchmarks_of_forked_jobs_hold_all_that_they_used(finished):
+    """Those of others miss their ends: Snakemake looks at once, and then every half second."""
+    measured = read_timings(finished / "results" / "benchmarks")
+    said = read_timings(finished / "results" / "benchmarks", finished / "results" / "logs")
+    assert len(measured) == 82
+    assert (measured.cpu_s >= said.cpu_s - 0.01).all()  # two digits
+    assert (measured.memory_mb > 50).all()
+
+
+def test_where_and_how_fast_jobs_run_reruns_nothing(changed):
+    elsewhere = {"device": "cuda", "loader_workers": 0, "state_every_s": 7, "fork_jobs": False}
+    assert changed(lambda config: config.update(elsewhere)) == {}
 
 
 def test_a_threshold_of_a_variant_reruns_its_own_masks_and_scores(changed):

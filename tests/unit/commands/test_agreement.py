@@ -400,9 +400,11 @@ def test_a_truth_that_lacks_a_frame_is_refused_by_check_and_score(tmp_path, caps
         (root / "s").rename(root / folder / "480p/s")
     (root / "Annotations/480p/s/00003.png").unlink()
     assert "got none for 1, first ['00003']" in answer(check, root)
-    assert main(["score", str(root), str(root / "Annotations/480p")]) == 2
+    assert main(["score", "--jobs", "1", str(root), str(root / "Annotations/480p")]) == 2
     assert "got none for 1, first ['00003']" in capsys.readouterr().err
-    assert main(["score", str(root), str(root / "Annotations/480p"), "--sparse"]) == 0
+    assert (
+        main(["score", "--jobs", "1", str(root), str(root / "Annotations/480p"), "--sparse"]) == 0
+    )
 
 
 def test_an_archive_in_an_archive_and_an_empty_folder_are_named(tmp_path, capsys):
@@ -416,7 +418,7 @@ def test_an_archive_in_an_archive_and_an_empty_folder_are_named(tmp_path, capsys
     capsys.readouterr()
     (tmp_path / "empty").mkdir()
     for name, only in (("outer.zip", "['inner.zip']"), ("empty", "nothing")):
-        assert main(["score", truth, str(tmp_path / name)]) == 2
+        assert main(["score", "--jobs", "1", truth, str(tmp_path / name)]) == 2
         error = capsys.readouterr().err
         assert f"{tmp_path / name}: expected masks" in error and f"only {only}" in error
 
@@ -435,7 +437,17 @@ def test_the_option_that_a_refusal_names_chooses(values, right, tmp_path, capsys
     root = made_set(tmp_path / "set", lambda t: Image.fromarray(labels(t, 100, 200)))
     told = ["--mask-values", values]
     objects = ["--object", "all"] if values == "labels" else []
-    arguments = ["score", str(root), str(root / "Annotations"), "--skip", "none", *told, *objects]
+    arguments = [
+        "score",
+        "--jobs",
+        "1",
+        str(root),
+        str(root / "Annotations"),
+        "--skip",
+        "none",
+        *told,
+        *objects,
+    ]
     files = [AnnotationFile(0, root / "Annotations/s/00000.png")]
     if right is None:
         assert main(["check", str(root), *told]) == main(arguments) == 2

@@ -140,8 +140,14 @@ def test_a_video_equals_its_frames(segment, frames, first, tmp_path):
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_annotated_frames_answer_their_annotations(segment, frames, first, labels, tmp_path):
-    assert segment(frames, "--annotations", f"0={first},3={labels}", "--no-finetune") == 0
+def test_annotated_frames_answer_their_annotations(
+    segment, frames, first, labels, tmp_path, capsys
+):
+    # 255 could be void beside ids: a person says whose mask it is.
+    assert segment(frames, "--annotations", f"0={first},3={labels}", "--no-finetune") == 2
+    assert "first.png: expected the ids of objects" in (said := capsys.readouterr().err)
+    assert "as in labels.png" in said and "obj1=MASK@T" in said
+    assert segment(frames, "--annotations", f"obj1={first}@0,3={labels}", "--no-finetune") == 0
     drawn = io.read_labels(labels)
     assert np.array_equal(io.read_labels(tmp_path / "out" / "10.png") == 4, drawn == 4)
     assert np.array_equal(io.read_labels(tmp_path / "out" / "7.png") == 1, io.read_mask(first))
@@ -226,6 +232,8 @@ def test_a_stopped_run_goes_on_with_what_is_complete(
     }
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert sorted(path.name for path in (tmp_path / "out" / ".masktrack").iterdir()) == [
+        "1.zip",
+        "4.zip",
         "given-7.png",
         "run.json",
     ]

@@ -331,3 +331,18 @@ def test_a_root_may_begin_with_the_home_folder(tmp_path, monkeypatch, root):
     assert set_root({"datasets": {"mine": row}}, "datasets", "mine") == str(tmp_path / "set")
     with pytest.raises(InputError, match="'~/absent', which does not exist"):
         existing_root("datasets.mine.root", "~/absent")
+
+
+def test_a_set_that_is_based_on_another_is_checked_with_what_it_inherits(tmp_path, capsys):
+    """A base may stand in the file itself or in config.yaml."""
+    root = write_davis(tmp_path / "davis")
+    text = f"datasets:\n  mine: {{layout: davis, root: {root}}}\n"
+    text += (
+        "  wide: {based_on: mine, title: Wide}\n  own: {based_on: rendered_davis, only: [cows]}\n"
+    )
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    assert main(["check", str(path)]) == 0
+    path.write_text(text.replace("based_on: mine", "based_on: yours"))
+    assert main(["check", str(path)]) == 2
+    assert "datasets.wide.based_on: unknown name 'yours'" in capsys.readouterr().err

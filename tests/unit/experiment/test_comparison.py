@@ -3,10 +3,17 @@
 import random
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.comparison import bootstrap_interval, compare_methods
+from masktrack_core.experiment.comparison import (
+    bootstrap_interval,
+    compare_methods,
+    compare_rows,
+    difference_rows,
+)
+from masktrack_core.experiment.recipes import TableRow
 from masktrack_core.measures.scoring import SequenceScore
 
 
@@ -68,3 +75,48 @@ def test_one_sequence_has_no_interval_and_an_unknown_method_is_named():
     )
     with pytest.raises(InputError, match=r"--compare: expected two of \['A', 'B'\], got 'C'"):
         compare_methods("A", "C", one)
+
+
+ROWS = TableRow(method="A", variant="a"), TableRow(method="B", variant="b", annotation="box")
+
+
+def frames_of(row, dataset="set", **js):
+    return [
+        {"variant": row.variant, "annotation": row.annotation, "dataset": dataset}
+        | {"sequence": sequence, "object": 1, "frame": f"{t:05d}", "scored": t > 0, "J": j}
+        for sequence, values in js.items()
+        for t, j in enumerate(values)
+    ]
+
+
+def test_scores_of_the_workflow_give_the_same_comparison():
+    """The first frame of each is not scored; methods are told by variant and annotation."""
+    both = methods()
+    table = [
+        frame
+        for row in ROWS
+        for frame in frames_of(row, **{one.sequence: (0.3, *one.j) for one in both[row.method]})
+    ]
+    table += frames_of(TableRow(method="B", variant="b"), a=(0, 0, 0))  # another annotation
+    rows = difference_rows(pd.DataFrame(table), *ROWS)
+    found, expected = compare_rows("A", "B", rows), compare_methods("A", "B", both)
+    pd.testing.assert_frame_equal(found.rows.drop(columns="dataset"), expected.rows)
+    assert (found.sentence, found.low) == (expected.sentence, expected.low)
+
+
+def test_a_sequence_of_two_data_sets_is_two_sequences():
+    table = [
+        frame
+        for row, shift in zip(ROWS, (0.2, 0), strict=True)
+        for dataset, j in (("x", 0.5), ("y", 0.7))
+        for frame in frames_of(row, dataset, bus=(0, j + shift * j))
+    ]
+    found = compare_rows("A", "B", difference_rows(pd.DataFrame(table), *ROWS))
+    assert "over 2 sequences" in found.sentence
+    assert found.rows.dataset.tolist() == ["y", "x"]
+
+
+def test_methods_that_were_scored_on_other_frames_are_refused():
+    table = frames_of(ROWS[0], bus=(0, 0.5, 0.5)) + frames_of(ROWS[1], bus=(0, 0.5))
+    with pytest.raises(InputError, match=r"A and B: expected scores of the same.*set/bus/1/00002"):
+        difference_rows(pd.DataFrame(table), *ROWS)

@@ -142,6 +142,12 @@ def test_a_plan_is_jobs_times_unit_costs_and_says_what_it_leaves_out():
     assert "not measured" in text and "here" in text
 
 
+def test_a_plan_says_how_much_of_it_is_starting_jobs():
+    text = plan_text(plan_table({"track": 1800, "x": 3600}, COSTS))
+    assert "Of it 1.60 CPU h start" in text  # (1 800 of 2.2 s and 3 600 of 0.5 s)
+    assert "they take 0.04." in text
+
+
 def test_gpu_hours_are_cpu_hours_over_what_the_user_says_and_only_of_gpu_jobs():
     table = plan_table({"track": 6, "x": 3600}, COSTS, gpu_factor=10).set_index("rule")
     assert table.gpu_h["track"] == pytest.approx(0.1)

@@ -340,8 +340,8 @@ def test_the_digest_of_a_folder_is_that_of_names_and_contents(tmp_path):
     assert digest(tmp_path / "copy") == known
     seen = {known}
     for change in (
-        lambda: (folder / "b.png").write_text("three"),
-        lambda: (folder / "a/0.png").rename(folder / "a/2.png"),
+        lambda: (folder / "a/1.png").write_text("three"),
+        lambda: (folder / "b.png").rename(folder / "c.png"),
         lambda: (folder / "a/1.png").unlink(),
     ):
         change()

@@ -133,6 +133,23 @@ def test_tolerance_at_480p_is_eight_pixels():
     assert contour_tolerance(Size(480, 854)) == 8
 
 
+def test_contours_that_are_apart_or_touch_the_border_are_the_official_ones():
+    """Each contour has a window of its own; these do not meet, meet in one axis, are cut off."""
+    places = [
+        np.s_[:6, :7],
+        np.s_[30:40, 2:9],
+        np.s_[28:38, 60:70],
+        np.s_[55:, 70:],
+        np.s_[3:9, :9],
+    ]
+    masks = np.zeros((len(places), 60, 80), np.bool_)
+    for mask, place in zip(masks, places, strict=True):
+        mask[place] = True
+    for pred in masks:
+        found = contour_accuracy(np.broadcast_to(pred, masks.shape).copy(), masks, bound=3)
+        assert found == pytest.approx([official_f(pred, truth, bound=3) for truth in masks])
+
+
 def test_measures_are_symmetric_and_one_for_equal_masks():
     pred, truth = random_masks(1), random_masks(101)
     for measure in (region_similarity, contour_accuracy):

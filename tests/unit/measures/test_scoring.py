@@ -61,7 +61,8 @@ def folders(tmp_path, monkeypatch):
 
 
 def score(*arguments):
-    return cli.main(["score", *map(str, arguments)])
+    # One process, unless a test asks for more: starting others takes a second and a half each.
+    return cli.main(["score", "--jobs", "1", *map(str, arguments)])
 
 
 def rows(path):
@@ -379,7 +380,7 @@ def test_every_mask_that_is_wrong_is_named(folders, tmp_path, capsys):
 
 def test_names_that_do_not_fit_are_told_before_anything_is_measured(folders, capsys, monkeypatch):
     truth, pred = folders
-    monkeypatch.setattr(scoring, "score_sequence", lambda task: pytest.fail("measured"))
+    monkeypatch.setattr(scoring, "score_together", lambda tasks: pytest.fail("measured"))
     (pred / "a" / "00002.png").unlink()
     assert score(truth, pred, "--jobs", 1) == 2
     assert "a/00002.png: missing" in capsys.readouterr().err
@@ -466,6 +467,16 @@ def test_methods_alone_and_together_have_the_same_numbers(methods, capsys):
     together = json.loads(capsys.readouterr().out)
     for part in ("means", "sequences"):
         assert together[part] == alone[0][part] + alone[1][part]
+
+
+def test_the_truth_of_several_methods_is_read_once(methods, capsys, monkeypatch):
+    truth, pred, archive = methods
+    read, count = scoring._read_truth, []
+    monkeypatch.setattr(scoring, "_read_truth", lambda task: (count.append(task), read(task))[1])
+    assert score(truth, pred, "--jobs", 1) == 0
+    alone = len(count)
+    assert score(truth, pred, archive, "--jobs", 1) == 0
+    assert (alone, len(count) - alone) == (len(list(truth.iterdir())), alone)
 
 
 def test_sequences_of_unlike_length_keep_their_numbers(tmp_path, capsys):

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from masktrack_core.arrays import Size
 from masktrack_core.errors import InputError
-from masktrack_core.networks.backbones import BACKBONES
+from masktrack_core.networks.backbones import VGG16, MobileNetV2, Slim
 from masktrack_core.networks.heads import _enlarge
 from masktrack_core.networks.network import (
     MaskTrackNet,
@@ -15,7 +15,8 @@ from masktrack_core.networks.network import (
     parameter_groups,
     upsample,
 )
-from masktrack_core.networks.spec import BACKBONE_NAMES, NORMALISATIONS
+from masktrack_core.networks.spec import NORMALISATIONS
+from masktrack_core.registry import find
 from masktrack_core.seeds import torch_generator
 
 PAIRS = [
@@ -244,8 +245,9 @@ def test_the_small_network_learns_to_follow_the_prior_in_forty_steps():
 
 
 def test_names_of_the_spec_are_the_trunks_and_a_wrong_one_is_refused():
-    assert tuple(BACKBONES) == BACKBONE_NAMES
-    assert all(trunk.normalisation in NORMALISATIONS for trunk in BACKBONES.values())
+    own = {"vgg16": VGG16, "mobilenet_v2": MobileNetV2, "slim": Slim}
+    assert {name: find("backbone", name) for name in own} == own
+    assert all(trunk.normalisation in NORMALISATIONS for trunk in own.values())
     with pytest.raises(InputError, match=r"network\.backbone: .*vgg16.* got 'vgg19'"):
         NetworkSpec(backbone="vgg19")
     with pytest.raises(InputError, match=r"network\.head"):

@@ -92,13 +92,14 @@ def test_a_program_that_is_not_there_is_named(tmp_path):
         (lambda out: (out / "00001.png").unlink(), r"expected 3 masks.*missing \['00001\.png'\]"),
         (lambda out: write_mask(out / "00003.png", FIRST), r"not expected \['00003\.png'\]"),
         (lambda out: write_mask(out / "00001.png", FIRST[1:]), r"out/00001\.png: .*\(19, 30\)"),
+        (lambda out: write_mask(out / "00002.png", np.pad(FIRST, 1)), r"\(20, 30\).*\(22, 32\)"),
         (
             lambda out: write_labels(out / "00002.png", FIRST * np.uint8(2)),
             r"out/00002\.png: expected a mask of one object.*\[0, 2\]",
         ),
         (
             lambda out: [write_mask(out / f"{t:05d}.png", FIRST & False) for t in (1, 2)],
-            r"expected the object in some of 2 frames, got empty masks in all",
+            r"expected the object in some of 2 frames, got empty masks in all; .*`empty: allowed`",
         ),
         (lambda out: (out / "00001.png").write_bytes(b"no picture"), r"00001\.png"),
     ],
@@ -111,3 +112,15 @@ def test_an_answer_that_is_not_whole_is_refused(tmp_path, change, words):
     with pytest.raises(InputError, match=words) as raised:
         read_answer(tmp_path, 3, SIZE, {0: FIRST})
     assert "\n" not in str(raised.value)
+
+
+def test_an_object_that_truly_leaves_is_allowed_where_the_row_says_so(tmp_path):
+    for t in range(3):
+        write_mask(tmp_path / f"{t:05d}.png", FIRST & (t == 0))
+    masks = read_answer(tmp_path, 3, SIZE, {0: FIRST}, may_be_empty=True)
+    assert [bool(masks[t].any()) for t in range(3)] == [True, False, False]
+    with pytest.raises(InputError, match="got empty masks in all"):
+        read_answer(tmp_path, 3, SIZE, {0: FIRST})
+    (tmp_path / "00002.png").unlink()
+    with pytest.raises(InputError, match="expected 3 masks"):  # and nothing else is
+        read_answer(tmp_path, 3, SIZE, {0: FIRST}, may_be_empty=True)

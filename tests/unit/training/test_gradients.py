@@ -19,16 +19,18 @@ from masktrack_core.experiment.network_files import local_file
 from masktrack_core.experiment.recipes import NetworkRecipe
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.masks.regions import CropParams
-from masktrack_core.networks.backbones import BACKBONES, VGG16
+from masktrack_core.networks.backbones import VGG16
 from masktrack_core.networks.heads import build_head
 from masktrack_core.networks.layers import Depthwise
 from masktrack_core.networks.network import build_network
 from masktrack_core.networks.spec import NetworkSpec
 from masktrack_core.networks.weights import load_network
+from masktrack_core.registry import find
 from masktrack_core.seeds import torch_generator
 from masktrack_core.training.gradients import Witness, clip_gradient, out_of_bounds, taught_nothing
 from masktrack_core.training.loop import RunParams, TrainingDivergedError, train
 from masktrack_core.training.optimisers import TrainParams, segmentation_loss
+from tests.timm_models import needs_timm
 from tests.unit.training.test_loop import (
     PARAMS,
     CrashError,
@@ -118,7 +120,8 @@ class ThinVGG16(VGG16):
         super().__init__(in_channels, widths=(16, 32, 64, 128, 128))
 
 
-TRUNKS = BACKBONES | {"vgg16": ThinVGG16}
+BACKBONES = ("vgg16", "mobilenet_v2", "slim")
+TRUNKS = {name: find("backbone", name) for name in BACKBONES} | {"vgg16": ThinVGG16}
 
 
 def test_the_thin_vgg_has_the_layers_of_the_whole_one():
@@ -208,13 +211,20 @@ def first_step(learnt, **spec):
 
 @pytest.mark.parametrize("learnt", [pytest.param(one, marks=slow(one.size)) for one in CONFIGURED])
 def test_every_tap_of_every_configured_network_gets_a_gradient(learnt, monkeypatch):
-    monkeypatch.setitem(BACKBONES, "vgg16", ThinVGG16)
+    monkeypatch.setattr("masktrack_core.networks.network.find", lambda _, name: TRUNKS[name])
     net = first_step(learnt)
     assert taught_nothing(net) == {}
     for name, parameter in net.named_parameters():
         if parameter.ndim == 4:
             for i, j in product(range(parameter.shape[2]), range(parameter.shape[3])):
                 assert parameter.grad[..., i, j].any(), (name, i, j)
+
+
+@pytest.mark.parametrize("name", ["timm:mobilenetv3_small_050", "timm:test_vit"])
+def test_every_parameter_of_a_trunk_of_timm_gets_a_gradient(name):
+    needs_timm()
+    net = first_step(Learnt(name, "decoder", 97), prior_init="zero")
+    assert {part for part in taught_nothing(net) if "branches" not in part} == set()
 
 
 def test_taps_beyond_the_map_of_a_crop_are_named_with_their_share():

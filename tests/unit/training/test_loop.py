@@ -478,6 +478,16 @@ def test_the_state_of_another_training_is_refused(tmp_path, other):
             train(*chosen.values(), seed=seed, run=run)
 
 
+def test_the_state_of_another_kind_of_device_is_refused(tmp_path):
+    path = tmp_path / "state"
+    trained(state=path, save_every_s=0)
+    state = torch.load(path, weights_only=True)
+    assert state["device"] == "cpu"
+    torch.save(state | {"device": "cuda"}, path)
+    with pytest.raises(InputError, match=r"written on 'cpu', got one of 'cuda'.*delete the file"):
+        trained(state=path)
+
+
 class Brighter(Squares):
     """As many squares, of which the first is the same and another is not."""
 

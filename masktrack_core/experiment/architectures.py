@@ -1,0 +1,46 @@
+"""What a row of ``architectures`` or ``schedules`` names: looked up before anything runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from masktrack_core.errors import InputError
+from masktrack_core.networks.spec import HUB, NetworkSpec
+from masktrack_core.registry import TIMM, check_name, made_by
+
+
+def check_architectures(config: Mapping[str, Any]) -> None:
+    """Raise `InputError` naming the row of an unknown trunk, head or loss.
+
+    A trunk of timm is built, so that a model without maps, or an absent package, is said at once:
+    some seconds, for those who have such a row.
+    """
+    for name, row in config["architectures"].items():
+        where = f"architectures.{name}"
+        hub = row.get("pretrained") == HUB and HUB not in config["weights"]
+        if hub and not str(row.get("backbone")).startswith(TIMM):
+            raise InputError(
+                f"{where}.pretrained: expected a trunk {TIMM}NAME beside {HUB!r}, got "
+                f"{row.get('backbone')!r}; give a file or a row of weights"
+            )
+        try:
+            spec = NetworkSpec(**{key: row[key] for key in row if key != "pretrained"})
+            if spec.backbone.startswith(TIMM):
+                from masktrack_core.networks.timm_trunks import TimmTrunk
+
+                TimmTrunk(spec.backbone.removeprefix(TIMM), output_stride=spec.output_stride)
+        except InputError as error:
+            raise InputError(str(error).replace("network.", f"{where}.", 1)) from error
+    for name, row in config["schedules"].items():
+        check_name(f"schedules.{name}.loss", "loss", row.get("loss", "cross_entropy"))
+
+
+def packages_of(
+    architecture: Mapping[str, Any], schedule: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Return the packages, with versions, that a training's trunk, head and loss come from."""
+    named = [("backbone", architecture.get("backbone")), ("head", architecture.get("head"))]
+    named += [("loss", (schedule or {}).get("loss"))]
+    found: dict[str, str] = {}
+    for kind, name in named:
+        found |= made_by(kind, name) if name else {}  # type: ignore[arg-type]
+    return found

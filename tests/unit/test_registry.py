@@ -1,0 +1,99 @@
+"""Trunks, heads and losses by name, and the page of the docs that adds one of each."""
+
+import re
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from masktrack_core import registry
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.architectures import check_architectures, packages_of
+from masktrack_core.experiment.provenance import reached_modules
+from masktrack_core.networks.backbones import Slim
+from masktrack_core.registry import check_name, find, made_by, names, register
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "your-own-network.md").read_text()
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch):
+    tables = {kind: dict(table) for kind, table in registry._TABLES.items()}
+    monkeypatch.setattr(registry, "_TABLES", tables)
+
+
+def test_a_name_is_what_was_registered_last():
+    register("backbone", "mine", Slim)
+    assert find("backbone", "mine") is Slim and "mine" in names("backbone")
+    register("backbone", "mine", "masktrack_core.networks.backbones:VGG16")
+    assert find("backbone", "mine").__name__ == "VGG16"
+
+
+def test_a_name_with_a_colon_takes_the_rest():
+    register("backbone", "zoo:", lambda name, channels: (name, channels))
+    assert find("backbone", "zoo:ox")(4) == ("ox", 4)
+    for wrong in ("zoo:", "zoo", ":ox"):
+        with pytest.raises(InputError, match=r"expected one of vgg16, .*timm:NAME.*zoo:NAME"):
+            check_name("architectures.a.backbone", "backbone", wrong)
+
+
+def test_a_package_adds_a_name_and_its_version_decides(monkeypatch):
+    entry = EntryPoint("theirs", "masktrack_core.networks.backbones:Slim", "masktrack.backbone")
+    vars(entry)["dist"] = SimpleNamespace(name="their-trunks", version="1.2")
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: [entry] if group == entry.group else []
+    )
+    assert find("backbone", "theirs") is Slim
+    assert made_by("backbone", "theirs") == {"their-trunks": "1.2"}
+    assert packages_of({"backbone": "theirs", "head": "aspp"}, None) == {"their-trunks": "1.2"}
+    assert packages_of({"backbone": "slim"}, {"loss": "balanced"}) == {}
+    assert "theirs" not in names("head")
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "said"),
+    [
+        ("architectures", {"backbone": "vgg19"}, r"architectures\.a\.backbone: .*got 'vgg19'"),
+        ("architectures", {"head": "crf"}, r"architectures\.a\.head: .*got 'crf'"),
+        ("architectures", {"pretrained": "hub"}, r"architectures\.a\.pretrained: .*'hub'"),
+        ("schedules", {"loss": "l2"}, r"schedules\.a\.loss: .*balanced.*got 'l2'"),
+    ],
+)
+def test_a_wrong_name_is_said_with_its_row_before_anything_runs(table, row, said):
+    config = {"architectures": {}, "schedules": {}, "weights": {}} | {table: {"a": row}}
+    with pytest.raises(InputError, match=said):
+        check_architectures(config)
+
+
+@pytest.mark.parametrize("script", ["train", "finetune", "track"])
+def test_own_trunks_heads_and_losses_are_part_of_the_code_of_a_job(script):
+    reached = reached_modules(ROOT / "workflow_scripts" / f"{script}.py")
+    own = [made for table in registry._TABLES.values() for made in table.values()]
+    places = {str(made).partition(":")[0].removeprefix("masktrack_core.") for made in own}
+    assert len(places) == 4 and places - {"training.optimisers"} <= reached
+    assert script == "track" or "training.optimisers" in reached
+
+
+def test_the_balanced_loss_gives_object_and_background_the_same_weight():
+    margin = torch.tensor([[[2.0, -1.0, 0.5, 9.0]]])
+    truth, known = torch.tensor([[[1.0, 0, 0, 1]]]), torch.tensor([[[1.0, 1, 1, 0]]])
+    log = torch.nn.functional.softplus
+    expected = (2 / 3 * log(torch.tensor(-2.0)) + 1 / 3 * log(torch.tensor([-1.0, 0.5])).sum()) / 3
+    assert torch.allclose(find("loss", "balanced")(margin, truth, known), expected)
+    nothing = find("loss", "balanced")(margin, truth, 0 * known)
+    assert nothing == 0
+
+
+def test_the_page_on_networks_of_your_own_runs(tmp_path, monkeypatch):
+    """Its Python blocks, one after the other, in one process."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    scope = {}
+    with torch.random.fork_rng():
+        for block in blocks:
+            exec(compile(block, "docs/your-own-network.md", "exec"), scope)
+    assert scope["masks"].shape == (3, 64, 96) and (tmp_path / "mine.safetensors").is_file()
+    assert scope["network"].spec.backbone == "patches"

@@ -1,0 +1,27 @@
+"""Compare two methods: differences by sequence, a paired bootstrap interval, a sentence."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktrack_core.experiment.comparison import compare_rows, difference_rows
+from masktrack_core.experiment.figure_recipes import FigureRecipe
+from masktrack_core.experiment.provenance import job_log
+from masktrack_core.experiment.results import read_scores
+from masktrack_core.files.io import write_csv, write_text
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake, snakemake
+
+
+def main(job: "Snakemake") -> None:
+    """Write a row an object, the largest gain of the first method first, and what a paper says."""
+    with job_log(job, __file__):
+        recipe = FigureRecipe.from_row(job.wildcards.figure, job.params.figure)
+        first, second = recipe.rows
+        rows = difference_rows(read_scores(map(Path, job.input)), first, second)
+        compared = compare_rows(first.method, second.method, rows)
+        write_csv(Path(job.output.table), compared.rows)
+        write_text(Path(job.output.sentence), f"{compared.sentence}\n")
+
+
+main(snakemake)
