@@ -15,6 +15,7 @@ from .conftest import SHORT, Workflow
 
 GIVEN = re.compile(r"^Provided resources: gpu=\D*(\d+)\)?$", re.MULTILINE)
 CHEAP = "results/stills/mine.csv"
+OWN_WORDS = "--printshellcmds"  # Snakemake's, in which resources and starts of jobs are said
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def workflow(tmp_path):
 def given(workflow, device, *arguments):
     """Return the resources that a run says it may give."""
     workflow.overlay["device"] = device
-    run = workflow("--cores", "3", "--forcerun", "index_stills", *arguments, "--", CHEAP)
+    run = workflow(OWN_WORDS, "--cores", "3", "--forcerun", "index_stills", *arguments, "--", CHEAP)
     assert run.status == 0, run.output[-3000:]
     return GIVEN.findall(run.output)
 
@@ -60,7 +61,7 @@ def test_trainings_start_together_only_where_there_is_a_gpu_for_each(workflow, m
     workflow.overlay["device"] = "cuda"
     targets = [f"results/networks/{name}.safetensors" for name in ("segment", "box")]
     told = ("--resources", "gpu=2") if count == 2 else ()
-    run = workflow("--cores", "3", "--keep-going", *told, "--", *targets)
+    run = workflow(OWN_WORDS, "--cores", "3", "--keep-going", *told, "--", *targets)
     order = starts(run.output)
     assert order == (["started", "ended"] * 2 if count == 1 else ["started"] * 2 + ["ended"] * 2)
 
