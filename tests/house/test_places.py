@@ -48,7 +48,6 @@ ELSEWHERE = {
     "files.mirrors": ("unit/files/test_download.py", "addresses with what they give"),
     "files.picture_zip": ("unit/files/test_archives.py", "the zip below the archives"),
     "files.tensors": ("unit/networks/test_weights.py", "files of weights hold them"),
-    "measures.contours": ("unit/measures/test_temporal.py", "T is measured on them"),
     "networks.checkpoints": ("unit/networks/test_weights.py", "their names as they are loaded"),
     "networks.heads": ("unit/networks/test_backbones.py", "a head needs a trunk"),
     "networks.included": ("house/test_included.py", "the files are compared with their card"),
