@@ -173,7 +173,7 @@ class TimmTrunk(Backbone):
             given["pretrained_cfg_overlay"] = overlay
         try:
             # The whole model first: a trunk alone would take a file without its layers.
-            timm_package().create_model(self._name, **given)
+            _model(self._name, **given)
             trunk = _features(self._name, 3, **self._plan.options, **given)
         except Exception as error:  # of timm, of its hub, of the network
             raise InputError(
@@ -276,7 +276,13 @@ def _centred(where: str, name: str, plan: _Plan) -> bool:
 
 def _features(name: str, in_channels: int, **options: Any) -> Any:
     """Return a model of timm without what comes after its maps."""
-    return timm_package().create_model(name, in_chans=in_channels, features_only=True, **options)
+    return _model(name, in_chans=in_channels, features_only=True, **options)
+
+
+def _model(name: str, **options: Any) -> Any:
+    """Return a model of timm; the global generator, which it draws from, stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        return timm_package().create_model(name, **options)
 
 
 def _short(error: Exception) -> str:
