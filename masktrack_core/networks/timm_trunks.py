@@ -53,13 +53,14 @@ def _declare_operators() -> None:
         return
     try:
         for library in Path(found.origin).parent.glob("_C*.so"):
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
             return
     except OSError:
         pass
-    declared = torch.library.Library("torchvision", "DEF")
+    declared = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for name in _OPERATORS:
-        declared.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        words = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        declared.define(words)  # type: ignore[no-untyped-call]
     _DECLARED.append(declared)  # they last as long as this object
 
 
