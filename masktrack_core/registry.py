@@ -79,7 +79,7 @@ def find(kind: Kind, name: str) -> Callable[..., Any]:
         make = getattr(import_module(module), attribute)
     else:
         make = made
-    return partial(make, rest) if rest else make  # type: ignore[no-any-return]
+    return partial(make, rest) if rest else make
 
 
 def made_by(kind: Kind, name: str) -> dict[str, str]:

@@ -46,9 +46,9 @@ def main(job: "Snakemake") -> None:
         device = use_device(job.resources.device, job.params.threads, deterministic=once)
         p, label = job.params, f"train {job.wildcards.network}"
         parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
-        pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else None
-        if pretrained is None and p.rows["architecture"].get("pretrained") == HUB:
-            pretrained = HUB
+        asks_hub = p.rows["architecture"].get("pretrained") == HUB
+        absent = HUB if asks_hub else None
+        pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else absent
         network, start = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
         network.to(device)
         losses = pd.DataFrame(columns=list(LOSSES.names))

@@ -53,13 +53,14 @@ def _declare_operators() -> None:
         return
     try:
         for library in Path(found.origin).parent.glob("_C*.so"):
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
             return
     except OSError:
         pass
-    declared = torch.library.Library("torchvision", "DEF")
+    declared = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for name in _OPERATORS:
-        declared.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        words = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        declared.define(words)  # type: ignore[no-untyped-call]
     _DECLARED.append(declared)  # they last as long as this object
 
 
@@ -173,7 +174,7 @@ class TimmTrunk(Backbone):
             given["pretrained_cfg_overlay"] = overlay
         try:
             # The whole model first: a trunk alone would take a file without its layers.
-            timm_package().create_model(self._name, **given)
+            _model(self._name, **given)
             trunk = _features(self._name, 3, **self._plan.options, **given)
         except Exception as error:  # of timm, of its hub, of the network
             raise InputError(
@@ -276,7 +277,13 @@ def _centred(where: str, name: str, plan: _Plan) -> bool:
 
 def _features(name: str, in_channels: int, **options: Any) -> Any:
     """Return a model of timm without what comes after its maps."""
-    return timm_package().create_model(name, in_chans=in_channels, features_only=True, **options)
+    return _model(name, in_chans=in_channels, features_only=True, **options)
+
+
+def _model(name: str, **options: Any) -> Any:
+    """Return a model of timm; the global generator, which it draws from, stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        return timm_package().create_model(name, **options)
 
 
 def _short(error: Exception) -> str:

@@ -64,7 +64,7 @@ def test_the_mask_has_filters_drawn_as_said_and_pictures_the_norm_of_timms_recor
     record = net.backbone.net.pretrained_cfg
     assert net.mean.flatten().tolist() == pytest.approx([255 * one for one in record["mean"]])
     assert net.scale.flatten().tolist() == pytest.approx([1 / 255 / one for one in record["std"]])
-    assert built().backbone.first.weight[:, 3].std() == pytest.approx(0.1, rel=0.3)
+    assert built().backbone.first.weight[:, 3].std().item() == pytest.approx(0.1, rel=0.3)
 
 
 def test_the_same_seed_draws_the_same_network_and_leaves_the_global_generator():
@@ -84,7 +84,7 @@ def test_batch_norm_keeps_its_statistics_in_a_training_and_the_file_holds_all(tm
         assert torch.equal(tensor, before[name]) == kept or not tensor.any(), name
     save_weights(tmp_path / "net.safetensors", net, {})
     again, _ = load_network(tmp_path / "net.safetensors")
-    assert torch.equal(scores(again), scores(net))
+    assert torch.allclose(scores(again), scores(net), atol=1e-5)  # other strides in memory
 
 
 @pytest.mark.parametrize("backbone", [CNN, VIT])
@@ -101,7 +101,9 @@ def test_a_published_file_is_loaded_and_the_mask_adds_to_it(tmp_path, backbone):
     wanted = {key.removeprefix("model."): tensor for key, tensor in own.items()}
     for key, tensor in theirs.state_dict().items():
         if key in wanted:
-            assert torch.equal(wanted[key][:, :3] if tensor.ndim == 4 else wanted[key], tensor)
+            assert torch.equal(
+                wanted[key][:, : tensor.shape[1]] if tensor.ndim > 1 else wanted[key], tensor
+            )
     assert len(wanted) > 20 and not net.backbone.first.weight[:, 3].any()
 
 
