@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 MODULE ?= masks/warp
-.PHONY: help setup table2 networks test faults mutants executors timm cluster lint format unlock clean
+.PHONY: help setup docs table2 networks test faults mutants executors timm cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -47,6 +47,11 @@ mutants: $(READY)  ## does a test see every small change of a module? MODULE=mas
 executors: $(READY)  ## the executors of requirements-slurm.lock, for clusters
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock
 
+docs: $(READY)  ## the documentation: docs/build/html/index.html; Graphviz (dot) draws its graph
+	@command -v dot >/dev/null || { echo "make: dot not found; install Graphviz (Debian: apt-get install graphviz)"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-docs.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/build/html
+
 timm: $(READY)  ## the packages of requirements-timm.lock, for backbone: timm:NAME
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-timm.lock
 
@@ -58,6 +63,7 @@ lint: $(READY)  ## the checks of style, types and workflow
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
+	$(BIN)/codespell
 	$(BIN)/snakemake --lint
 
 format: $(READY)  ## code and rules in the house's form

@@ -30,4 +30,5 @@ def bar(
     from tqdm import tqdm
 
     options = {"delay": 2.0, "mininterval": 0.5, "disable": True if is_quiet() else None, **options}
-    return tqdm(items, words, total=total, unit=unit, **options)
+    shown: tqdm[_Item] = tqdm(items, words, total=total, unit=unit, **options)
+    return shown

@@ -30,7 +30,8 @@ def polygons_of(mask: Mask, *, tolerance: float = _TOLERANCE) -> list[list[float
     COCO has no holes: a hole is joined to its outline by a cut of no width, as the union of
     polygons would else fill it. ``tolerance`` 0 gives the mask back to the pixel.
     """
-    outer, holes = [], []
+    outer: list[_Corners] = []
+    holes: list[_Corners] = []
     for contour in closed_contours(mask):
         corners = _simplified(contour[:-1], tolerance)
         (holes if _is_hole(contour, mask) else outer).append(corners)

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import av
 import numpy as np
@@ -32,6 +32,9 @@ from masktrack_core.errors import InputError, lacks_memory
 from masktrack_core.files.archives import frame_key
 from masktrack_core.files.decoding import MAX_PIXELS
 from masktrack_core.progress import bar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +202,7 @@ class VideoFile:
         losses: list[str] = []
         damaged: list[int] = []
         facts: FilmFacts | None = None
-        shown = bar(
+        shown: "tqdm[None]" = bar(
             words="count frames", total=self._stream.frames or None, unit="frame", leave=False
         )
         with _film_errors(self.path), shown:

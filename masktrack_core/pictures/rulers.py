@@ -37,7 +37,7 @@ def ruled(frame: Frame) -> Frame:
 
 def ruler_step(longer: int) -> int:
     """Return the distance of two lines in pixels: 1, 2 or 5 times a power of ten."""
-    exponent = 10 ** (len(str(max(longer // _LINES, 1))) - 1)
+    exponent: int = 10 ** (len(str(max(longer // _LINES, 1))) - 1)
     return next(exponent * k for k in (1, 2, 5, 10) if exponent * k * _LINES >= longer)
 
 

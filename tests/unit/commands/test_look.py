@@ -1,4 +1,4 @@
-"""``masktrack info`` and ``masktrack frames``: what a clip is, and its frames as they are counted."""
+"""``masktrack info`` and ``masktrack frames``: what a clip is, its frames as they are counted."""
 
 import argparse
 from fractions import Fraction
@@ -126,8 +126,8 @@ FACTS = {
         ({"hdr": True}, "HDR to BT.709: its white of 203 cd/m² to 255, what is brighter too"),
         ({"interlaced": True}, "interlaced: both fields stay in a frame, as they are"),
         ({"pixel_aspect": Fraction(4, 3)}, "pixels of 4/3 width to height stay as they are"),
-        ({"variable": True}, "its variable rate is kept: a film shows each frame when the clip does"),
-        ({"sound": ("aac",)}, "its sound goes into films that are written, where their form takes it"),
+        ({"variable": True}, "variable rate is kept: a film shows each frame when the clip does"),
+        ({"sound": ("aac",)}, "sound goes into films that are written, where their form takes it"),
     ],
 )  # fmt: skip
 def test_what_is_done_to_a_film_is_said_and_nothing_else(fact, said):
