@@ -10,14 +10,17 @@ import shutil
 import sys
 import threading
 import time
+from functools import cached_property
 from logging import ERROR, WARNING, LogRecord
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from masktrack_core.experiment.run_progress import RunProgress, duration, failure_words
+if TYPE_CHECKING:
+    from masktrack_core.experiment.run_progress import RunProgress
+
 
 #: Seconds in which stages that are complete share a line; later a tenth of what has passed.
 _TOGETHER_S = 5.0
@@ -43,7 +46,6 @@ class LogHandler(LogHandlerBase):
         self._stream: TextIO = sys.stdout if asked.stdout else sys.stderr
         self._own = self._snakemakes_own()
         self._terminal = self._own is None and self._stream.isatty()
-        self._progress = RunProgress()
         self._jobs: dict[int, Any] = {}
         self._failures: dict[int, str] = {}
         self._errors: list[str] = []
@@ -54,6 +56,16 @@ class LogHandler(LogHandlerBase):
         self._over = threading.Event()
         if self._own is None:
             threading.Thread(target=self._watch, daemon=True).start()
+
+    @cached_property
+    def _progress(self) -> "RunProgress":
+        """How far the run is; loaded with the first word of it.
+
+        Before the Snakefile is read, Python finds the installed core, not the one beside it.
+        """
+        from masktrack_core.experiment.run_progress import RunProgress
+
+        return RunProgress()
 
     def _snakemakes_own(self) -> ColorizingTextHandler | None:
         """Return Snakemake's handler where a person asked for its words."""
@@ -143,6 +155,8 @@ class LogHandler(LogHandlerBase):
             known = self._jobs.get(job["jobid"])
             names = dict(known.wildcards) if known is not None else {}
             said = "\n".join(self._errors)
+            from masktrack_core.experiment.run_progress import failure_words
+
             words = failure_words(job["rule_name"], names, job["log"], said)
             self._failures[job["jobid"]] = words
         self._errors.clear()
@@ -183,7 +197,7 @@ class LogHandler(LogHandlerBase):
                 self._beat(time.time())
 
     def _beat(self, at: float) -> None:
-        if not self._progress.planned or self._over.is_set():
+        if not self._started or self._over.is_set() or not self._progress.planned:
             return
         silence, tenth = at - self._said, self._progress.elapsed_s(at) / 10
         if self._complete and silence >= max(_TOGETHER_S, tenth):
@@ -216,7 +230,9 @@ class LogHandler(LogHandlerBase):
                 self._say_complete(time.time())
             for words in [*self._failures.values(), *self._errors]:
                 self._line(words)
-            if self._progress.planned:
+            if self._started and self._progress.planned:
+                from masktrack_core.experiment.run_progress import duration
+
                 progress, at = self._progress, time.time()
                 failed = f"{len(self._failures)} failed, " if self._failures else ""
                 log = f"; everything: {self._log}" if self._log else ""

@@ -202,7 +202,7 @@ class VideoFile:
         losses: list[str] = []
         damaged: list[int] = []
         facts: FilmFacts | None = None
-        shown: "tqdm[None]" = bar(
+        shown: tqdm[None] = bar(
             words="count frames", total=self._stream.frames or None, unit="frame", leave=False
         )
         with _film_errors(self.path), shown:

@@ -17,7 +17,7 @@ FLOW_TRACKER = yaml.safe_load(
     (EXAMPLE / "external_tracker.yaml")
     .read_text()
     .replace("examples/external_tracker/", f"{EXAMPLE}/")
-    .replace("python ", f"{sys.executable} ", 1)
+    .replace(f"python {EXAMPLE}", f"{sys.executable} {EXAMPLE}")
 )
 #: One data set, and few steps: for the chain.
 OVERLAY = copy.deepcopy(SHORT) | {name: FLOW_TRACKER[name] for name in ("trackers", "variants")}

@@ -4,6 +4,7 @@ import runpy
 from types import SimpleNamespace
 
 import torch
+from snakemake.iocontainers import Params
 
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.networks.network import NetworkSpec, build_network
@@ -22,12 +23,14 @@ def test_an_exported_network_says_how_it_is_used_and_on_what_it_was_trained(tmp_
         log=[str(tmp_path / "log")],
         input=[str(tmp_path / "a.safetensors")],
         output=[str(tmp_path / "b.safetensors")],
-        params=SimpleNamespace(
-            usage={
-                "propagation": {"dilation_radius": 2},
-                "finetuning": {"samples": 9},
-                "rows": rows,
-                "trained_on": "rendered",
+        params=Params(
+            fromdict={
+                "usage": {
+                    "propagation": {"dilation_radius": 2},
+                    "finetuning": {"samples": 9},
+                    "rows": rows,
+                    "trained_on": "rendered",
+                }
             }
         ),
     )
