@@ -8,6 +8,7 @@ is an optional package (``pip install 'masktrack[timm]'``), imported when a trun
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
@@ -207,7 +208,7 @@ def _plan(name: str, output_stride: int | None) -> _Plan:
     """Return how a model gives maps at strides 4, 8 and ``output_stride``, or a ViT its one."""
     where, timm = f"network.backbone: timm:{name}", timm_package()
     if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name[:6]}*")[:4])
+        near = ", ".join(get_close_matches(name, timm.list_models()))
         raise InputError(
             f"{where}: expected a name of timm.list_models(){near and f', such as {near}'}; timm "
             f"{timm.__version__} has no such model"
