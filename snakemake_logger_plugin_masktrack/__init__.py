@@ -67,6 +67,10 @@ class LogHandler(LogHandlerBase):
 
         return RunProgress()
 
+    def _is_planned(self) -> bool:
+        """Return whether jobs have been named; before that nothing is loaded."""
+        return "_progress" in vars(self) and self._progress.planned > 0
+
     def _snakemakes_own(self) -> ColorizingTextHandler | None:
         """Return Snakemake's handler where a person asked for its words."""
         asked = self.common_settings
@@ -197,7 +201,7 @@ class LogHandler(LogHandlerBase):
                 self._beat(time.time())
 
     def _beat(self, at: float) -> None:
-        if not self._started or self._over.is_set() or not self._progress.planned:
+        if self._over.is_set() or not self._is_planned():
             return
         silence, tenth = at - self._said, self._progress.elapsed_s(at) / 10
         if self._complete and silence >= max(_TOGETHER_S, tenth):
@@ -230,7 +234,7 @@ class LogHandler(LogHandlerBase):
                 self._say_complete(time.time())
             for words in [*self._failures.values(), *self._errors]:
                 self._line(words)
-            if self._started and self._progress.planned:
+            if self._is_planned():
                 from masktrack_core.experiment.run_progress import duration
 
                 progress, at = self._progress, time.time()

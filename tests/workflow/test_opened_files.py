@@ -36,6 +36,8 @@ OTHERWISE = {
     ("unpack", "data/archives"): "the download, whose checksum is in the receipt that is its input",
     ("timings", "results/benchmarks"): "what jobs cost so far; gathered when asked for",
     ("timings", "results/logs"): "the same",
+    ("render_videos", "data/rendered_segtrack"): "what it has written, for the digest",
+    ("render_stills", "data/rendered"): "the same",
     # Removed with the job's temporary folder, by names below it.
     ("track_command", "frames"): "laid out by the job for the command",
     ("track_command", "annotations"): "the same",
@@ -49,7 +51,7 @@ TARGETS = (
     *(f"results/{name}.csv" for name in ("table2", "oracles", "table1", "losses")),
     *(
         f"results/{name}.pdf"
-        for name in ("table1", "figure2", "figure3", "figure4", "figure5", "curves")
+        for name in ("table1", "figure2", "figure3", "figure4", "figure5", "curves", "compared")
     ),
     *("results/deformed_masks.png", "results/index.html", "results/record.yaml"),
     *("results/networks/pretrained.safetensors", "results/export/rgb.safetensors"),
@@ -130,6 +132,7 @@ def overlay(folder, server):
             "figure5": sheet | {"published": [{"method": "BVS", "technique": "bvs"}]},
             "losses": {"networks": ["segment"]},
             "curves": {"kind": "curves", "datasets": ["mine"], "rows": methods[:1]},
+            "compared": {"kind": "comparison", "datasets": ["mine"], "rows": methods[:2]},
         },
         "page": {"tables": ["table2"], "figures": ["figure3"], "frames": 1},
     }
