@@ -30,5 +30,6 @@ def bar(
     from tqdm import tqdm
 
     options = {"delay": 2.0, "mininterval": 0.5, "disable": True if is_quiet() else None, **options}
-    shown: tqdm[_Item] = tqdm(items, words, total=total, unit=unit, **options)
+    given: Any = items  # tqdm's types know no bar that may be without items
+    shown: tqdm[_Item] = tqdm(given, words, total=total, unit=unit, **options)
     return shown

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 import pandas as pd
-from tqdm import tqdm
 
 from masktrack_core.arrays import Frame, Mask
 from masktrack_core.datasets.contents import contents_digest
@@ -17,6 +16,7 @@ from masktrack_core.datasets.stills import read_still
 from masktrack_core.errors import InputError
 from masktrack_core.files.archives import Archives, MaskArchive
 from masktrack_core.files.io import read_table
+from masktrack_core.progress import bar
 from masktrack_core.seeds import numpy_rng
 from masktrack_core.tables import STILLS
 from masktrack_core.training.examples import Stills
@@ -88,7 +88,7 @@ class _Kept:
         self._stills, room = stills, room_mb * 2**20
         self._frames: dict[str, tuple[Frame, Mask]] = {}
         self._masks: dict[str, Mask] = {}
-        for name in tqdm(stills.names, "reading stills", unit="still", mininterval=2):
+        for name in bar(stills.names, "reading stills", unit="still"):
             frame, mask = stills.read(name)
             keys = [f"{name}/{k}" for k in range(stills.masks_per_image)]
             masks = {key: stills.deformed[key] for key in keys if key in stills.deformed}
