@@ -39,7 +39,6 @@ graphviz_output_format = "svg"
 
 html_theme = "furo"
 html_title = project
-html_static_path = ["_static"]
 html_show_copyright = False
 linkcheck_ignore = [r"https?://"]  # pages of others are not looked at: the build works offline
 

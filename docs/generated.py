@@ -30,6 +30,7 @@ def write_pages(root: Path, folder: Path) -> None:
 def _write(path: Path, text: str) -> None:
     """Write a page where it says something else: Sphinx reads what is newer again."""
     if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 
 
