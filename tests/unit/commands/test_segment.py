@@ -16,6 +16,7 @@ from PIL import Image
 from masktrack_core.commands import clips, stages
 from masktrack_core.commands import segment as cli_segment
 from masktrack_core.commands.cli import main
+from masktrack_core.datasets.coco import read_coco
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import reached_modules
@@ -567,3 +568,71 @@ def test_a_network_that_says_nothing_is_used_as_in_the_paper():
     assert read_usage({"rows": json.dumps(rows)}).propagation == PropagationParams()
     with pytest.raises(InputError, match="record of use"):
         read_usage({USAGE: "{}"})
+
+
+# --- exports
+
+
+def test_exports_are_written_once_and_asked_for_later_learn_nothing(
+    segment, frames, labels, tmp_path, monkeypatch
+):
+    first, later = tmp_path / "a.json", tmp_path / "probs"
+    assert segment(frames, "--first", labels, "--export", f"coco={first}") == 0
+    made = {name: stop_at(monkeypatch, name, 1) for name in ("finetune", "propagate")}
+    before, masks = first.stat().st_mtime_ns, contents(tmp_path / "out")
+    both = ("--export", f"coco={first}", "--export", f"probs={later}")
+    assert segment(frames, "--first", labels, *both) == 0
+    assert made == {"finetune": [], "propagate": []}
+    assert first.stat().st_mtime_ns == before and contents(tmp_path / "out") == masks
+    assert sorted(path.name for path in later.iterdir()) == ["1", "4"]
+    coco = read_coco(first)
+    for t in range(5):
+        drawn = io.read_labels(tmp_path / "out" / f"{t + 7}.png")
+        for label in (1, 4):
+            assert np.array_equal(coco.mask(frames / f"{t + 7}.png", label), drawn == label)
+
+
+def test_an_export_that_was_stopped_is_gone_on_with(segment, frames, first, tmp_path, monkeypatch):
+    export, calls = clips.export, []
+
+    def stopped(kind, *arguments):
+        calls.append(kind)
+        if calls == ["coco", "contours"]:
+            raise KeyboardInterrupt
+        export(kind, *arguments)
+
+    monkeypatch.setattr(clips, "export", stopped)
+    names = [("--export", f"{kind}={tmp_path / kind}.json") for kind in ("coco", "contours")]
+    command = ("--first", first, "--no-finetune", *names[0], *names[1])
+    assert segment(frames, *command) == 130
+    assert (tmp_path / "coco.json").exists() and not (tmp_path / "contours.json").exists()
+    assert segment(frames, *command) == 0
+    assert calls == ["coco", "contours", "contours"]
+
+
+def test_an_export_takes_the_place_of_nothing(segment, frames, first, tmp_path, capsys):
+    mine, folder = tmp_path / "mine.json", tmp_path / "folder"
+    mine.write_text("mine")
+    folder.mkdir()
+    for asked, message in (
+        (f"coco={mine}", "expected a new name, got one that is there; give --overwrite"),
+        (f"probs={folder}", "got one that is there; remove the folder"),
+        (f"probs={frames}", "expected a place of its own, got that of the clip"),
+        (f"probs={tmp_path / 'out'}", "got that of the folder of masks"),
+        (f"cutout={tmp_path / 'a.mp4'}", "expected a film with alpha, .mov or .webm"),
+        (f"coco={tmp_path / 'a.txt'}", "expected a name that ends in .json"),
+    ):
+        assert segment(frames, "--first", first, "--no-finetune", "--export", asked) == 2
+        assert message in capsys.readouterr().err
+    assert not contents(tmp_path / "out") and mine.read_text() == "mine"
+    command = ("--first", first, "--no-finetune", "--overwrite", "--export")
+    assert segment(frames, *command, f"probs={folder}") == 2
+    assert segment(frames, *command, f"coco={mine}") == 0
+    assert mine.read_text() != "mine"
+
+
+@pytest.mark.parametrize("text", ["coco", "coco=", "voc=a.json"])
+def test_an_export_is_a_form_and_a_place(segment, frames, first, text, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        segment(frames, "--first", first, "--export", text)
+    assert "expected one of coco, cutout, contours, probs" in capsys.readouterr().err
