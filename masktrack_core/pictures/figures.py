@@ -1,5 +1,6 @@
 """Figure 2 of the paper, and how a figure becomes files."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ COLUMN_INCHES = 2.4  # width of one frame in Figure 2
 @styled
 def write_figure(figure: "Figure", paths: Iterable[Path | str]) -> None:
     """Write a figure to files; the suffix chooses the format. Equal figures give equal bytes."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph
     for path in map(Path, paths):
         stamps = {"CreationDate": None} if path.suffix == ".pdf" else {}
         with atomic_path(path) as temporary:
