@@ -48,12 +48,13 @@ def test_nothing_reruns_when_nothing_changed(finished):
 
 
 def test_one_core_and_jobs_that_are_not_forked_give_the_same_bytes(finished, tmp_path):
-    plain = SHORT | {"fork_jobs": False}
+    """Of one of the three data sets: its lines, with every digit, of all methods."""
+    plain = SHORT | {"fork_jobs": False, "tables": {"table2": {"datasets": ["rendered_segtrack"]}}}
     run = Workflow(tmp_path, plain)("--cores", "1", "results/table2.csv")
     assert run.status == 0, run.output[-3000:]
-    for name in ("table2.csv", "table2_sequences.csv", "table2.md"):
-        alone, together = (folder / "results" / name for folder in (tmp_path, finished))
-        assert alone.read_bytes() == together.read_bytes(), name
+    files = [folder / "results" / "table2_sequences.csv" for folder in (tmp_path, finished)]
+    alone, together = (file.read_text().splitlines()[1:] for file in files)
+    assert alone and alone == [line for line in together if ",rendered_segtrack," in line]
 
 
 def test_benchmarks_of_forked_jobs_hold_all_that_they_used(finished):
