@@ -118,17 +118,10 @@ def steps(page):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A clone with what the working tree has changed, as whoever follows the tutorials has."""
+    """The project's files in a folder of their own, as whoever follows the tutorials has them."""
     folder = tmp_path_factory.mktemp("tutorials") / "masktrack"
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
-    changed = subprocess.run(
-        ["git", "ls-files", "-m", "-o", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in changed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    left = (".git", ".venv", "results", "data", ".snakemake", "build", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left))
     return folder
 
 
