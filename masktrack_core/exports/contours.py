@@ -1,4 +1,4 @@
-"""Polygons in COCO's JSON, which CVAT, FiftyOne, Roboflow and converters of LabelMe open."""
+"""Polygons in COCO's JSON, a form that labelling tools import."""
 
 from collections.abc import Iterable
 from pathlib import Path

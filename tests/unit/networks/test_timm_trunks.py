@@ -57,6 +57,18 @@ def test_maps_of_even_layers_are_moved_onto_the_grid():
     assert torch.allclose(moved[0, 0, 3, 1:], torch.arange(1.0, 15) * 4, atol=1e-4)
 
 
+def test_a_patch_of_a_vit_is_around_the_pixel_of_its_cell():
+    trunk, seen = built(VIT).backbone, []
+    trunk.net.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    for cell in range(5):
+        image = torch.zeros(1, 4, 65, 97)
+        image[..., 16 * cell, 16 * (cell + 1)] = 1
+        trunk(image)
+        assert seen[-1].shape[-2:] == (80, 112)  # a patch a cell
+        place = seen[-1][0, 0].nonzero()[0].tolist()
+        assert place == [16 * cell + 8, 16 * (cell + 1) + 8]  # of 0 to 15 as near as can be
+
+
 def test_the_mask_has_filters_drawn_as_said_and_pictures_the_norm_of_timms_record():
     net = built(prior_init="zero")
     first = net.backbone.first.weight
