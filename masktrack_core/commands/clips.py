@@ -179,6 +179,8 @@ def segment_clip(
 ) -> list[Path]:
     """Write the mask of every frame below ``out``; return the files in order.
 
+    ``clip`` may be some frames of one (`stretches`): ``objects`` are by their places in it,
+    ``boxes`` by their numbers.
     Before anything is learnt, a picture of each annotated frame with its masks, and with ``boxes``,
     is written below ``.masktrack`` there, and its place is logged: a wrong box is seen at once.
 
@@ -244,7 +246,7 @@ def _followed_objects(
     tracks = {label: final_track(folder, str(label), request) for label in objects}
     if not all(track.exists() for track in tracks.values()):
         _show_given(clip, objects, folder, boxes)
-        _say_backwards(objects, backwards=request.usage.propagation.backwards)
+        _say_backwards(clip, objects, backwards=request.usage.propagation.backwards)
         motion = motion_frames(clip, folder, request.motion, request.device)
         for place, (label, annotations) in enumerate(objects.items(), start=1):
             ObjectRun(
@@ -279,22 +281,23 @@ def _show_given(
         }
         colours = [OBJECTS[(label - 1) % len(OBJECTS)] for label in masks]
         drawn = overlay(clip[t], [*masks.values()], colours)
-        for box in (one for one in boxes if one.t == t):
+        for box in (one for one in boxes if one.t == clip.numbers[t]):
             drawn = outline(drawn, box.box, OBJECTS[(box.object_id - 1) % len(OBJECTS)])
         path = folder / f"{GIVEN}{clip.names[t]}.png"
         write_frame(path, drawn)
-        log.info("frame %d as it was annotated, objects %s: %s", t, [*masks], path)
+        log.info("frame %d as it was annotated, objects %s: %s", clip.numbers[t], [*masks], path)
 
 
-def _say_backwards(objects: Annotations, *, backwards: bool) -> None:
+def _say_backwards(clip: Clip, objects: Annotations, *, backwards: bool) -> None:
     """Log what becomes of the frames before the first annotation of all."""
     for label, annotations in objects.items():
         first = min(annotations)
         if first and annotations[first].any():
             log.info(
-                "object %d: frames 0 to %d, before its first annotation, %s",
+                "object %d: frames %d to %d, before its first annotation, %s",
                 label,
-                first - 1,
+                clip.numbers[0],
+                clip.numbers[first - 1],
                 "are reached backwards (--no-backwards leaves them empty)"
                 if backwards
                 else "are left empty (--backwards reaches them)",
@@ -337,6 +340,7 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
         "flow_weights": "" if learned is None else file_digest(learned),
         "annotations": digest.hexdigest(),
         "seed": request.seed,
+        "marks": hashlib.sha256(repr(request.marks).encode()).hexdigest(),
         "code": core_digest(__file__),
     }
 

@@ -45,8 +45,11 @@ def add(commands: "Commands") -> None:
 
 
 def _overlay(options: argparse.Namespace) -> int:
+    from masktrack_core.commands.outputs import check_places
     from masktrack_core.datasets.video_files import Clip
 
+    check_places([("OUT", options.out)], [("the clip", options.clip), ("masks", options.masks)])
+    check_overlay(options.out)
     clip = Clip(options.clip)
     write_overlay(
         clip,
