@@ -150,7 +150,7 @@ def segments_in_boxes(
     usage = read_usage(record, where=str(weights))
     network = network.to(device)
     segments: dict[int, dict[int, Mask]] = {}
-    for t, box, label in boxes:
+    for t, box, label in bar([*boxes], "look into boxes", unit="box", leave=False):
         mask = box_mask(box, clip.size)
         if int(mask.sum()) != box.width * box.height or not mask.any():
             raise InputError(

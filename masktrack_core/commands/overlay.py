@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.commands.options import add_mask_values
+from masktrack_core.commands.options import add_mask_values, add_quiet
 
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
@@ -41,6 +41,7 @@ def add(commands: "Commands") -> None:
         metavar="FPS",
         help="frames a second, without sound (the clip's own times)",
     )
+    add_quiet(overlay)
     overlay.set_defaults(run=_overlay)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.commands.moments import moment
-from masktrack_core.commands.options import add_mask_values
+from masktrack_core.commands.options import add_mask_values, add_quiet
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -199,6 +199,7 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     )
     segment.add_argument("--seed", type=int, default=0, help="of the online stage (default: 0)")
     segment.add_argument("--overwrite", action="store_true", help="make again what is there")
+    add_quiet(segment)
 
 
 def _annotation_files(text: str) -> list["AnnotationFile"]:
@@ -255,11 +256,13 @@ def _segment(options: argparse.Namespace) -> int:
     _check_together(options)
     from dataclasses import replace
 
+    from masktrack_core.commands.ahead import guesses, stages
     from masktrack_core.commands.clips import segment_clip
     from masktrack_core.commands.overlay import check_overlay, write_overlay
     from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.devices import use_device
+    from masktrack_core.progress import course
 
     _check_places(options)
     if options.overlay is not None:
@@ -275,16 +278,12 @@ def _segment(options: argparse.Namespace) -> int:
         files = [AnnotationFile(stretch.start, options.first)]
     stretch.check({one.t for one in (*boxes, *files)})
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
-    segment_clip(
-        cut.clip,
-        cut.objects,
-        options.out,
-        replace(request, marks=cut.marks),
-        boxes=boxes,
-        exports=options.export,
-    )
-    if options.overlay is not None:
-        write_overlay(cut.clip, options.out, options.overlay)
+    clip, objects, request = cut.clip, cut.objects, replace(request, marks=cut.marks)
+    ahead = stages(len(clip), len(objects), request, options.export, options.overlay)
+    with course(ahead, guesses(clip.size)):
+        segment_clip(clip, objects, options.out, request, boxes=boxes, exports=options.export)
+        if options.overlay is not None:
+            write_overlay(clip, options.out, options.overlay)
     return 0
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from masktrack_core import progress
 from masktrack_core.commands import clips, stages
 from masktrack_core.commands import segment as cli_segment
 from masktrack_core.commands.cli import main
@@ -663,3 +664,35 @@ def test_nothing_that_is_read_is_written_onto(segment, weights, frames, first, t
     assert (film.read_bytes(), first.read_bytes()) == before
     assert main(["overlay", str(link), str(frames), str(film)]) == 2
     assert "OUT=" in capsys.readouterr().err and film.read_bytes() == before[0]
+
+
+def test_quiet_leaves_warnings_alone_and_the_log_as_it_was(segment, frames, first, capfd, caplog):
+    caplog.set_level("INFO")
+    assert segment(frames, "--first", first, "--no-finetune", "--quiet") == 0
+    assert capfd.readouterr() == ("", "") and not caplog.records
+    assert segment(frames, "--first", first, "--no-finetune") == 0
+    assert "complete already" in caplog.text
+
+
+def test_the_bars_of_a_run_are_those_announced_with_the_time_left_of_all(
+    segment, frames, labels, tmp_path, monkeypatch, capsys
+):
+    begun, begin = [], progress.Course.begin
+
+    def noted(course, words):
+        found = begin(course, words)
+        begun.append((words, found))
+        return found
+
+    monkeypatch.setattr(progress.Course, "begin", noted)
+    coco, look = tmp_path / "out.json", tmp_path / "look.mp4"
+    outputs = ("--export", f"coco={coco}", "--overlay", look, "--flow", "--every", 2, "--fill")
+    assert segment(frames, "--first", labels, *outputs) == 0
+    assert [words for words, found in begun if found] == [
+        "flow",
+        *(f"object {n} of 2: {stage}" for n in (1, 2) for stage in ("learn", "follow", "fill")),
+        "write masks",
+        "export coco",
+        "overlay",
+    ]
+    assert {words for words, found in begun if not found} == {"size of coco", "count frames"}
