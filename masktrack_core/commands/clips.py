@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from masktrack_core.arrays import Mask
+from masktrack_core.commands.doubts import FILE as DOUBTS
+from masktrack_core.commands.doubts import absent_frames, write_doubts
 from masktrack_core.commands.outputs import (
     Export,
     check_exports,
@@ -217,9 +219,13 @@ def _segment_alone(
         log.info("%s: complete already; --overwrite makes it again", out)
     if is_complete and not left:
         return paths
+    tracks = _followed_objects(clip, objects, out / WORK, request, boxes)
+    if not is_complete:
+        _doubt(clip, objects, out, request)
     followed = Followed(
         clip=clip,
-        tracks=_followed_objects(clip, objects, out / WORK, request, boxes),
+        tracks=tracks,
+        absent=absent_frames(out / DOUBTS),
         others={label: pixels_of_others(objects, label) for label in objects},
         threshold=request.usage.propagation.threshold,
     )
@@ -260,6 +266,15 @@ def _followed_objects(
                 words=f"object {place} of {len(objects)}",
             ).follow()
     return {label: ProbArchive(track) for label, track in tracks.items()}
+
+
+def _doubt(clip: Clip, objects: Annotations, out: Path, request: Request) -> None:
+    """Write what is to be doubted, from the tracks before any CRF; not where they are gone."""
+    tracks = {label: out / WORK / f"{label}.zip" for label in objects}
+    if all(track.exists() for track in tracks.values()):
+        archives = {label: ProbArchive(track) for label, track in tracks.items()}
+        below, params = request.absent_below or 0.0, request.usage.propagation
+        write_doubts(clip, objects, archives, params, out / DOUBTS, absent_below=below)
 
 
 def _clean(folder: Path, request: Request, objects: Annotations) -> None:
@@ -341,6 +356,7 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
         "annotations": digest.hexdigest(),
         "seed": request.seed,
         "marks": hashlib.sha256(repr(request.marks).encode()).hexdigest(),
+        "absent_below": request.absent_below,
         "code": core_digest(__file__),
     }
 

@@ -62,6 +62,8 @@ made is refused. Kept are, object by object, the network that learnt it (a train
 stops loses nothing, a killed one a minute at most), its masks, and those after --crf; the pictures
 of --flow; all below DIR/.masktrack until everything is done. What was under way otherwise begins
 anew. The same files, seed, device and number of threads give the same masks, byte by byte.
+DIR/doubt.csv says how far the masks of each frame are to be doubted; the stretch of each object to
+look at is said in the end.
 The probabilities stay there: the same command with another --export writes it and learns nothing.
 
 exit status: 0 done; 2 the input cannot be used (one line says why); 130 stopped.
@@ -193,6 +195,13 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="radius that coarsens the previous mask (as the network says, else 5)",
     )
+    segment.add_argument(
+        "--absent-below",
+        type=float,
+        metavar="J",
+        help="an object has left where its mask is below a quarter of the annotated area and the J "
+        "to be expected of it below this, such as 0.2 (default: off)",
+    )
     segment.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
     segment.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="CPU threads"
@@ -303,6 +312,8 @@ def _check_together(options: argparse.Namespace) -> None:
             "--every: expected at least 1, and at least 2 beside --fill, got "
             f"{options.every}; give --every N, or remove --fill"
         )
+    if not 0 <= (options.absent_below or 0.0) <= 1:
+        raise InputError(f"--absent-below: expected a J from 0 to 1, got {options.absent_below}")
     if (options.flow == "raft_small") != (options.flow_weights is not None):
         raise InputError(
             "--flow-weights: expected beside --flow raft_small, and nowhere else, got "
@@ -370,6 +381,7 @@ def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
         motion=_motion(options),
         crf=_crf(options),
         seed=options.seed,
+        absent_below=options.absent_below,
         device=device,
         processes=options.threads,
         overwrite=options.overwrite,
