@@ -154,14 +154,14 @@ def test_the_library_gives_the_masks_of_the_workflow(finished):
     first, propagation = {0: read_mask(truth)}, PropagationParams(dilation_radius=2)
     found = segment_video(network, frames, first, finetuning=None, propagation=propagation)
     for t, mask in found:
-        write_mask(finished / "masks" / f"{frames.names[t]}.png", mask)
+        write_mask(finished / "of_the_library" / f"{frames.names[t]}.png", mask)
     theirs = (
         finished / "results" / "masks" / "no_online" / "first" / "rendered_davis" / "rally" / "1"
     )
     names = sorted(path.name for path in theirs.glob("*.png"))
     assert len(names) > 20
     for name in names:
-        ours = read_mask(finished / "masks" / name)
+        ours = read_mask(finished / "of_the_library" / name)
         assert np.array_equal(ours, read_mask(theirs / name)), name
 
 
