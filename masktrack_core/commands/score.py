@@ -205,7 +205,6 @@ def _layout(text: str) -> "str | dict[str, Any]":
 
 def _score(options: argparse.Namespace) -> int:
     from masktrack_core.datasets.protocol import known_protocol
-    from masktrack_core.errors import InputError
     from masktrack_core.measures.scoring import ScoringRules, score_groups, score_methods
 
     protocol = options.protocol and known_protocol(options.protocol, where="--protocol")
@@ -214,11 +213,7 @@ def _score(options: argparse.Namespace) -> int:
     )
     layout = options.layout or (protocol.layout if protocol else None)
     methods = _methods(options.masks)
-    for name in options.compare or ():
-        if name not in methods:
-            raise InputError(
-                f"--compare: expected two of {sorted(methods)}, got {name!r}; name two MASKS"
-            )
+    _check_compared(options.compare, methods)
     scores = score_methods(
         options.truth,
         methods,
@@ -243,6 +238,18 @@ def _score(options: argparse.Namespace) -> int:
         if options.out is not None:
             _write_comparison(found, frames, options.out)
     return 0
+
+
+def _check_compared(names: Sequence[str] | None, methods: Mapping[str, Path]) -> None:
+    """Raise `InputError` unless two different methods are named, or none."""
+    from masktrack_core.errors import InputError
+
+    wrong = [name for name in names or () if name not in methods]
+    if names and (wrong or names[0] == names[1]):
+        raise InputError(
+            f"--compare: expected two of {sorted(methods)}, got "
+            f"{repr(wrong[0]) if wrong else f'{names[0]!r} twice'}; name two MASKS"
+        )
 
 
 #: Frames that are named in which two methods differ most.

@@ -510,6 +510,8 @@ def test_two_methods_are_compared(methods, tmp_path, capsys):
     assert (tmp_path / "out" / "comparison.pdf").read_bytes().startswith(b"%PDF")
     assert score(*arguments, "--compare", "late", "other") == 2
     assert "--compare: expected two of ['late', 'masks'], got 'other'" in capsys.readouterr().err
+    assert score(*arguments, "--compare", "late", "late") == 2
+    assert "got 'late' twice; name two MASKS" in capsys.readouterr().err
 
 
 def test_a_method_given_twice_is_refused(folders, capsys):
