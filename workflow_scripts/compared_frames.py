@@ -21,7 +21,8 @@ def main(job: "Snakemake") -> None:
     """Write the sheet, a column a frame."""
     with job_log(job, __file__):
         places = {(entry["dataset"], entry["sequence"]): entry for entry in job.params.sequences}
-        shown = pd.read_csv(job.input.frames, dtype={"sequence": "str", "frame": "str"})
+        names = dict.fromkeys(("dataset", "sequence", "frame"), "str")
+        shown = pd.read_csv(job.input.frames, dtype=names, keep_default_na=False)
         if not len(shown):
             raise InputError(
                 f"{job.input.frames}: expected frames in which {' and '.join(job.params.methods)} "

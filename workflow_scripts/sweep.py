@@ -20,7 +20,7 @@ def main(job: "Snakemake") -> None:
     """Write the figure as PDF and PNG, and its points as CSV."""
     with job_log(job, __file__):
         recipe = TableRecipe.from_row(job.wildcards.table, job.params.table)
-        points = sweep_table(pd.read_csv(job.input[0]), recipe)
+        points = sweep_table(pd.read_csv(job.input[0], dtype={"method": "str"}), recipe)
         write_csv(Path(job.output.table), points)
         titles = points.dataset.map(job.params.titles)
         write_figure(sweep_figure(points.assign(dataset=titles)), [job.output.pdf, job.output.png])
