@@ -184,6 +184,7 @@ rule comparison:
         figure_scores,
     output:
         table="<results>/{figure}.csv",
+        frames="<results>/{figure}_frames.csv",
         sentence="<results>/{figure}.md",
     log:
         "<logs>/comparison/{figure}.log",
