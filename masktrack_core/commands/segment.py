@@ -88,7 +88,8 @@ def add(commands: "Commands") -> None:
         type=_annotation_files,
         metavar="T=MASK,...",
         help="masks or labels of several frames, by the numbers in their names, else from 0; "
-        "objN=MASK@T is the mask of object N in frame T, empty where it is not there",
+        "objN=MASK@T is the mask of object N in frame T, empty where it is not there; or the "
+        "folder of `masktrack annotate`",
     )
     segment.add_argument(
         "--box",
@@ -179,7 +180,9 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     segment.add_argument("--overwrite", action="store_true", help="make again what is there")
 
 
-def _annotation_files(text: str) -> list["AnnotationFile"]:
+def _annotation_files(text: str) -> "list[AnnotationFile] | Path":
+    if Path(text).is_dir():
+        return Path(text)
     from masktrack_core.datasets.object_masks import AnnotationFile
 
     files: list[AnnotationFile] = []
@@ -241,9 +244,7 @@ def _segment(options: argparse.Namespace) -> int:
     clip = Clip(options.clip)
     device = use_device(options.device, options.threads)
     request = _request(options, device)
-    places = _places(clip, options)
-    boxes = [box._replace(t=places[box.t]) for box in options.box]
-    files = [file._replace(t=places[file.t]) for file in options.annotations or ()]
+    files, boxes = _given(clip, options)
     objects = _objects(clip, files, boxes, options, device)
     segment_clip(clip, objects, options.out, request, boxes=boxes, exports=options.export)
     if options.overlay is not None:
@@ -271,10 +272,21 @@ def _check_together(options: argparse.Namespace) -> None:
         )
 
 
-def _places(clip: "Clip", options: argparse.Namespace) -> dict[int, int]:
-    """Return the frames that a person means by the numbers of masks and boxes."""
-    stated = {file.t for file in options.annotations or ()} | {box.t for box in options.box}
-    return clip.numbered(stated - {FIRST}) | {FIRST: 0}
+def _given(
+    clip: "Clip", options: argparse.Namespace
+) -> "tuple[list[AnnotationFile], list[AnnotationBox]]":
+    """Return masks and boxes with the frames that a person means by their numbers."""
+    listed: list[AnnotationFile] | Path = options.annotations or []
+    if isinstance(listed, Path):
+        from masktrack_core.datasets.annotation_folder import annotation_files
+
+        files, stated = annotation_files(listed, clip.names), set()
+    else:
+        files, stated = listed, {file.t for file in listed}
+    places = clip.numbered((stated | {box.t for box in options.box}) - {FIRST}) | {FIRST: 0}
+    if listed is files:
+        files = [file._replace(t=places[file.t]) for file in files]
+    return files, [box._replace(t=places[box.t]) for box in options.box]
 
 
 def _objects(
