@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -83,6 +84,7 @@ def run_command(words: Sequence[str], progress: Progress, stop: Event) -> None:
     with its last line where it fails.
     """
     ours, theirs = os.openpty()  # a terminal: bars are shown on nothing else
+    termios.tcsetwinsize(theirs, (24, 120))  # one without a size would have no bars
     command = [sys.executable, "-m", "masktrack_core.commands.cli", *words]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, start_new_session=True

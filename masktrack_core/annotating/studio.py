@@ -54,11 +54,15 @@ class Networks:
 class Studio:
     """One clip under work. Methods may be called from several threads."""
 
-    def __init__(self, project: Project, networks: Networks, threads: int) -> None:
-        """Take a project as it is on disk."""
+    def __init__(
+        self, project: Project, networks: Networks, *, threads: int, iterations: int | None = None
+    ) -> None:
+        """Take a project as it is on disk; ``iterations`` of learning, or as the network says."""
         self.project, self.clip = project, project.clip
         self.jobs, self.lock = Jobs(), RLock()
-        self._networks, self._threads = networks, threads
+        self._networks = networks
+        self._options = ["--threads", str(threads)]
+        self._options += [] if iterations is None else ["--iterations", str(iterations)]
         self._follower = Follower(self.clip, networks.mask, networks.propagation)
         #: Of each frame; another number where its masks may be others.
         self.stamps = [0] * len(self.clip)
@@ -206,7 +210,7 @@ class Studio:
         def work(progress: Progress, stop: Event) -> None:
             known = yaml.safe_load(said.read_text(encoding="utf-8")) if said.exists() else {}
             words = ["segment", str(self.clip.path), "--annotations", str(folder / DRAWN)]
-            words += ["--out", str(folder / LEARNT), "--threads", str(self._threads)]
+            words += ["--out", str(folder / LEARNT), *self._options]
             words += [] if known.get("annotations") == digest else ["--overwrite"]
             note(complete=False)
             run_command(words, progress, stop)

@@ -46,15 +46,17 @@ def add(commands: "Commands") -> None:
     annotate.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="CPU threads"
     )
+    annotate.add_argument(
+        "--iterations", type=int, metavar="N", help="steps of learning (as the network says)"
+    )
     annotate.set_defaults(run=_annotate)
 
 
 def _annotate(options: argparse.Namespace) -> int:
-    if not 0 <= options.port < 1 << 16 or options.threads < 1:
-        raise InputError(
-            f"--port, --threads: expected 0 to 65535 and at least 1, got {options.port} and "
-            f"{options.threads}"
-        )
+    if not 0 <= options.port < 1 << 16:
+        raise InputError(f"--port: expected 0 to 65535, got {options.port}")
+    if options.threads < 1 or (options.iterations is not None and options.iterations < 1):
+        raise InputError("--threads and --iterations: expected at least 1")
     from masktrack_core.annotating.project import Project
     from masktrack_core.annotating.server import PageServer
     from masktrack_core.annotating.studio import Studio
@@ -69,7 +71,12 @@ def _annotate(options: argparse.Namespace) -> int:
     device = use_device(options.device, options.threads)
     folder.mkdir(parents=True, exist_ok=True)
     with sole_run(folder):
-        studio = Studio(Project(clip, folder), _networks(device), options.threads)
+        studio = Studio(
+            Project(clip, folder),
+            _networks(device),
+            threads=options.threads,
+            iterations=options.iterations,
+        )
         server = PageServer(studio, secrets.token_urlsafe(16), options.port)
         _serve(server, studio)
     return 0
