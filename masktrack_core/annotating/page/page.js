@@ -10,10 +10,11 @@ const over = $("top").getContext("2d"), strip = $("strip").getContext("2d");
 let state = null, t = 0, object = 1, tool = "b", radius = 12, tint = true;
 let labels = null;          // ids of the shown frame, Uint8Array
 let shown = "";             // what `labels` is of: frame and stamp
+let labelled = -1;          // the frame of `labels`
 let stroke = null;          // points of the stroke under way
 let unsaved = [];           // strokes that the server has not taken yet, in order
 let saving = false, busy = 0, exportKind = 0, playing = 0;
-const frames = new Map(), kept = new Map();  // decoded frames; label maps by frame and stamp
+const frames = new Map(), kept = new Map();  // asked for, then decoded frames; label maps by frame and stamp
 let width = 0, height = 0;
 
 const KEYS = [
@@ -166,11 +167,11 @@ function pixels(bitmap) {
 }
 
 async function show() {
-  const place = t, key = `${place} ${state.stamps[place]}`;
-  const [image, ids] = await Promise.all([frame(place), stroke || unsaved.length ? labels : labelMap(place)]).catch(() => []);
+  const place = t, key = `${place} ${state.stamps[place]}`, waiting = unsaved.findLast((one) => one.t === place);
+  const [image, ids] = await Promise.all([frame(place), waiting ? waiting.draft : labelMap(place)]).catch(() => []);
   if (!image || place !== t) return;
   picture.drawImage(image, 0, 0);
-  if (!stroke && !unsaved.length && key !== shown) { labels = ids.slice(); shown = key; }
+  if (!stroke && (waiting || key !== shown)) { labels = ids.slice(); shown = waiting ? "" : key; labelled = place; }
   paint();
   document.body.dataset.shown = place;
   $("place").textContent = `frame ${place} of ${state.frames - 1}`;
@@ -233,7 +234,7 @@ function stamp([ax, ay], [bx, by], value) {
 }
 
 function down(event) {
-  if (event.button || !state || !labels || !state.pen) return;
+  if (event.button || !state || labelled !== t || !state.pen) return;
   if (playing) play();
   $("top").setPointerCapture(event.pointerId);
   stroke = [point(event)];
@@ -297,7 +298,11 @@ function runs(mask) {
   return lengths.join(",");
 }
 
-function draw(mask) { unsaved.push({t, object, body: runs(mask)}); save(); }
+function draw(mask) {
+  const draft = labels.map((id, n) => mask[n] ? object : id === object ? 0 : id);
+  unsaved.push({t, object, body: runs(mask), draft});
+  save();
+}
 
 // A stroke stays here until the server has it on disk: a full disk, or a server that is away, loses nothing.
 async function save() {
