@@ -93,7 +93,8 @@ def add(commands: "Commands") -> None:
         type=_annotation_files,
         metavar="T=MASK,...",
         help="masks or labels of several frames, by the numbers in their names, else from 0; "
-        "objN=MASK@T is the mask of object N in frame T, empty where it is not there",
+        "objN=MASK@T is the mask of object N in frame T, empty where it is not there; or the "
+        "folder of `masktrack annotate`",
     )
     segment.add_argument(
         "--box",
@@ -212,7 +213,9 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     add_quiet(segment)
 
 
-def _annotation_files(text: str) -> list["AnnotationFile"]:
+def _annotation_files(text: str) -> "list[AnnotationFile] | Path":
+    if Path(text).is_dir():
+        return Path(text)
     from masktrack_core.datasets.object_masks import AnnotationFile
 
     files: list[AnnotationFile] = []
@@ -269,7 +272,6 @@ def _segment(options: argparse.Namespace) -> int:
     from masktrack_core.commands.ahead import guesses, stages
     from masktrack_core.commands.clips import segment_clip
     from masktrack_core.commands.overlay import check_overlay, write_overlay
-    from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.devices import use_device
     from masktrack_core.progress import course
@@ -281,11 +283,7 @@ def _segment(options: argparse.Namespace) -> int:
     device = use_device(options.device, options.threads)
     request = _request(options, device)
     stretch = _stretch(clip, options)
-    places = _places(clip, options) | {FIRST: stretch.start}
-    boxes = [box._replace(t=places[box.t]) for box in options.box]
-    files = [file._replace(t=places[file.t]) for file in options.annotations or ()]
-    if options.first is not None:
-        files = [AnnotationFile(stretch.start, options.first)]
+    files, boxes = _given(clip, options, stretch.start)
     stretch.check({one.t for one in (*boxes, *files)})
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
     clip, objects, request = cut.clip, cut.objects, replace(request, marks=cut.marks)
@@ -327,7 +325,10 @@ def _check_places(options: argparse.Namespace) -> None:
     from masktrack_core.commands.outputs import check_places
 
     read = [("the clip", options.clip), ("--out", options.out)]
-    read += [(f"the mask of frame {file.t}", file.path) for file in options.annotations or ()]
+    if isinstance(options.annotations, Path):
+        read.append(("--annotations", options.annotations))
+    else:
+        read += [(f"the mask of frame {file.t}", file.path) for file in options.annotations or ()]
     for name in ("first", "weights", "box_weights", "flow_weights"):
         if getattr(options, name) is not None:
             read.append((f"--{name.replace('_', '-')}", getattr(options, name)))
@@ -337,10 +338,28 @@ def _check_places(options: argparse.Namespace) -> None:
     check_places(written, read)
 
 
-def _places(clip: "Clip", options: argparse.Namespace) -> dict[int, int]:
-    """Return the frames that a person means by the numbers of masks and boxes."""
-    stated = {file.t for file in options.annotations or ()} | {box.t for box in options.box}
-    return clip.numbered(stated - {FIRST})
+def _given(
+    clip: "Clip", options: argparse.Namespace, first: int
+) -> "tuple[list[AnnotationFile], list[AnnotationBox]]":
+    """Return masks and boxes with the frames that a person means by their numbers.
+
+    ``first``: the frame of those that are given without a number.
+    """
+    from masktrack_core.datasets.object_masks import AnnotationFile
+
+    listed: list[AnnotationFile] | Path = options.annotations or []
+    if isinstance(listed, Path):
+        from masktrack_core.datasets.annotation_folder import annotation_files
+
+        files, stated = annotation_files(listed, clip.names), set()
+    else:
+        files, stated = listed, {file.t for file in listed}
+    places = clip.numbered((stated | {box.t for box in options.box}) - {FIRST}) | {FIRST: first}
+    if listed is files:
+        files = [file._replace(t=places[file.t]) for file in files]
+    if options.first is not None:
+        files = [AnnotationFile(first, options.first)]
+    return files, [box._replace(t=places[box.t]) for box in options.box]
 
 
 def _stretch(clip: "Clip", options: argparse.Namespace) -> "Stretch":
