@@ -248,6 +248,6 @@ rule record:
         code=code("record"),
         commit=lambda wildcards: commit(),
         networks=lambda wildcards: taken_networks(shown_runs()),
-        config=config,
+        config=recorded_config(),
     script:
         "../workflow_scripts/record.py"

@@ -284,7 +284,7 @@ def _segment(options: argparse.Namespace) -> int:
     request = _request(options, device)
     stretch = _stretch(clip, options)
     files, boxes = _given(clip, options, stretch.start)
-    stretch.check({one.t for one in (*boxes, *files)})
+    stretch.check({box.t for box in boxes} | {file.t for file in files})
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
     clip, objects, request = cut.clip, cut.objects, replace(request, marks=cut.marks)
     ahead = stages(len(clip), len(objects), request, options.export, options.overlay)
