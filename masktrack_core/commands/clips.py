@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from masktrack_core.arrays import Mask
+from masktrack_core.commands.doubts import FILE as DOUBTS
+from masktrack_core.commands.doubts import absent_frames, write_doubts
 from masktrack_core.commands.outputs import (
     Export,
     check_exports,
@@ -36,8 +38,9 @@ from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.exports.followed import Followed
 from masktrack_core.exports.forms import export
+from masktrack_core.exports.masks import write_masks
 from masktrack_core.files.archives import ProbArchive
-from masktrack_core.files.io import file_digest, write_frame, write_labels, write_mask, write_text
+from masktrack_core.files.io import file_digest, write_frame, write_text
 from masktrack_core.masks.elementary import (
     box_mask,
     is_off_by_rounding,
@@ -217,14 +220,18 @@ def _segment_alone(
         log.info("%s: complete already; --overwrite makes it again", out)
     if is_complete and not left:
         return paths
+    tracks = _followed_objects(clip, objects, out / WORK, request, boxes)
+    if not is_complete:
+        _doubt(clip, objects, out, request)
     followed = Followed(
         clip=clip,
-        tracks=_followed_objects(clip, objects, out / WORK, request, boxes),
+        tracks=tracks,
+        absent=absent_frames(out / DOUBTS),
         others={label: pixels_of_others(objects, label) for label in objects},
         threshold=request.usage.propagation.threshold,
     )
     if not is_complete:
-        _write_masks(followed, paths)
+        write_masks(followed, paths)
         _write_record(out, record | {"complete": True})
         _clean(out / WORK, request, objects)
     noted = {} if request.overwrite else noted
@@ -260,6 +267,15 @@ def _followed_objects(
                 words=f"object {place} of {len(objects)}",
             ).follow()
     return {label: ProbArchive(track) for label, track in tracks.items()}
+
+
+def _doubt(clip: Clip, objects: Annotations, out: Path, request: Request) -> None:
+    """Write what is to be doubted, from the tracks before any CRF; not where they are gone."""
+    tracks = {label: out / WORK / f"{label}.zip" for label in objects}
+    if all(track.exists() for track in tracks.values()):
+        archives = {label: ProbArchive(track) for label, track in tracks.items()}
+        below, params = request.absent_below or 0.0, request.usage.propagation
+        write_doubts(clip, objects, archives, params, out / DOUBTS, absent_below=below)
 
 
 def _clean(folder: Path, request: Request, objects: Annotations) -> None:
@@ -304,16 +320,6 @@ def _say_backwards(clip: Clip, objects: Annotations, *, backwards: bool) -> None
             )
 
 
-def _write_masks(followed: Followed, paths: list[Path]) -> None:
-    is_one = set(followed.tracks) == {1}
-    for t, path in enumerate(bar(paths, "write masks", unit="frame")):
-        labels = followed.labels(t)
-        if is_one:
-            write_mask(path, labels > 0)
-        else:
-            write_labels(path, labels)
-
-
 def _check_apart(clip: Clip, out: Path) -> None:
     """Raise `InputError` where masks would lie among the frames of the clip."""
     if clip.path.is_dir() and out.resolve() == clip.path.resolve():
@@ -341,6 +347,7 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
         "annotations": digest.hexdigest(),
         "seed": request.seed,
         "marks": hashlib.sha256(repr(request.marks).encode()).hexdigest(),
+        "absent_below": request.absent_below,
         "code": core_digest(__file__),
     }
 

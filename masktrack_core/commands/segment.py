@@ -62,6 +62,8 @@ made is refused. Kept are, object by object, the network that learnt it (a train
 stops loses nothing, a killed one a minute at most), its masks, and those after --crf; the pictures
 of --flow; all below DIR/.masktrack until everything is done. What was under way otherwise begins
 anew. The same files, seed, device and number of threads give the same masks, byte by byte.
+DIR/doubt.csv says how far the masks of each frame are to be doubted; the stretch of each object to
+look at is said in the end.
 The probabilities stay there: the same command with another --export writes it and learns nothing.
 
 exit status: 0 done; 2 the input cannot be used (one line says why); 130 stopped.
@@ -91,7 +93,8 @@ def add(commands: "Commands") -> None:
         type=_annotation_files,
         metavar="T=MASK,...",
         help="masks or labels of several frames, by the numbers in their names, else from 0; "
-        "objN=MASK@T is the mask of object N in frame T, empty where it is not there",
+        "objN=MASK@T is the mask of object N in frame T, empty where it is not there; or the "
+        "folder of `masktrack annotate`",
     )
     segment.add_argument(
         "--box",
@@ -174,9 +177,10 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     segment.add_argument(
         "--crf",
         nargs="?",
-        const="deeplab_v2_vgg16",
+        const="onavos_davis",
         choices=CRFS,
-        help="refine with a dense CRF, a second or so a frame (default: deeplab_v2_vgg16)",
+        help="refine with a dense CRF, a second or so a frame "
+        "(default: onavos_davis, found on DAVIS)",
     )
     segment.add_argument(
         "--no-finetune", action="store_true", help="skip the online stage: faster, less exact"
@@ -193,6 +197,13 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="radius that coarsens the previous mask (as the network says, else 5)",
     )
+    segment.add_argument(
+        "--absent-below",
+        type=float,
+        metavar="J",
+        help="an object has left where its mask is below a quarter of the annotated area and the J "
+        "to be expected of it below this, such as 0.2 (default: off)",
+    )
     segment.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
     segment.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="CPU threads"
@@ -202,7 +213,9 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     add_quiet(segment)
 
 
-def _annotation_files(text: str) -> list["AnnotationFile"]:
+def _annotation_files(text: str) -> "list[AnnotationFile] | Path":
+    if Path(text).is_dir():
+        return Path(text)
     from masktrack_core.datasets.object_masks import AnnotationFile
 
     files: list[AnnotationFile] = []
@@ -259,7 +272,6 @@ def _segment(options: argparse.Namespace) -> int:
     from masktrack_core.commands.ahead import guesses, stages
     from masktrack_core.commands.clips import segment_clip
     from masktrack_core.commands.overlay import check_overlay, write_overlay
-    from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.devices import use_device
     from masktrack_core.progress import course
@@ -271,12 +283,8 @@ def _segment(options: argparse.Namespace) -> int:
     device = use_device(options.device, options.threads)
     request = _request(options, device)
     stretch = _stretch(clip, options)
-    places = _places(clip, options) | {FIRST: stretch.start}
-    boxes = [box._replace(t=places[box.t]) for box in options.box]
-    files = [file._replace(t=places[file.t]) for file in options.annotations or ()]
-    if options.first is not None:
-        files = [AnnotationFile(stretch.start, options.first)]
-    stretch.check({one.t for one in (*boxes, *files)})
+    files, boxes = _given(clip, options, stretch.start)
+    stretch.check({box.t for box in boxes} | {file.t for file in files})
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
     clip, objects, request = cut.clip, cut.objects, replace(request, marks=cut.marks)
     ahead = stages(len(clip), len(objects), request, options.export, options.overlay)
@@ -303,6 +311,8 @@ def _check_together(options: argparse.Namespace) -> None:
             "--every: expected at least 1, and at least 2 beside --fill, got "
             f"{options.every}; give --every N, or remove --fill"
         )
+    if not 0 <= (options.absent_below or 0.0) <= 1:
+        raise InputError(f"--absent-below: expected a J from 0 to 1, got {options.absent_below}")
     if (options.flow == "raft_small") != (options.flow_weights is not None):
         raise InputError(
             "--flow-weights: expected beside --flow raft_small, and nowhere else, got "
@@ -315,7 +325,10 @@ def _check_places(options: argparse.Namespace) -> None:
     from masktrack_core.commands.outputs import check_places
 
     read = [("the clip", options.clip), ("--out", options.out)]
-    read += [(f"the mask of frame {file.t}", file.path) for file in options.annotations or ()]
+    if isinstance(options.annotations, Path):
+        read.append(("--annotations", options.annotations))
+    else:
+        read += [(f"the mask of frame {file.t}", file.path) for file in options.annotations or ()]
     for name in ("first", "weights", "box_weights", "flow_weights"):
         if getattr(options, name) is not None:
             read.append((f"--{name.replace('_', '-')}", getattr(options, name)))
@@ -325,10 +338,28 @@ def _check_places(options: argparse.Namespace) -> None:
     check_places(written, read)
 
 
-def _places(clip: "Clip", options: argparse.Namespace) -> dict[int, int]:
-    """Return the frames that a person means by the numbers of masks and boxes."""
-    stated = {file.t for file in options.annotations or ()} | {box.t for box in options.box}
-    return clip.numbered(stated - {FIRST})
+def _given(
+    clip: "Clip", options: argparse.Namespace, first: int
+) -> "tuple[list[AnnotationFile], list[AnnotationBox]]":
+    """Return masks and boxes with the frames that a person means by their numbers.
+
+    ``first``: the frame of those that are given without a number.
+    """
+    from masktrack_core.datasets.object_masks import AnnotationFile
+
+    listed: list[AnnotationFile] | Path = options.annotations or []
+    if isinstance(listed, Path):
+        from masktrack_core.datasets.annotation_folder import annotation_files
+
+        files, stated = annotation_files(listed, clip.names), set()
+    else:
+        files, stated = listed, {file.t for file in listed}
+    places = clip.numbered((stated | {box.t for box in options.box}) - {FIRST}) | {FIRST: first}
+    if listed is files:
+        files = [file._replace(t=places[file.t]) for file in files]
+    if options.first is not None:
+        files = [AnnotationFile(first, options.first)]
+    return files, [box._replace(t=places[box.t]) for box in options.box]
 
 
 def _stretch(clip: "Clip", options: argparse.Namespace) -> "Stretch":
@@ -370,6 +401,7 @@ def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
         motion=_motion(options),
         crf=_crf(options),
         seed=options.seed,
+        absent_below=options.absent_below,
         device=device,
         processes=options.threads,
         overwrite=options.overwrite,

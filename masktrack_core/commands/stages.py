@@ -66,6 +66,8 @@ class Request:
     #: Refinement of each object, before the objects meet.
     crf: CrfParams | None = None
     seed: int = 0
+    #: Expected J below which a tiny mask is dropped, the object being absent; None keeps all.
+    absent_below: float | None = None
     #: Device on which the network runs; results differ between devices in the last digits.
     device: torch.device = field(default_factory=partial(torch.device, "cpu"))
     #: Frames that are followed first, the others filled between them; empty where all are.
