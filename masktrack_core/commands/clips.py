@@ -226,7 +226,7 @@ def _segment_alone(
     followed = Followed(
         clip=clip,
         tracks=tracks,
-        absent=absent_frames(out / DOUBTS),
+        absent=absent_frames(out / DOUBTS, clip),
         others={label: pixels_of_others(objects, label) for label in objects},
         threshold=request.usage.propagation.threshold,
     )
