@@ -14,6 +14,7 @@ from masktrack_core.datasets.index import (
     read_facts,
 )
 from masktrack_core.errors import InputError
+from masktrack_core.experiment import rounds
 from masktrack_core.experiment.architectures import packages_of
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.network_files import network_archive, source_of
@@ -273,6 +274,18 @@ def finetuning_rows(wildcards):
     return finetuning_rows_of(wildcards.finetuning, wildcards.network)
 
 
+def round_before(wildcards):
+    """Return annotations and doubts of the round before; none where frames are not looked at."""
+    name = rounds.round_before(config["annotations"], wildcards.annotation)
+    place = f"{wildcards.dataset}/{wildcards.sequence}/{wildcards.object}"
+    variant = config["annotations"][wildcards.annotation]["variant"]
+    files = {
+        "before": f"{RESULTS}/annotations/{name}/{place}.zip",
+        "doubt": f"{RESULTS}/doubt/{variant}/{name}/{place}.csv",
+    }
+    return {key: [file] if name else [] for key, file in files.items()}
+
+
 def other_annotations(wildcards):
     """Return the annotations of the other objects of a sequence, whose pixels are theirs."""
     folder = f"{RESULTS}/annotations/{wildcards.annotation}/{wildcards.dataset}/{wildcards.sequence}"
@@ -416,6 +429,16 @@ def ablation_scores(wildcards):
     """Return the scores that an ablation is made of."""
     ablation = experiment.ablations[wildcards.ablation]
     return score_files([row.run for row in ablation.rows], [ablation.dataset])
+
+
+def recorded_config():
+    """Return the configuration, its device only where that decides a result.
+
+    It does where the same bytes are promised of a GPU; else it moves last digits, which the file of
+    each network says.
+    """
+    decides = config["deterministic"]
+    return {key: said for key, said in config.items() if key != "device" or decides}
 
 
 def annotation_network(wildcards):
