@@ -48,6 +48,7 @@ from masktrack_core.masks.elementary import (
 )
 from masktrack_core.networks.weights import load_network
 from masktrack_core.pictures.overlays import OBJECTS, outline, overlay
+from masktrack_core.progress import bar
 from masktrack_core.tracking.annotations import annotations_by_object, pixels_of_others
 from masktrack_core.tracking.propagation import checked_annotations
 from masktrack_core.tracking.segmentation import segment_boxes
@@ -152,7 +153,7 @@ def segments_in_boxes(
     usage = read_usage(record, where=str(weights))
     network = network.to(device)
     segments: dict[int, dict[int, Mask]] = {}
-    for t, box, label in boxes:
+    for t, box, label in bar([*boxes], "look into boxes", unit="box", leave=False):
         mask = box_mask(box, clip.size)
         if int(mask.sum()) != box.width * box.height or not mask.any():
             raise InputError(
@@ -181,6 +182,8 @@ def segment_clip(
 ) -> list[Path]:
     """Write the mask of every frame below ``out``; return the files in order.
 
+    ``clip`` may be some frames of one (`stretches`): ``objects`` are by their places in it,
+    ``boxes`` by their numbers.
     Before anything is learnt, a picture of each annotated frame with its masks, and with ``boxes``,
     is written below ``.masktrack`` there, and its place is logged: a wrong box is seen at once.
 
@@ -250,7 +253,7 @@ def _followed_objects(
     tracks = {label: final_track(folder, str(label), request) for label in objects}
     if not all(track.exists() for track in tracks.values()):
         _show_given(clip, objects, folder, boxes)
-        _say_backwards(objects, backwards=request.usage.propagation.backwards)
+        _say_backwards(clip, objects, backwards=request.usage.propagation.backwards)
         motion = motion_frames(clip, folder, request.motion, request.device)
         for place, (label, annotations) in enumerate(objects.items(), start=1):
             ObjectRun(
@@ -294,22 +297,23 @@ def _show_given(
         }
         colours = [OBJECTS[(label - 1) % len(OBJECTS)] for label in masks]
         drawn = overlay(clip[t], [*masks.values()], colours)
-        for box in (one for one in boxes if one.t == t):
+        for box in (one for one in boxes if one.t == clip.numbers[t]):
             drawn = outline(drawn, box.box, OBJECTS[(box.object_id - 1) % len(OBJECTS)])
         path = folder / f"{GIVEN}{clip.names[t]}.png"
         write_frame(path, drawn)
-        log.info("frame %d as it was annotated, objects %s: %s", t, [*masks], path)
+        log.info("frame %d as it was annotated, objects %s: %s", clip.numbers[t], [*masks], path)
 
 
-def _say_backwards(objects: Annotations, *, backwards: bool) -> None:
+def _say_backwards(clip: Clip, objects: Annotations, *, backwards: bool) -> None:
     """Log what becomes of the frames before the first annotation of all."""
     for label, annotations in objects.items():
         first = min(annotations)
         if first and annotations[first].any():
             log.info(
-                "object %d: frames 0 to %d, before its first annotation, %s",
+                "object %d: frames %d to %d, before its first annotation, %s",
                 label,
-                first - 1,
+                clip.numbers[0],
+                clip.numbers[first - 1],
                 "are reached backwards (--no-backwards leaves them empty)"
                 if backwards
                 else "are left empty (--backwards reaches them)",
@@ -342,6 +346,7 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
         "flow_weights": "" if learned is None else file_digest(learned),
         "annotations": digest.hexdigest(),
         "seed": request.seed,
+        "marks": hashlib.sha256(repr(request.marks).encode()).hexdigest(),
         "absent_below": request.absent_below,
         "code": core_digest(__file__),
     }
