@@ -449,7 +449,8 @@ def test_pixels_annotated_as_another_object_are_not_this_one_and_do_not_guide():
     ("annotations", "message"),
     [
         ({}, "at least one annotated frame"),
-        ({9: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame 9"),
+        ({8: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame 8"),
+        ({-1: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame -1"),
         ({0: np.ones((20, 32), bool)}, r"expected shape \(40, 64\) like the frame"),
         ({0: np.zeros((40, 64), bool)}, r"got empty ones in frames \[0\]"),
     ],
