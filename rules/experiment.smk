@@ -158,11 +158,33 @@ rule curves:
         "../workflow_scripts/curves.py"
 
 
+rule doubts:
+    input:
+        figure_doubts,
+    output:
+        table="<results>/{figure}.csv",
+        sequences="<results>/{figure}_sequences.csv",
+    log:
+        "<logs>/doubts/{figure}.log",
+    benchmark:
+        "<benchmarks>/doubts/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_of("doubt"),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("doubts"),
+        figure=row("figures", "figure"),
+    script:
+        "../workflow_scripts/doubts.py"
+
+
 rule comparison:
     input:
         figure_scores,
     output:
         table="<results>/{figure}.csv",
+        frames="<results>/{figure}_frames.csv",
         sentence="<results>/{figure}.md",
     log:
         "<logs>/comparison/{figure}.log",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from masktrack_core.commands import annotate as cli_annotate
 from masktrack_core.commands import check as cli_check
 from masktrack_core.commands import flat as cli_flat
 from masktrack_core.commands import frames as cli_frames
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     options = command_line().parse_args(arguments)
     try:
-        with _stoppable():
+        with _stoppable(), _told(quiet=getattr(options, "quiet", False)):
             return int(options.run(options))
     except InputError as error:
         sys.stderr.write(f"masktrack: {error}\n")
@@ -77,14 +78,49 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def _told(*, quiet: bool) -> Iterator[None]:
+    """Let the block log warnings alone, and show no bars (`progress.is_quiet`)."""
+    logger = logging.getLogger("masktrack_core")
+    before = logger.level
+    logger.setLevel(logging.WARNING if quiet else before)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+class _Versions(argparse.Action):
+    """Print what a report of a fault needs to say of the program, and exit."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print a line each for the project, Python, the libraries and the system."""
+        import platform
+        from importlib.metadata import version
+
+        import masktrack_core
+        from masktrack_core.experiment.provenance import commit
+
+        print(f"masktrack {masktrack_core.__version__} (commit {commit()})")
+        print(f"Python {platform.python_version()} on {platform.platform()}")
+        for package in ("torch", "opencv-contrib-python-headless", "av", "numpy", "snakemake"):
+            print(f"{package} {version(package)}")
+        parser.exit()
+
+
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="masktrack", description="MaskTrack: video object segmentation (CVPR 2017)."
     )
+    parser.add_argument(
+        "--version", action=_Versions, nargs=0,
+        help="version and commit, and those of what masks depend on, for a report; exit",
+    )  # fmt: skip
     commands: Commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (
-        cli_segment, cli_info, cli_frames, cli_overlay, cli_score, cli_check, cli_plan, cli_flat,
+        cli_segment, cli_annotate, cli_info, cli_frames, cli_overlay, cli_score, cli_check,
+        cli_plan, cli_flat,
     ):  # fmt: skip
         command.add(commands)
     return parser

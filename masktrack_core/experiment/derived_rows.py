@@ -11,6 +11,7 @@ from typing import Any
 
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.references import REFERENCES
+from masktrack_core.experiment.rounds import add_rounds
 
 Row = Mapping[str, Any]
 #: (table, name, row) → what is different in it; empty where nothing is.
@@ -34,6 +35,7 @@ def derive_rows(config: dict[str, Any]) -> None:
                 table["rows"] = list(_swept(config, f"tables.{name}.sweep", table))
             if table.get("seeds") and all(isinstance(seed, int) for seed in table["seeds"]):
                 table["rows"] = list(_seeded(config, table["rows"], table["seeds"]))
+    add_rounds(config)
 
 
 def _seeded(config: dict[str, Any], rows: list[Any], seeds: list[Any]) -> Iterator[Any]:
@@ -66,14 +68,16 @@ def _swept(config: dict[str, Any], where: str, table: Row) -> Iterator[Any]:
             said = dict(zip(sweep, values, strict=True))
             suffix = "_".join(_word(f"{key}_{value}") for (*_, key), value in said.items())
             words = ", ".join(f"{key} {value}" for (*_, key), value in said.items())
-            found[words] = _run(config, row, suffix, _with_values(said))
-        if len(set(found.values())) < 2:
+            found[words] = (_run(config, row, suffix, _with_values(said)), said)
+        if len({run for run, _ in found.values()}) < 2:
             yield row
             continue
         used = True
-        for words, (variant, annotation) in found.items():
-            method = f"{row['method']}, {words}"
-            yield row | {"method": method, "variant": variant, "annotation": annotation}
+        for words, ((variant, annotation), said) in found.items():
+            paths = {".".join(place): value for place, value in said.items()}
+            swept = {"method": row["method"], "values": paths}
+            names = {"method": f"{row['method']}, {words}", "swept": swept}
+            yield row | names | {"variant": variant, "annotation": annotation}
     if not used:
         raise InputError(
             f"{where}: expected parameters that a row of the table uses, got "
