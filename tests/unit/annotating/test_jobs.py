@@ -82,6 +82,16 @@ def test_the_bars_of_a_command_are_the_progress(command):
     progress = Progress("learn and follow")
     run_command(["segment"], progress, Event())
     assert (progress.words, progress.done, progress.total) == ("object 1 of 1: learn", 7, 7)
+    command.write_text(
+        "import logging\nlogging.basicConfig(level=logging.INFO)\n"
+        "from masktrack_core.progress import Stage, bar, course\n"
+        "stages = [Stage('object 1 of 1: learn', 'learn', 4), Stage('follow', 'follow', 4000)]\n"
+        "with course(stages, {'learn': 1.0, 'follow': 1.0}):\n"
+        "    shown = bar(range(2), 'object 1 of 1: learn', total=4, delay=0, mininterval=0)\n"
+        "    for _ in shown: pass\n"
+    )
+    run_command(["segment"], progress, Event())
+    assert (progress.done, progress.total) == (2, 4) and 3600 < progress.left_s < 4100
 
 
 def test_a_command_that_fails_says_its_last_line(command):
