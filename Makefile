@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 MODULE ?= masks/warp
-.PHONY: help setup docs table2 networks test faults mutants executors timm annotate cluster lint format unlock clean
+.PHONY: help setup docs table2 networks test faults mutants wheel executors timm annotate cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -43,6 +43,9 @@ faults: $(READY)  ## a run that is killed and damaged again and again
 mutants: $(READY)  ## does a test see every small change of a module? MODULE=masks/warp; minutes
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[mutants]"
 	PYTHONPATH= OMP_NUM_THREADS=1 nice $(BIN)/python tests/mutants.py $(MODULE)
+
+wheel: $(READY)  ## the wheel alone, in an environment of its own, runs the commands; minutes
+	$(BIN)/python tests/wheel.py
 
 executors: $(READY)  ## the executors of requirements-slurm.lock, for clusters
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock
