@@ -219,7 +219,9 @@ def test_matchings_side_by_side_are_those_of_each_alone():
     assert matching_costs(costs) == [matching_costs([each])[0] for each in costs]
 
 
-def test_costs_have_every_digit_of_a_sum_bin_after_bin():
+@pytest.mark.parametrize("at_a_time", [2048, 50])
+def test_costs_have_every_digit_of_a_sum_bin_after_bin(at_a_time, monkeypatch):
+    monkeypatch.setattr(temporal, "_VALUES", at_a_time)
     rng = np.random.default_rng(6)
     now, later = (rng.integers(0, 4, (n, 60)) / rng.integers(90, 93, (n, 1)) for n in (70, 130))
     costs = np.zeros((70, 130))

@@ -466,6 +466,14 @@ def test_annotations_that_cannot_start_are_refused_when_asked_not_at_the_first_f
         segment_video(Follower(), frames, annotations, finetuning=None, propagation=params)
 
 
+def test_a_mask_without_its_frame_is_told_how_it_is_given():
+    frames, masks = moving_square()
+    with pytest.raises(
+        InputError, match=r"expected masks by frame, such as \{0: mask\}, got .*ndarray"
+    ):
+        propagate(Follower(), [frames], masks[0], PropagationParams())
+
+
 @pytest.mark.parametrize(
     ("nonsense", "message"),
     [
