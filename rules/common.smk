@@ -234,14 +234,27 @@ def kept(path):
 
 def tracking_networks(wildcards):
     """Return the network of each stream of a tracker: fine-tuned, or as trained offline."""
+    return networks_of_object(wildcards, wildcards.object)
+
+
+def networks_of_object(wildcards, number):
+    """Return what `tracking_networks` does for one of the objects of a sequence."""
     tracker = experiment.recipes.trackers[wildcards.tracker]
     paths = {
         "offline": offline_network(tracker.network),
         "finetuned": f"{RESULTS}/finetuned/{tracker.network}/{tracker.finetuning}/"
         f"{wildcards.annotation}/{wildcards.dataset}/{wildcards.sequence}/"
-        f"{wildcards.object}.safetensors",
+        f"{number}.safetensors",
     }
     return [paths[name] for name in tracker.networks]
+
+
+def networks_of_all(wildcards):
+    """Return the networks of all objects of a sequence, object by object, stream by stream."""
+    numbers = experiment.objects_of(wildcards.dataset, wildcards.sequence)
+    return [
+        path for number in numbers for path in networks_of_object(wildcards, number)
+    ]
 
 
 def finetuning_rows_of(finetuning, network):
@@ -273,14 +286,19 @@ def finetuning_rows(wildcards):
     return finetuning_rows_of(wildcards.finetuning, wildcards.network)
 
 
-def other_annotations(wildcards):
-    """Return the annotations of the other objects of a sequence, whose pixels are theirs."""
+def all_annotations(wildcards):
+    """Return the annotations of all objects of a sequence."""
     folder = f"{RESULTS}/annotations/{wildcards.annotation}/{wildcards.dataset}/{wildcards.sequence}"
     numbers = experiment.objects_of(wildcards.dataset, wildcards.sequence)
+    return [f"{folder}/{number}.zip" for number in numbers]
+
+
+def other_annotations(wildcards):
+    """Return the annotations of the other objects of a sequence, whose pixels are theirs."""
     return [
-        f"{folder}/{number}.zip"
-        for number in numbers
-        if number != int(wildcards.object)
+        path
+        for path in all_annotations(wildcards)
+        if Path(path).stem != wildcards.object
     ]
 
 
@@ -321,11 +339,18 @@ def tracker_usage(name):
 
 def tracks(wildcards):
     """Return the tracks that a variant averages."""
+    place = wildcards.annotation, wildcards.dataset, wildcards.sequence
     return [
-        f"{RESULTS}/tracks/{tracker}/{wildcards.annotation}/"
-        f"{wildcards.dataset}/{wildcards.sequence}/{wildcards.object}.zip"
+        track_file(tracker, *place, wildcards.object)
         for tracker in experiment.recipes.variants[wildcards.variant].trackers
     ]
+
+
+def track_file(tracker, annotation, dataset, sequence, number):
+    """Return the archive of an object's track, or that of all objects that are followed together."""
+    folder = f"{RESULTS}/tracks/{tracker}/{annotation}/{dataset}/{sequence}"
+    together = experiment.recipes.trackers[tracker].objects == "together"
+    return f"{folder}.zip" if together else f"{folder}/{number}.zip"
 
 
 def searched_crf(wildcards):
@@ -345,7 +370,7 @@ def search_inputs(wildcards):
             f"{RESULTS}/index/{dataset}/{sequence}.csv" for sequence, _ in objects
         ],
         "tracks": [
-            f"{RESULTS}/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{number}.zip"
+            track_file(tracker, annotation, dataset, sequence, number)
             for sequence, number in objects
             for tracker in trackers
         ],

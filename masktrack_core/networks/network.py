@@ -111,14 +111,17 @@ class MaskTrackNet(nn.Module):
             buffer.copy_(torch.tensor(values).view(1, 3, 1, 1))
 
     def _input(self, image: Tensor, prior: Tensor | None) -> Tensor:
-        """Return what the first convolution sees, ``(B, 3 or 4, H, W)``."""
+        """Return what the first convolution sees, ``(B, 3 to 5, H, W)``."""
         constants = self._constants
         x = image.flip(1) if constants.blue_first else image
         x = (x.float() - self.mean.float()) * self.scale.float()
         if self.spec.guided:
             assert prior is not None
             low, high = self.spec.prior_values or constants.prior_values
-            x = torch.cat([x, low + (high - low) * prior.float()], dim=1)
+            x = torch.cat([x, low + (high - low) * prior[:, :1].float()], dim=1)
+        if self.spec.others:  # 0 where nobody is: an empty channel is none
+            assert prior is not None
+            x = torch.cat([x, high * prior[:, 1:].float()], dim=1)
         return x.to(self.mean.dtype)
 
     def forward(self, image: Tensor, prior: Tensor | None = None) -> Tensor:
@@ -127,13 +130,14 @@ class MaskTrackNet(nn.Module):
         Args:
             image: uint8 or float ``(B, 3, H, W)``, RGB 0–255, both sides at least `SMALLEST`.
             prior: bool or float ``(B, 1, H, W)`` of 0 and 1, the rough previous mask. Not looked
-                at by a network without that channel.
+                at by a network without that channel. ``(B, 2, H, W)`` for one that is told of the
+                others: theirs, all in one, is the second.
 
         The picture is padded at the right and below to ``stride * k + 1`` with zeros after
         normalisation, that is with the mean colour, as DeepLab pads; hence
         ``h = ceil((H - 1) / S) * S / stride + 1`` with ``S`` the trunk's stride.
         """
-        _check_input(image, prior if self.spec.guided else None, required=self.spec.guided)
+        _check_input(image, prior, guides=self.spec.guides)
         step = self.backbone.stride
         height, width = image.shape[-2:]
         x = F.pad(self._input(image, prior), (0, (1 - width) % step, 0, (1 - height) % step))
@@ -141,15 +145,15 @@ class MaskTrackNet(nn.Module):
         return logits.float()
 
 
-def _check_input(image: Tensor, prior: Tensor | None, *, required: bool) -> None:
+def _check_input(image: Tensor, prior: Tensor | None, *, guides: int) -> None:
     """Raise InputError where the picture or the mask has another shape than the network takes."""
     if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < SMALLEST:
         raise InputError(
             f"image: expected (B, 3, H, W) with H and W of at least {SMALLEST}, "
             f"got {tuple(image.shape)}; give RGB, channels before height and width"
         )
-    expected = (image.shape[0], 1, *image.shape[-2:])
-    if required and (prior is None or tuple(prior.shape) != expected):
+    expected = (image.shape[0], guides, *image.shape[-2:])
+    if guides and (prior is None or tuple(prior.shape) != expected):
         came = "none" if prior is None else tuple(prior.shape)
         raise InputError(f"prior: expected {expected} like image, got {came}; resize the mask")
 
@@ -193,6 +197,8 @@ def _draw(network: MaskTrackNet, generator: torch.Generator) -> None:
         prior_filters.normal_(0, std, generator=generator)
         if network.spec.prior_init == "zero":
             prior_filters.zero_()
+    if network.spec.others:
+        network.backbone.first.weight[:, 4].zero_()
 
 
 def parameter_groups(

@@ -1,12 +1,13 @@
 """How a network is propagated: as a row of the configuration says, or as its own file does."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from masktrack_core.errors import InputError
 from masktrack_core.masks.regions import CropParams
-from masktrack_core.networks.records import USAGE
+from masktrack_core.networks.records import USAGE, read_record
 from masktrack_core.tracking.propagation import PropagationParams
 
 
@@ -26,6 +27,18 @@ def propagation_of(
         return taught_propagation(json.loads(record.get("rows", "{}")))
     except (ValueError, KeyError, TypeError) as error:
         raise unreadable(where, error) from error
+
+
+def propagation_in_files(
+    paths: Iterable[str | Path], row: Mapping[str, Any] | None
+) -> PropagationParams:
+    """Return the propagation of a row, else what the file of its network says, the first given.
+
+    Raises `InputError` as `read_record` and `propagation_of` do.
+    """
+    said = {str(path): read_record(Path(path)).record for path in paths}
+    where, record = next(iter(said.items()), ("", {}))
+    return propagation_of(record, row, where=where)
 
 
 def taught_propagation(rows: Mapping[str, Any]) -> PropagationParams:

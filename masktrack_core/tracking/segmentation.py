@@ -16,6 +16,7 @@ from masktrack_core.masks.elementary import canonical
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.ranges import FRACTION, check_fields
+from masktrack_core.tracking.annotations import ObjectAnnotations
 from masktrack_core.tracking.propagation import (
     FrameSequence,
     PropagationParams,
@@ -23,6 +24,7 @@ from masktrack_core.tracking.propagation import (
     predict,
     propagate,
 )
+from masktrack_core.tracking.together import propagate_together
 from masktrack_core.training.examples import FirstFrameExamples, FirstFrameParams
 from masktrack_core.training.loop import RunParams, TrainParams, train
 
@@ -117,6 +119,38 @@ def segment_boxes(
             _log.warning("frame %d: the network finds nothing in the box; the box is used", t)
         segments[t] = segment if segment.any() else box
     return segments
+
+
+def segment_together(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    objects: ObjectAnnotations,
+    *,
+    finetuning: FinetuningParams | None,
+    propagation: PropagationParams,
+    seed: int = 0,
+) -> Iterator[tuple[int, int, Mask]]:
+    """Return ``(t, object, mask)`` of every frame and object, followed side by side.
+
+    ``objects``: object → frame → mask, as `annotations.annotations_by_object` makes it. Of each
+    pixel one object has it at most, but where annotations overlap. ``finetuning`` None skips the
+    online stage, else each object has a copy of the network that learns it; the one given stays as
+    it is. Nothing is computed before the first is asked for. Order, and what is raised at once:
+    `propagate_together`.
+    """
+    networks = {label: network for label in objects}
+    if finetuning is not None:
+        networks = {label: copy.deepcopy(network) for label in objects}
+    probs = propagate_together(networks, [frames], objects, propagation)
+
+    def masks() -> Iterator[tuple[int, int, Mask]]:
+        for label, annotations in objects.items() if finetuning is not None else ():
+            assert finetuning is not None
+            finetune(networks[label], frames, annotations, finetuning, seed=seed)
+        for t, label, prob in probs:
+            yield t, label, prob > propagation.threshold
+
+    return masks()
 
 
 def segment_video(

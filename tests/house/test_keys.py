@@ -109,7 +109,7 @@ class Bright(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.anchor = torch.nn.Parameter(torch.zeros(1))
-        self.spec = SimpleNamespace(prior="mask")
+        self.spec = SimpleNamespace(prior="mask", others=False)
 
     def forward(self, image, prior):
         bright = (image[:, :1].float() / 255).clamp(0.01, 0.99) * (0.1 + 0.9 * prior.float())
