@@ -99,6 +99,15 @@ SCORES = Schema(
     key=("variant", "annotation", "dataset", "sequence", "object", "t"),
 )
 
+DOUBT = Schema(
+    name="doubt",
+    columns=(
+        *SCORES.columns[:10],
+        Column("doubt", "float", "1", "1 less the J to be expected; 0 where the user gave it"),
+    ),
+    key=SCORES.key,
+)
+
 TEMPORAL = Schema(
     name="temporal",
     columns=(

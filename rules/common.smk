@@ -14,6 +14,7 @@ from masktrack_core.datasets.index import (
     read_facts,
 )
 from masktrack_core.errors import InputError
+from masktrack_core.experiment import rounds
 from masktrack_core.experiment.architectures import packages_of
 from masktrack_core.experiment.configuration import Experiment
 from masktrack_core.experiment.network_files import network_archive, source_of
@@ -284,6 +285,18 @@ def finetuning_numbers(finetuning, network):
 def finetuning_rows(wildcards):
     """Return the rows of the fine-tuning that a job is for."""
     return finetuning_rows_of(wildcards.finetuning, wildcards.network)
+
+
+def round_before(wildcards):
+    """Return annotations and doubts of the round before; none where frames are not looked at."""
+    name = rounds.round_before(config["annotations"], wildcards.annotation)
+    place = f"{wildcards.dataset}/{wildcards.sequence}/{wildcards.object}"
+    variant = config["annotations"][wildcards.annotation]["variant"]
+    files = {
+        "before": f"{RESULTS}/annotations/{name}/{place}.zip",
+        "doubt": f"{RESULTS}/doubt/{variant}/{name}/{place}.csv",
+    }
+    return {key: [file] if name else [] for key, file in files.items()}
 
 
 def all_annotations(wildcards):

@@ -158,6 +158,27 @@ rule curves:
         "../workflow_scripts/curves.py"
 
 
+rule doubts:
+    input:
+        figure_doubts,
+    output:
+        table="<results>/{figure}.csv",
+        sequences="<results>/{figure}_sequences.csv",
+    log:
+        "<logs>/doubts/{figure}.log",
+    benchmark:
+        "<benchmarks>/doubts/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_of("doubt"),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("doubts"),
+        figure=row("figures", "figure"),
+    script:
+        "../workflow_scripts/doubts.py"
+
+
 rule comparison:
     input:
         figure_scores,

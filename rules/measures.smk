@@ -27,6 +27,30 @@ rule score:
         "../workflow_scripts/score.py"
 
 
+rule doubt:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+        tracks=tracks,
+        saying=saying_networks,
+        scores="<results>/scores/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
+    output:
+        "<results>/doubt/{variant}/{annotation}/{dataset}/{sequence}/{object}.csv",
+    log:
+        "<logs>/doubt/{variant}/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/doubt/{variant}/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        variant=experiment.names("variants", trackers=True),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("doubt"),
+        threshold=lambda wildcards: experiment.threshold(wildcards.variant),
+    script:
+        "../workflow_scripts/doubt.py"
+
+
 # T costs more than J and F together: only where a table asks for it.
 rule temporal:
     input:

@@ -39,6 +39,17 @@ def figure_scores(wildcards):
     return score_files(figure.runs(), figure.datasets)
 
 
+def figure_doubts(wildcards):
+    """Return the doubts that a figure is made of."""
+    figure = FIGURES[wildcards.figure]
+    return [
+        f"{RESULTS}/doubt/{variant}/{annotation}/{dataset}/{sequence}/{number}.csv"
+        for variant, annotation in figure.runs()
+        for dataset in figure.datasets
+        for sequence, number in experiment.objects[dataset]
+    ]
+
+
 def curve_scores(wildcards):
     """Return the scores of the sequences that a figure of curves shows."""
     figure = FIGURES[wildcards.figure]

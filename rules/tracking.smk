@@ -11,7 +11,7 @@ rule annotate:
     benchmark:
         "<benchmarks>/annotate/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
-        annotation=experiment.names("annotations", network=False),
+        annotation=experiment.names("annotations", network=False, choose=False),
     conda:
         "../envs/masktrack.yaml"
     params:
@@ -19,6 +19,30 @@ rule annotate:
         every=lambda wildcards: config["annotations"][wildcards.annotation]["every"],
     script:
         "../workflow_scripts/annotate.py"
+
+
+# A round a job: the masks of the round before say which frame is asked for.
+rule choose:
+    input:
+        unpack(round_before),
+        index="<results>/index/{dataset}/{sequence}.csv",
+    output:
+        "<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+    log:
+        "<logs>/choose/{annotation}/{dataset}/{sequence}/{object}.log",
+    benchmark:
+        "<benchmarks>/choose/{annotation}/{dataset}/{sequence}/{object}.tsv"
+    wildcard_constraints:
+        annotation=experiment.names("annotations", choose=True),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("choose"),
+        choose=lambda wildcards: config["annotations"][wildcards.annotation]["choose"],
+        frames=lambda wildcards: config["annotations"][wildcards.annotation]["count"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/choose.py"
 
 
 rule annotate_boxes:

@@ -7,6 +7,7 @@ import pandas as pd
 from masktrack_core.experiment.comparison import compare_rows
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.pictures.comparison_figure import comparison_figure
+from masktrack_core.pictures.doubt_figure import doubt_figure
 from masktrack_core.pictures.figures import write_figure
 from masktrack_core.pictures.plots import (
     attribute_figure,
@@ -18,7 +19,12 @@ from masktrack_core.pictures.plots import (
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
 
-DRAW = {"annotations": effort_figure, "attributes": attribute_figure, "losses": loss_figure}
+DRAW = {
+    "annotations": effort_figure,
+    "attributes": attribute_figure,
+    "losses": loss_figure,
+    "doubt": doubt_figure,
+}
 
 
 def main(job: "Snakemake") -> None:

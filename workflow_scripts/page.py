@@ -42,6 +42,7 @@ FIGURES = {
     "the yellow border, is given; yellow is the truth, other colours are objects of a result.",
     "losses": "Loss of offline training: single batches pale, their running median bold.",
     "curves": "Quality of every scored frame; triangles mark the frames that were given.",
+    "doubt": "Doubt of the masks against 1 - J of each frame, by sequence.",
     "comparison": "Difference of two methods by sequence, its mean and bootstrap interval.",
     "ablation": "What each ingredient is worth: the difference to the method of the first line.",
 }

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     options = command_line().parse_args(arguments)
     try:
-        with _stoppable():
+        with _stoppable(), _told(quiet=getattr(options, "quiet", False)):
             return int(options.run(options))
     except InputError as error:
         sys.stderr.write(f"masktrack: {error}\n")
@@ -75,6 +75,18 @@ def _stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _told(*, quiet: bool) -> Iterator[None]:
+    """Let the block log warnings alone, and show no bars (`progress.is_quiet`)."""
+    logger = logging.getLogger("masktrack_core")
+    before = logger.level
+    logger.setLevel(logging.WARNING if quiet else before)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def command_line() -> argparse.ArgumentParser:

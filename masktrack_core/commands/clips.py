@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from masktrack_core.arrays import Mask
+from masktrack_core.commands.doubts import FILE as DOUBTS
+from masktrack_core.commands.doubts import absent_frames, write_doubts
 from masktrack_core.commands.outputs import (
     Export,
     check_exports,
@@ -150,7 +152,7 @@ def segments_in_boxes(
     usage = read_usage(record, where=str(weights))
     network = network.to(device)
     segments: dict[int, dict[int, Mask]] = {}
-    for t, box, label in boxes:
+    for t, box, label in bar([*boxes], "look into boxes", unit="box", leave=False):
         mask = box_mask(box, clip.size)
         if int(mask.sum()) != box.width * box.height or not mask.any():
             raise InputError(
@@ -179,6 +181,8 @@ def segment_clip(
 ) -> list[Path]:
     """Write the mask of every frame below ``out``; return the files in order.
 
+    ``clip`` may be some frames of one (`stretches`): ``objects`` are by their places in it,
+    ``boxes`` by their numbers.
     Before anything is learnt, a picture of each annotated frame with its masks, and with ``boxes``,
     is written below ``.masktrack`` there, and its place is logged: a wrong box is seen at once.
 
@@ -215,9 +219,13 @@ def _segment_alone(
         log.info("%s: complete already; --overwrite makes it again", out)
     if is_complete and not left:
         return paths
+    tracks = _followed_objects(clip, objects, out / WORK, request, boxes)
+    if not is_complete:
+        _doubt(clip, objects, out, request)
     followed = Followed(
         clip=clip,
-        tracks=_followed_objects(clip, objects, out / WORK, request, boxes),
+        tracks=tracks,
+        absent=absent_frames(out / DOUBTS),
         others={label: pixels_of_others(objects, label) for label in objects},
         threshold=request.usage.propagation.threshold,
     )
@@ -244,7 +252,7 @@ def _followed_objects(
     tracks = {label: final_track(folder, str(label), request) for label in objects}
     if not all(track.exists() for track in tracks.values()):
         _show_given(clip, objects, folder, boxes)
-        _say_backwards(objects, backwards=request.usage.propagation.backwards)
+        _say_backwards(clip, objects, backwards=request.usage.propagation.backwards)
         motion = motion_frames(clip, folder, request.motion, request.device)
         for place, (label, annotations) in enumerate(objects.items(), start=1):
             ObjectRun(
@@ -258,6 +266,15 @@ def _followed_objects(
                 words=f"object {place} of {len(objects)}",
             ).follow()
     return {label: ProbArchive(track) for label, track in tracks.items()}
+
+
+def _doubt(clip: Clip, objects: Annotations, out: Path, request: Request) -> None:
+    """Write what is to be doubted, from the tracks before any CRF; not where they are gone."""
+    tracks = {label: out / WORK / f"{label}.zip" for label in objects}
+    if all(track.exists() for track in tracks.values()):
+        archives = {label: ProbArchive(track) for label, track in tracks.items()}
+        below, params = request.absent_below or 0.0, request.usage.propagation
+        write_doubts(clip, objects, archives, params, out / DOUBTS, absent_below=below)
 
 
 def _clean(folder: Path, request: Request, objects: Annotations) -> None:
@@ -279,22 +296,23 @@ def _show_given(
         }
         colours = [OBJECTS[(label - 1) % len(OBJECTS)] for label in masks]
         drawn = overlay(clip[t], [*masks.values()], colours)
-        for box in (one for one in boxes if one.t == t):
+        for box in (one for one in boxes if one.t == clip.numbers[t]):
             drawn = outline(drawn, box.box, OBJECTS[(box.object_id - 1) % len(OBJECTS)])
         path = folder / f"{GIVEN}{clip.names[t]}.png"
         write_frame(path, drawn)
-        log.info("frame %d as it was annotated, objects %s: %s", t, [*masks], path)
+        log.info("frame %d as it was annotated, objects %s: %s", clip.numbers[t], [*masks], path)
 
 
-def _say_backwards(objects: Annotations, *, backwards: bool) -> None:
+def _say_backwards(clip: Clip, objects: Annotations, *, backwards: bool) -> None:
     """Log what becomes of the frames before the first annotation of all."""
     for label, annotations in objects.items():
         first = min(annotations)
         if first and annotations[first].any():
             log.info(
-                "object %d: frames 0 to %d, before its first annotation, %s",
+                "object %d: frames %d to %d, before its first annotation, %s",
                 label,
-                first - 1,
+                clip.numbers[0],
+                clip.numbers[first - 1],
                 "are reached backwards (--no-backwards leaves them empty)"
                 if backwards
                 else "are left empty (--backwards reaches them)",
@@ -337,6 +355,8 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
         "flow_weights": "" if learned is None else file_digest(learned),
         "annotations": digest.hexdigest(),
         "seed": request.seed,
+        "marks": hashlib.sha256(repr(request.marks).encode()).hexdigest(),
+        "absent_below": request.absent_below,
         "code": core_digest(__file__),
     }
 

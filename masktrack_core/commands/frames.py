@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktrack_core.commands.moments import frames_at, moments
+from masktrack_core.commands.options import add_quiet
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def add(commands: "Commands") -> None:
     )
     frames.add_argument("--grid", action="store_true", help="draw a ruler over each")
     frames.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of pictures")
+    add_quiet(frames)
     frames.set_defaults(run=_frames)
 
 

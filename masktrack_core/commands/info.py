@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktrack_core.commands.options import add_quiet
+
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
     from masktrack_core.datasets.video_files import Clip
@@ -26,6 +28,7 @@ def add(commands: "Commands") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     info.add_argument("clip", type=Path, metavar="CLIP", help="video file or folder of frames")
+    add_quiet(info)
     info.set_defaults(run=_info)
 
 

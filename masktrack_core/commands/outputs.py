@@ -1,6 +1,6 @@
 """What `segment` writes beside masks: asked for, checked before anything is learnt, noted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,15 +23,28 @@ class Export(NamedTuple):
 
 def check_exports(exports: Sequence[Export], clip: Clip, out: Path) -> None:
     """Raise `InputError` for names that do not fit their forms, and for two that are one place."""
-    taken = {clip.path.resolve(): "the clip", out.resolve(): "the folder of masks"}
     for kind, path in exports:
         FORMS[kind].check(path)
-        holder = taken.setdefault(path.resolve(), f"--export {kind}")
-        if holder != f"--export {kind}" or [one.path for one in exports].count(path) > 1:
+    check_places(
+        [("the folder of masks", out), *((f"--export {one.kind}", one.path) for one in exports)],
+        [("the clip", clip.path)],
+    )
+
+
+def check_places(written: Iterable[tuple[str, Path]], read: Iterable[tuple[str, Path]]) -> None:
+    """Raise `InputError` where something would be written onto what is read, or two onto one.
+
+    Both are names for a person, and paths; links count as what they lead to.
+    """
+    taken = {path.resolve(): name for name, path in read}
+    for name, path in written:
+        holder = taken.get(path.resolve())
+        if holder is not None:
             raise InputError(
-                f"--export {kind}={path}: expected a place of its own, got that of {holder}; give "
-                "another name"
+                f"{name}={path}: expected a place of its own, got that of {holder}; give another "
+                "name"
             )
+        taken[path.resolve()] = name
 
 
 def left_to_write(

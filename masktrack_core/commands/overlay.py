@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.commands.options import add_mask_values
+from masktrack_core.commands.options import add_mask_values, add_quiet
 
 if TYPE_CHECKING:
     from masktrack_core.commands.score import Commands
@@ -41,12 +41,16 @@ def add(commands: "Commands") -> None:
         metavar="FPS",
         help="frames a second, without sound (the clip's own times)",
     )
+    add_quiet(overlay)
     overlay.set_defaults(run=_overlay)
 
 
 def _overlay(options: argparse.Namespace) -> int:
+    from masktrack_core.commands.outputs import check_places
     from masktrack_core.datasets.video_files import Clip
 
+    check_places([("OUT", options.out)], [("the clip", options.clip), ("masks", options.masks)])
+    check_overlay(options.out)
     clip = Clip(options.clip)
     write_overlay(
         clip,

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktrack_core.commands.options import add_mask_values
+from masktrack_core.commands.moments import moment
+from masktrack_core.commands.options import add_mask_values, add_quiet
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from masktrack_core.commands.outputs import Export
     from masktrack_core.commands.score import Commands
     from masktrack_core.commands.stages import Motion, Request
+    from masktrack_core.commands.stretches import Stretch
     from masktrack_core.datasets.object_masks import AnnotationBox, AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.experiment.usage import Usage
@@ -51,6 +53,7 @@ examples:
   masktrack segment clip.mp4 --box 1@0:120,40,200,160 --box 2@35:400,80,60,60 --out masks
   masktrack segment clip.mp4 --first mask.png --out masks --export coco=out.json \
       --export cutout=out.mov
+  masktrack segment clip.mp4 --start 1:10 --end 1:30 --every 5 --box 120,40,200,160 --out masks
 
 Before it learns, a picture of each annotated frame is written to DIR/.masktrack/given-*.png.
 
@@ -59,6 +62,8 @@ made is refused. Kept are, object by object, the network that learnt it (a train
 stops loses nothing, a killed one a minute at most), its masks, and those after --crf; the pictures
 of --flow; all below DIR/.masktrack until everything is done. What was under way otherwise begins
 anew. The same files, seed, device and number of threads give the same masks, byte by byte.
+DIR/doubt.csv says how far the masks of each frame are to be doubted; the stretch of each object to
+look at is said in the end.
 The probabilities stay there: the same command with another --export writes it and learns nothing.
 
 exit status: 0 done; 2 the input cannot be used (one line says why); 130 stopped.
@@ -80,7 +85,9 @@ def add(commands: "Commands") -> None:
     )
     segment.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of masks")
     given = segment.add_mutually_exclusive_group()
-    given.add_argument("--first", type=Path, metavar="MASK", help="mask or labels of frame 0")
+    given.add_argument(
+        "--first", type=Path, metavar="MASK", help="mask or labels of the first frame"
+    )
     given.add_argument(
         "--annotations",
         type=_annotation_files,
@@ -94,7 +101,7 @@ def add(commands: "Commands") -> None:
         action="append",
         default=[],
         metavar="[N@T:]X,Y,W,H",
-        help="box of object N in frame T, pixels (default: of object 1 in frame 0); the object's "
+        help="box of object N in frame T, pixels (default: of object 1 in the first); the object's "
         "mask there lies in it; may be given again, and beside masks",
     )
     segment.add_argument(
@@ -115,8 +122,34 @@ def add(commands: "Commands") -> None:
         help="reach the frames before the first annotation from it (as the network says, else yes)",
     )
     add_mask_values(segment)
+    _add_stretch(segment)
     _add_settings(segment)
     segment.set_defaults(run=_segment)
+
+
+def _add_stretch(segment: argparse.ArgumentParser) -> None:
+    segment.add_argument(
+        "--start",
+        type=moment,
+        metavar="T",
+        help="first frame, by number, or by time, such as 4.5s or 1:02 (default: the clip's)",
+    )
+    segment.add_argument(
+        "--end", type=moment, metavar="T", help="last frame, likewise (default: the clip's)"
+    )
+    segment.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="follow every Nth frame from the first on, and annotated ones; those between are left "
+        "out, as if the clip did not have them",
+    )
+    segment.add_argument(
+        "--fill",
+        action="store_true",
+        help="with --every: then follow those between too, each from the nearest",
+    )
 
 
 def _add_settings(segment: argparse.ArgumentParser) -> None:
@@ -162,12 +195,20 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="radius that coarsens the previous mask (as the network says, else 5)",
     )
+    segment.add_argument(
+        "--absent-below",
+        type=float,
+        metavar="J",
+        help="an object has left where its mask is below a quarter of the annotated area and the J "
+        "to be expected of it below this, such as 0.2 (default: off)",
+    )
     segment.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
     segment.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="CPU threads"
     )
     segment.add_argument("--seed", type=int, default=0, help="of the online stage (default: 0)")
     segment.add_argument("--overwrite", action="store_true", help="make again what is there")
+    add_quiet(segment)
 
 
 def _annotation_files(text: str) -> list["AnnotationFile"]:
@@ -222,23 +263,36 @@ def _export(text: str) -> "Export":
 
 def _segment(options: argparse.Namespace) -> int:
     _check_together(options)
+    from dataclasses import replace
+
+    from masktrack_core.commands.ahead import guesses, stages
     from masktrack_core.commands.clips import segment_clip
     from masktrack_core.commands.overlay import check_overlay, write_overlay
+    from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.devices import use_device
+    from masktrack_core.progress import course
 
+    _check_places(options)
     if options.overlay is not None:
         check_overlay(options.overlay)
     clip = Clip(options.clip)
     device = use_device(options.device, options.threads)
     request = _request(options, device)
-    places = _places(clip, options)
+    stretch = _stretch(clip, options)
+    places = _places(clip, options) | {FIRST: stretch.start}
     boxes = [box._replace(t=places[box.t]) for box in options.box]
     files = [file._replace(t=places[file.t]) for file in options.annotations or ()]
-    objects = _objects(clip, files, boxes, options, device)
-    segment_clip(clip, objects, options.out, request, boxes=boxes, exports=options.export)
-    if options.overlay is not None:
-        write_overlay(clip, options.out, options.overlay)
+    if options.first is not None:
+        files = [AnnotationFile(stretch.start, options.first)]
+    stretch.check({one.t for one in (*boxes, *files)})
+    cut = stretch.cut(_objects(clip, files, boxes, options, device))
+    clip, objects, request = cut.clip, cut.objects, replace(request, marks=cut.marks)
+    ahead = stages(len(clip), len(objects), request, options.export, options.overlay)
+    with course(ahead, guesses(clip.size)):
+        segment_clip(clip, objects, options.out, request, boxes=boxes, exports=options.export)
+        if options.overlay is not None:
+            write_overlay(clip, options.out, options.overlay)
     return 0
 
 
@@ -253,6 +307,13 @@ def _check_together(options: argparse.Namespace) -> None:
         raise InputError("--box-weights: expected beside --box, got it alone; remove it")
     if options.threads < 1 or (options.iterations is not None and options.iterations < 1):
         raise InputError("--threads and --iterations: expected at least 1")
+    if options.every < 1 or (options.fill and options.every == 1):
+        raise InputError(
+            "--every: expected at least 1, and at least 2 beside --fill, got "
+            f"{options.every}; give --every N, or remove --fill"
+        )
+    if not 0 <= (options.absent_below or 0.0) <= 1:
+        raise InputError(f"--absent-below: expected a J from 0 to 1, got {options.absent_below}")
     if (options.flow == "raft_small") != (options.flow_weights is not None):
         raise InputError(
             "--flow-weights: expected beside --flow raft_small, and nowhere else, got "
@@ -260,10 +321,32 @@ def _check_together(options: argparse.Namespace) -> None:
         )
 
 
+def _check_places(options: argparse.Namespace) -> None:
+    """Raise `InputError` where an output would take the place of an input or of another output."""
+    from masktrack_core.commands.outputs import check_places
+
+    read = [("the clip", options.clip), ("--out", options.out)]
+    read += [(f"the mask of frame {file.t}", file.path) for file in options.annotations or ()]
+    for name in ("first", "weights", "box_weights", "flow_weights"):
+        if getattr(options, name) is not None:
+            read.append((f"--{name.replace('_', '-')}", getattr(options, name)))
+    written = [(f"--export {one.kind}", one.path) for one in options.export]
+    if options.overlay is not None:
+        written.append(("--overlay", options.overlay))
+    check_places(written, read)
+
+
 def _places(clip: "Clip", options: argparse.Namespace) -> dict[int, int]:
     """Return the frames that a person means by the numbers of masks and boxes."""
     stated = {file.t for file in options.annotations or ()} | {box.t for box in options.box}
-    return clip.numbered(stated - {FIRST}) | {FIRST: 0}
+    return clip.numbered(stated - {FIRST})
+
+
+def _stretch(clip: "Clip", options: argparse.Namespace) -> "Stretch":
+    from masktrack_core.commands.stretches import Stretch, Wanted
+
+    wanted = Wanted(start=options.start, end=options.end, every=options.every, fill=options.fill)
+    return Stretch(clip, wanted)
 
 
 def _objects(
@@ -274,11 +357,8 @@ def _objects(
     device: "torch.device",
 ) -> "Annotations":
     from masktrack_core.commands.clips import read_annotations, segments_in_boxes
-    from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.networks.included import included_network
 
-    if options.first is not None:
-        files = [AnnotationFile(0, options.first)]
     boxed = {}
     if boxes:
         weights = options.box_weights or included_network("box")
@@ -301,6 +381,7 @@ def _request(options: argparse.Namespace, device: "torch.device") -> "Request":
         motion=_motion(options),
         crf=_crf(options),
         seed=options.seed,
+        absent_below=options.absent_below,
         device=device,
         processes=options.threads,
         overwrite=options.overwrite,

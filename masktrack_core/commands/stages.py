@@ -6,13 +6,12 @@ training goes on from its last state, everything else begins the stage of its ob
 
 import copy
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from masktrack_core.arrays import Mask, Prob
 from masktrack_core.datasets.video_files import Clip
@@ -29,7 +28,9 @@ from masktrack_core.files.archives import (
 from masktrack_core.motion.flow import FlowImageParams, FlowModel, FlowParams, flow_images
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.networks.weights import load_network, save_weights
+from masktrack_core.progress import bar
 from masktrack_core.tracking.crf import CrfParams
+from masktrack_core.tracking.filling import Some, filled
 from masktrack_core.tracking.propagation import FrameSequence, propagate
 from masktrack_core.tracking.refinement import refined_frames
 from masktrack_core.tracking.segmentation import finetune
@@ -65,8 +66,12 @@ class Request:
     #: Refinement of each object, before the objects meet.
     crf: CrfParams | None = None
     seed: int = 0
+    #: Expected J below which a tiny mask is dropped, the object being absent; None keeps all.
+    absent_below: float | None = None
     #: Device on which the network runs; results differ between devices in the last digits.
     device: torch.device = field(default_factory=partial(torch.device, "cpu"))
+    #: Frames that are followed first, the others filled between them; empty where all are.
+    marks: tuple[int, ...] = ()
     #: Processes of the dense CRF; results do not depend on it.
     processes: int = 1
     #: Make again what is there.
@@ -92,7 +97,7 @@ def motion_frames(
         frames = (clip[t] for t in range(len(clip)))
         model = _learned_flow(motion, device)
         images = flow_images(frames, motion.method, motion.image, model=model)
-        shown = tqdm(images, "flow", total=len(clip), unit="frame", mininterval=1.0, disable=None)
+        shown = bar(images, "flow", total=len(clip), unit="frame")
         write_grey_archive(path, ((frame_key(t), image) for t, image in enumerate(shown)))
     return ArchivedFrames(GreyArchive(path))
 
@@ -139,13 +144,44 @@ class ObjectRun:
             return final
         track = self.folder / f"{self.name}.zip"
         if not track.exists():
-            streams = [self.clip] if self.motion is None else [self.clip, self.motion]
-            params = self.request.usage.propagation
-            probs = propagate(
-                self._networks(), streams, self.annotations, params, others=self.others
-            )
-            write_prob_archive(track, ((frame_key(t), prob) for t, prob in self._bar(probs)))
+            if self.request.marks:
+                self._fill(track)
+            else:
+                self._propagate(track, range(len(self.clip)))
         return track if self.request.crf is None else self._refined(track, self.request.crf)
+
+    @property
+    def _streams(self) -> list[FrameSequence]:
+        return [self.clip] if self.motion is None else [self.clip, self.motion]
+
+    def _propagate(self, path: Path, chosen: Sequence[int]) -> None:
+        """Write the archive of the probabilities in some frames, as if there were no others."""
+        place = {t: number for number, t in enumerate(chosen)}
+        probs = propagate(
+            self._networks(),
+            [Some(stream, chosen) for stream in self._streams],
+            {place[t]: mask for t, mask in self.annotations.items()},
+            self.request.usage.propagation,
+            others={place[t]: mask for t, mask in self.others.items()},
+        )
+        shown = self._bar(probs, total=len(chosen))
+        write_prob_archive(path, ((frame_key(chosen[t]), prob) for t, prob in shown))
+
+    def _fill(self, track: Path) -> None:
+        """Write the archive of all frames, those of the request's marks followed first."""
+        first, marks = self.folder / f"{self.name}.marks.zip", self.request.marks
+        if not first.exists():
+            self._propagate(first, marks)
+        archive = ProbArchive(first)
+        probs = filled(
+            self._networks(),
+            self._streams,
+            marks,
+            lambda t: archive[frame_key(t)],
+            self.request.usage.propagation,
+            absent=[t for t, mask in self.annotations.items() if not mask.any()],
+        )
+        write_prob_archive(track, ((frame_key(t), prob) for t, prob in self._bar(probs, "fill")))
 
     def _networks(self) -> list[MaskTrackNet]:
         """Return the network of each stream: frames the one that learnt, flow the one given."""
@@ -187,7 +223,11 @@ class ObjectRun:
         return path
 
     def _bar(
-        self, probs: Iterable[tuple[int, Prob]], stage: str = "follow"
+        self,
+        probs: Iterable[tuple[int, Prob]],
+        stage: str = "follow",
+        *,
+        total: int | None = None,
     ) -> Iterable[tuple[int, Prob]]:
         words = f"{self.words}: {stage}"
-        return tqdm(probs, words, total=len(self.clip), unit="frame", mininterval=1.0, disable=None)
+        return bar(probs, words, total=total or len(self.clip), unit="frame")

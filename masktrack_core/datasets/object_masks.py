@@ -18,7 +18,7 @@ from masktrack_core.arrays import Box, Mask
 from masktrack_core.errors import InputError
 from masktrack_core.files.decoding import Picture, distinct_colours, read_picture, read_size
 from masktrack_core.files.io import label_colours, opaque_object
-from masktrack_core.masks.elementary import VOID, split_objects
+from masktrack_core.masks.elementary import VOID, present_values, split_objects
 
 Objects: TypeAlias = dict[int, Mask]
 """Object id → its mask."""
@@ -164,6 +164,8 @@ def read_found(path: Path, values: MaskValues | None = None) -> Objects:
         return _one(cutout)
     if picture.palette is not None and not picture.grey_palette:
         return _indices(path, picture)
+    if picture.values.dtype == np.bool_:
+        return _one(picture.values)
     grey = _grey(picture)
     if grey is None:
         return _one(_one_colour(path, picture))
@@ -211,7 +213,7 @@ def _one(mask: Mask) -> Objects:
 
 def _check_opacity(path: Path, picture: Picture) -> None:
     """Raise `InputError` for areas of several opacities, of which some would be lost."""
-    levels = np.unique(picture.alpha) if picture.alpha is not None else np.zeros(0, np.uint8)
+    levels = present_values(picture.alpha) if picture.alpha is not None else np.zeros(0, np.uint8)
     if picture.alpha is not None and len(levels) > 2 and not _is_soft(picture.alpha, 255):
         raise InputError(
             f"{path}: expected pixels that are opaque or not, got areas of {len(levels)} "
@@ -236,7 +238,7 @@ def _grey(picture: Picture) -> NDArray[Any] | None:
 def _indices(path: Path, picture: Picture) -> Objects:
     """Return the objects of a coloured palette, by its indices."""
     assert picture.palette is not None
-    used = np.unique(picture.values)
+    used = present_values(picture.values)
     if set(used.tolist()) <= {0, VOID}:
         return _one(np.asarray(picture.values > 0))
     black = [int(i) for i in used if not picture.palette[i].any()]
@@ -289,7 +291,7 @@ def _lossy_mask(path: Path, grey: NDArray[Any]) -> Mask:
 
 def _grey_objects(path: Path, grey: NDArray[Any]) -> Objects:
     """Return the objects of exact greys, 8 or 16 bits."""
-    present = np.unique(grey)
+    present = present_values(grey)
     ids = [int(i) for i in present if i]
     if not ids:
         return {}
@@ -328,7 +330,7 @@ def _is_soft(grey: NDArray[Any], full: int, *, tolerance: int = 0) -> bool:
     there are few greys, or 16 bits, which may be thin or small objects, the full ones must be the
     more.
     """
-    few = (full > 255 or np.unique(grey).size <= 9) and not tolerance
+    few = (full > 255 or present_values(grey).size <= 9) and not tolerance
     low, high = (1 if few else full // 10), full - full // 10
     between = (grey >= low) & (grey < high)
     square = np.ones((3, 3) if tolerance else (2, 2), np.uint8)
@@ -342,7 +344,7 @@ def _is_soft(grey: NDArray[Any], full: int, *, tolerance: int = 0) -> bool:
 
 def _mots(path: Path, grey: NDArray[Any]) -> Objects:
     """Return the objects of MOTS' ids by their instance, whatever their class."""
-    ids = [int(i) for i in np.unique(grey) if i and i != _MOTS_VOID]
+    ids = [int(i) for i in present_values(grey) if i and i != _MOTS_VOID]
     objects = {i % 1000: np.asarray(grey == i) for i in ids}
     if len(objects) < len(ids) or not set(objects) <= set(range(1, VOID)):
         raise InputError(
@@ -360,9 +362,9 @@ def _labels(path: Path, picture: Picture) -> Objects:
             f"{path}: expected object ids as palette indices or greys in a lossless file, got "
             f"{'colours' if picture.lossless else 'a lossy one'}; save them as a palette PNG"
         )
-    if values.max() > VOID and set(np.unique(values).tolist()) <= {0, *_MOTS_IDS, _MOTS_VOID}:
+    if values.max() > VOID and set(present_values(values).tolist()) <= {0, *_MOTS_IDS, _MOTS_VOID}:
         return _mots(path, values)
-    if values.any() and set(np.unique(values).tolist()) <= {0, VOID}:
+    if values.any() and set(present_values(values).tolist()) <= {0, VOID}:
         return _one(np.asarray(values > 0))
     if values.max() > VOID:
         raise InputError(
@@ -379,7 +381,7 @@ def _above_half(picture: Picture) -> Mask:
     As DAVIS' ``db_read_result`` has it, values of 0 and one other count above 0.
     """
     if picture.palette is not None and not picture.grey_palette and not picture.palette[0].any():
-        void = VOID if len(np.unique(picture.values)) > 2 else 0
+        void = VOID if len(present_values(picture.values)) > 2 else 0
         return np.asarray((picture.values > 0) & (picture.values != void))
     values = picture.coloured
     brightness = values.max(axis=2) if values.ndim == 3 else values
@@ -391,7 +393,7 @@ def _palette_ids(path: Path, picture: Picture) -> Objects:
     if picture.palette is not None:
         return split_objects(picture.values.astype(np.uint8))
     grey = _grey(picture)
-    if grey is not None and set(np.unique(grey).tolist()) <= {0, VOID}:
+    if grey is not None and set(present_values(grey).tolist()) <= {0, VOID}:
         return _one(np.asarray(grey > 0))
     ids = None
     if picture.lossless:

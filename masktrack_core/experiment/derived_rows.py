@@ -11,6 +11,7 @@ from typing import Any
 
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.references import REFERENCES
+from masktrack_core.experiment.rounds import add_rounds
 
 Row = Mapping[str, Any]
 #: (table, name, row) → what is different in it; empty where nothing is.
@@ -34,6 +35,7 @@ def derive_rows(config: dict[str, Any]) -> None:
                 table["rows"] = list(_swept(config, f"tables.{name}.sweep", table))
             if table.get("seeds") and all(isinstance(seed, int) for seed in table["seeds"]):
                 table["rows"] = list(_seeded(config, table["rows"], table["seeds"]))
+    add_rounds(config)
 
 
 def _seeded(config: dict[str, Any], rows: list[Any], seeds: list[Any]) -> Iterator[Any]:

@@ -12,6 +12,7 @@ QUANTILES = (5, 10, 20, 30, 70, 80, 90, 95)
 def effort_table(scores: pd.DataFrame, panels: tuple[Panel, ...]) -> pd.DataFrame:
     """Return Figure 4 as a table: a row for each panel, method and annotation.
 
+    ``method`` is "method", "baseline" or the name of a curve of the panel.
     ``annotated`` is the percentage of frames that the user gave, a mean over sequences; ``J`` the
     mean of the means of sequences; ``q05 … q95`` quantiles of the scored frames of all sequences
     pooled, interpolated linearly; all in percent. Annotated frames count in the scores, the first
@@ -21,11 +22,18 @@ def effort_table(scores: pd.DataFrame, panels: tuple[Panel, ...]) -> pd.DataFram
         {"panel": panel.title, "method": method, "annotation": annotation}
         | _summary(scores, variant, annotation)
         for panel in panels
-        for method, variant in (("method", panel.variant), ("baseline", panel.baseline))
-        if variant is not None
-        for annotation in panel.annotations
+        for method, variant, annotations in _lines(panel)
+        for annotation in annotations
     ]
     return pd.DataFrame(rows)
+
+
+def _lines(panel: Panel) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return method, variant and annotations of each line of a panel."""
+    lines = [("method", panel.variant, panel.annotations)]
+    if panel.baseline is not None:
+        lines.append(("baseline", panel.baseline, panel.annotations))
+    return lines + [(curve.name, panel.variant, curve.annotations) for curve in panel.curves]
 
 
 def _summary(scores: pd.DataFrame, variant: str, annotation: str) -> dict[str, object]:

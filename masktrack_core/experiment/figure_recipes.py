@@ -18,6 +18,16 @@ class Panel:
     annotations: tuple[str, ...]
     #: Variant drawn for comparison, over the same annotations; None for none.
     baseline: str | None = None
+    #: The variant over other annotations, such as frames that are chosen otherwise.
+    curves: tuple["Curve", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One more curve of a panel: its name, and annotations from left to right."""
+
+    name: str
+    annotations: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +36,10 @@ class FigureRecipe:
 
     name: str
     #: annotations (Figure 4), attributes (Figure 5), sheet (Figures 3 and 6), losses, curves,
-    #: comparison, film.
+    #: comparison, doubt, film.
     kind: str
     datasets: tuple[str, ...] = ()
-    #: attributes, sheet, curves, film: the methods, in order; comparison: first less second.
+    #: attributes, sheet, curves, doubt, film: the methods, in order; comparison: first less second.
     rows: tuple[TableRow, ...] = ()
     #: annotations: from left to right.
     panels: tuple[Panel, ...] = ()
@@ -57,7 +67,7 @@ class FigureRecipe:
         values["rows"] = tuple(TableRow(**entry) for entry in row.get("rows", ()))
         values["published"] = tuple(map(Technique.of, row.get("published", ())))
         values["panels"] = tuple(
-            Panel(**{**entry, "annotations": tuple(entry["annotations"])})
+            Panel(**{**entry, **_annotations(entry), "curves": _curves(entry)})
             for entry in row.get("panels", ())
         )
         return cls(name=name, **values)
@@ -68,7 +78,16 @@ class FigureRecipe:
         for panel in self.panels:
             for variant in filter(None, (panel.variant, panel.baseline)):
                 pairs += [(variant, annotation) for annotation in panel.annotations]
+            pairs += [(panel.variant, one) for curve in panel.curves for one in curve.annotations]
         return tuple(dict.fromkeys(pairs))
+
+
+def _annotations(entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {"annotations": tuple(entry["annotations"])}
+
+
+def _curves(entry: Mapping[str, Any]) -> tuple[Curve, ...]:
+    return tuple(Curve(**{**one, **_annotations(one)}) for one in entry.get("curves", ()))
 
 
 #: kind → the keys it cannot do without.
@@ -80,6 +99,7 @@ _NEEDED = {
     "curves": ("datasets", "rows"),
     "film": ("datasets", "rows"),
     "comparison": ("datasets", "rows"),
+    "doubt": ("datasets", "rows"),
 }
 
 
@@ -140,6 +160,10 @@ def _references(figure: FigureRecipe) -> Iterator[tuple[str, str, str]]:
             if isinstance(entry, TableRow):
                 yield f"{where}.annotation", entry.annotation, "annotations"
                 continue
-            yield from ((f"{where}.annotations", name, "annotations") for name in entry.annotations)
+            over = [
+                *entry.annotations,
+                *(one for curve in entry.curves for one in curve.annotations),
+            ]
+            yield from ((f"{where}.annotations", name, "annotations") for name in over)
             if entry.baseline is not None:
                 yield f"{where}.baseline", entry.baseline, "variants"

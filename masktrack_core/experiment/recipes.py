@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.references import check_references
+from masktrack_core.tracking.choice import LOOKING, Choice
 
 Row = Mapping[str, Any]
 R = TypeVar("R", bound="_Recipe")
@@ -126,6 +127,12 @@ class AnnotationRecipe(_Recipe):
     kind: str = "mask"
     network: str | None = None
     propagation: str | None = None
+    #: how ``count`` frames are chosen (`tracking.choice`), instead of ``every``
+    choose: Choice | None = None
+    #: frames in all, the first with them
+    count: int | None = None
+    #: whose masks are looked at, by doubt and worst
+    variant: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,6 +388,7 @@ def _check_finetuning(tracker: str, finetuning: FinetuningRecipe) -> None:
 
 def _check_annotation(annotation: AnnotationRecipe, recipes: Recipes) -> None:
     """Raise where a box has nothing that turns it into a segment, or a mask has."""
+    _check_choice(annotation, recipes)
     name = annotation.network
     network = None if name is None else recipes.networks[name]
     said = annotation.propagation is not None or (network is not None and network.file is not None)
@@ -396,4 +404,26 @@ def _check_annotation(annotation: AnnotationRecipe, recipes: Recipes) -> None:
         raise InputError(
             f"annotations.{annotation.name}.network: expected a network that is shown boxes "
             f"(input: box), got '{name}', which has input: {network.input}; name another one"
+        )
+
+
+def _check_choice(annotation: AnnotationRecipe, recipes: Recipes) -> None:
+    """Raise where frames are chosen by what is not there, or in two ways."""
+    keys = ("choose", "count", "variant")
+    wanted = {"choose", "count"} | ({"variant"} if annotation.choose in LOOKING else set())
+    given = {key for key in keys if getattr(annotation, key) is not None}
+    alone = annotation.every is None and annotation.kind == "mask"
+    if given and (given != wanted or not alone):
+        raise InputError(
+            f"annotations.{annotation.name}: expected choose and count of masks, variant beside "
+            f"{' and '.join(LOOKING)} alone and no `every`, got {', '.join(sorted(given))} with "
+            f"kind '{annotation.kind}' and every {annotation.every}; complete the row"
+        )
+    if annotation.variant is None:
+        return
+    trackers = recipes.variants[annotation.variant].trackers
+    if not trackers or any(recipes.trackers[name].command for name in trackers):
+        raise InputError(
+            f"annotations.{annotation.name}.variant: expected a variant of our own trackers, whose "
+            f"probabilities can be doubted, got '{annotation.variant}'; name another one"
         )

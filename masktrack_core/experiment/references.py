@@ -31,6 +31,7 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("crf_searches", "start"): "crfs",
         ("annotations", "network"): "networks",
         ("annotations", "propagation"): "propagations",
+        ("annotations", "variant"): "variants",
         ("variants", "trackers"): "trackers",
         ("variants", "grabcut"): "grabcuts",
         ("variants", "crf"): "crfs",

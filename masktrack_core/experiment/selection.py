@@ -5,6 +5,7 @@ from typing import Any
 
 from masktrack_core.datasets.protocol import with_protocol
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.rounds import add_rounds
 
 _PAGES = ("tables", "figures", "page")
 
@@ -17,7 +18,8 @@ def complete_rows(config: dict[str, Any]) -> None:
     """Take out of a configuration the rows that are null, and complete those based on others.
 
     A row ``{based_on: ours, …}`` has every key of ``ours`` that it does not have itself; a data set
-    of a known ``protocol`` has what that says and it does not. Raises ``InputError`` for a base
+    of a known ``protocol`` has what that says and it does not; annotations that are chosen have the
+    rows of the rounds before. Raises ``InputError`` for a base
     that is not there, or that is based on the row itself, and for an unknown protocol.
     """
     for table, rows in config.items():
@@ -29,6 +31,7 @@ def complete_rows(config: dict[str, Any]) -> None:
     for name, row in (config.get("datasets") or {}).items():
         if isinstance(row, dict):
             config["datasets"][name] = with_protocol(row, where=f"datasets.{name}")
+    add_rounds(config)
 
 
 def _completed(table: str, rows: Mapping[str, Any], name: str, above: tuple[str, ...]) -> Any:

@@ -32,12 +32,13 @@ def write_annotations(
 ) -> None:
     """Write an annotation of each object in each frame where it is, ``segmentation`` of its pixels.
 
+    An image's id is its frame's number plus one, also where the clip is some of its frames.
     ``file_name`` is that of a frame of the folder, or of the picture that ``masktrack frames``
     writes of a film.
     """
     images = (
         {
-            "id": t + 1,
+            "id": followed.clip.numbers[t] + 1,
             "file_name": _file_name(followed, t),
             "width": followed.clip.size.width,
             "height": followed.clip.size.height,
@@ -69,7 +70,7 @@ def _annotations(
             number += 1
             yield {
                 "id": number,
-                "image_id": t + 1,
+                "image_id": followed.clip.numbers[t] + 1,
                 "category_id": _CATEGORY,
                 "track_id": label,
                 "iscrowd": 0,

@@ -1,7 +1,7 @@
 """A clip whose objects have been followed: what every form is written from."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,8 @@ class Followed:
     tracks: Mapping[int, Mapping[str, Prob]]
     #: Object id → frame → pixels that annotations give to others.
     others: Mapping[int, Mapping[int, Mask]]
+    #: Object id → frames from which it is absent, whatever its track says.
+    absent: Mapping[int, Collection[int]] = field(default_factory=dict)
     #: Probability above which a pixel belongs to an object.
     threshold: float = 0.5
     #: The frames that are written; None for all.
@@ -42,6 +44,8 @@ class Followed:
         for label, track in self.tracks.items():
             taken = self.others[label].get(t)
             prob = track[frame_key(t)]
+            if t in self.absent.get(label, ()):
+                prob = np.zeros_like(prob)
             found[label] = prob if taken is None else np.where(taken, np.float32(0), prob)
         return found
 

@@ -60,7 +60,8 @@ def expected_bytes(kind: str, path: Path, followed: Followed) -> int:
     sample = followed.sample(_SAMPLED)
     with tempfile.TemporaryDirectory(prefix="masktrack-") as folder:
         place = Path(folder) / f"sample{path.suffix}"
-        FORMS[kind].write(place, sample, sample.times)
+        frames = bar(sample.times, f"size of {kind}", unit="frame", leave=False)
+        FORMS[kind].write(place, sample, frames)
         files = [place] if place.is_file() else [*place.rglob("*.png")]
         size = sum(file.stat().st_size for file in files)
     return size * len(followed.times) // len(sample.times)

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -99,6 +99,14 @@ _FORMS = {
 }
 
 
+class Sound(NamedTuple):
+    """The sound of a film from a frame on."""
+
+    film: Path
+    #: Time of that frame, seconds from the film's first.
+    since: Fraction = Fraction(0)
+
+
 def check_suffix(path: Path) -> None:
     """Raise `InputError` for a name that is no video's."""
     if path.suffix.lower() not in _FORMS:
@@ -114,7 +122,7 @@ def write_video(
     *,
     rate: float | Fraction,
     times: Sequence[Fraction] | None = None,
-    sound: Path | None = None,
+    sound: Sound | None = None,
 ) -> None:
     """Write frames, RGB or RGBA, as a film, whole or not at all.
 
@@ -122,7 +130,7 @@ def write_video(
     JPEG, .gif a palette a frame. Alpha stays in .mov and .webm, and goes elsewhere. An odd height
     or width is made even where the codec needs that.
     ``rate``: frames a second; ``times``: seconds at which the frames are shown, from the first, in
-    its stead. ``sound``: a film whose sound goes with it unchanged, where the form takes it, and
+    its stead. ``sound``: that of a film, which goes with it unchanged, where the form takes it, and
     else not, which is logged. Raises `InputError` for another suffix and for no frames, OSError
     where the disk does not take it.
     """
@@ -143,7 +151,7 @@ def _encode(
     form: _Form,
     rate: Fraction,
     times: Sequence[Fraction] | None,
-    sound: Path | None,
+    sound: Sound | None,
 ) -> int:
     """Write the frames and return their number."""
     base = _time_base(rate, times)
@@ -157,7 +165,7 @@ def _encode(
             even = _evened(frame, form)
             if film is None:
                 film = _Film(container, even, form, rate, base)
-                heard = None if sound is None else _Sound(container, path, sound, form)
+                heard = None if sound is None else _Heard(container, path, sound, form)
             at, until = _when(count, rate, times)
             if heard is not None:
                 heard.copy(until)
@@ -263,13 +271,13 @@ def _palette_graph(first: NDArray[np.uint8], base: Fraction) -> Graph:
     return graph
 
 
-class _Sound:
+class _Heard:
     """The sound of another film on its way into this one, packet by packet."""
 
-    def __init__(self, container: OutputContainer, path: Path, film: Path, form: _Form) -> None:
+    def __init__(self, container: OutputContainer, path: Path, sound: Sound, form: _Form) -> None:
         """Add a stream for each sound that the form takes; log those that it does not."""
         self._container = container
-        source = opened(film)
+        source = opened(sound.film)
         codecs = sound_codecs(source)
         taken = [stream for stream, codec in codecs.items() if codec in form.sound]
         for stream, codec in codecs.items():
@@ -279,7 +287,8 @@ class _Sound:
         self._streams: dict[AudioStream, AudioStream] = {
             stream: container.add_stream_from_template(stream) for stream in taken
         }
-        self._packets = self._shifted(source, _start(film)) if taken else iter(())
+        start = _start(sound.film) + sound.since
+        self._packets = self._shifted(source, start) if taken else iter(())
         self._waiting: tuple[Fraction, Packet[Any]] | None = None
 
     def _shifted(self, source: Any, start: Fraction) -> "Iterator[tuple[Fraction, Packet[Any]]]":

@@ -24,11 +24,14 @@ from masktrack_core.arrays import Frame, Labels, Mask
 from masktrack_core.errors import InputError, describe
 from masktrack_core.files.decoding import Picture, distinct_colours, is_deep, read_picture
 from masktrack_core.files.durability import rename, sync_folder
+from masktrack_core.progress import bar
 from masktrack_core.tables import Schema, format_table, parse_table, sealed, unsealed
 
 _log = logging.getLogger(__name__)
 
 _PARTIAL = ".partial-"
+#: Bytes from which on a digest takes seconds, and has a bar.
+_LARGE = 2**28
 _LOSSY = (".jpg", ".jpeg", ".webp")
 #: A drawing has at most so many colours, a photograph more.
 _FLAT_COLOURS = 8
@@ -40,8 +43,23 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
     Raises `InputError` for a file that cannot be read.
     """
     try:
+        size = Path(path).stat().st_size
         with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, algorithm).hexdigest()
+            if size < _LARGE:
+                return hashlib.file_digest(file, algorithm).hexdigest()
+            digest = hashlib.new(algorithm)
+            shown: Any = bar(
+                words=f"read {Path(path).name}",
+                total=size,
+                unit="B",
+                unit_scale=True,
+                leave=False,
+            )
+            with shown:
+                while part := file.read(2**20):
+                    digest.update(part)
+                    shown.update(len(part))
+            return digest.hexdigest()
     except OSError as error:
         raise InputError(
             f"{path}: expected a file that can be read, got {describe(error)}; check the disk"

@@ -141,6 +141,17 @@ def boundary(mask: Mask) -> Mask:
     return np.asarray(gradient).view(np.bool_)
 
 
+def present_values(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return the values that an array ``(H, W)`` has, in rising order, as ``np.unique`` does.
+
+    Bytes are counted, which takes an eighth of the time of sorting or hashing them.
+    """
+    if values.dtype != np.uint8 or not values.size:
+        return np.unique(values)
+    counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [256], [0, 256])
+    return np.flatnonzero(counts).astype(np.uint8)
+
+
 def split_objects(labels: Labels) -> dict[int, Mask]:
     """Return one mask per object id in ``labels``, in rising order of id.
 
@@ -148,7 +159,7 @@ def split_objects(labels: Labels) -> dict[int, Mask]:
     """
     if labels.dtype != np.uint8 or labels.ndim != 2:
         raise InputError(f"labels: expected a uint8 array (H, W), got {_describe(labels)}")
-    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    present = present_values(labels)
     return {int(label): labels == label for label in present if label not in (0, VOID)}
 
 

@@ -178,12 +178,13 @@ def _douglas_peucker(points: Polygon, tolerance: float) -> Polygon:
 
     Of points equally far from their chord the last one is kept.
     """
+    x, y = np.ascontiguousarray(points.T)
     keep = np.zeros(len(points), np.bool_)
     keep[[0, -1]] = True
     inner = np.arange(1, len(points) - 1)
     first, last = np.zeros_like(inner), np.full_like(inner, len(points) - 1)
     while len(inner):
-        far = _segment_distance2(points[first], points[last], points[inner])
+        far = _segment_distance2(x, y, first, last, inner)
         begins = np.flatnonzero(np.diff(first, prepend=-1))
         span = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(inner)))
         farthest = np.maximum.reduceat(far, begins)
@@ -199,13 +200,28 @@ def _douglas_peucker(points: Polygon, tolerance: float) -> Polygon:
     return points[keep]
 
 
-def _segment_distance2(start: Polygon, end: Polygon, points: Polygon) -> NDArray[np.float64]:
-    """Return the squared distance of each point to its segment, with the rounding of psimpl."""
-    chord, offset = end - start, points - start
-    along = np.sum(offset * chord, axis=1)
-    length2 = np.sum(chord * chord, axis=1)
+_Numbers = NDArray[np.int64]
+
+
+def _segment_distance2(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    first: _Numbers,
+    last: _Numbers,
+    inner: _Numbers,
+) -> NDArray[np.float64]:
+    """Return the squared distance of each inner point to its segment, with the rounding of psimpl.
+
+    Points are given by their numbers: an inner one lies between the first and the last of its span.
+    """
+    start_x, start_y = x[first], y[first]
+    chord_x, chord_y = x[last] - start_x, y[last] - start_y
+    offset_x, offset_y = x[inner] - start_x, y[inner] - start_y
+    along = offset_x * chord_x + offset_y * chord_y
+    length2 = chord_x * chord_x + chord_y * chord_y
     fraction = along.astype(np.float32) / np.maximum(length2, 1).astype(np.float32)
-    nearest = start + fraction[:, None].astype(np.float64) * chord
-    nearest = np.where((along <= 0)[:, None], start, nearest)
-    nearest = np.where(((along > 0) & (length2 <= along))[:, None], end, nearest)
-    return np.asarray(np.sum((points - nearest) ** 2, axis=1))
+    fraction = fraction.astype(np.float64)
+    fraction[along <= 0] = 0.0
+    fraction[(along > 0) & (length2 <= along)] = 1.0
+    nearest_x, nearest_y = start_x + fraction * chord_x, start_y + fraction * chord_y
+    return np.asarray((x[inner] - nearest_x) ** 2 + (y[inner] - nearest_y) ** 2)

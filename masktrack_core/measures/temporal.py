@@ -10,7 +10,7 @@ training sequences give a mean of 0.092; published for all 27: 0.095. Known free
 resamples in float32 and its Dijkstra breaks exact ties by heap order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +25,8 @@ _STEP = 3.0  # longest piece of a polygon, pixels
 _ANGLES, _RADII = 12, 5  # bins of a shape context
 _RADIUS_EDGES = np.logspace(np.log10(1 / 8), np.log10(2), _RADII)  # of the mean distance
 _SCALE = 5.0  # of the mean cost, so that T has the range of J and F
+_CELLS = 2**20  # of the matrices of costs that are matched side by side
+_COLUMNS = 64  # of terms of χ² at a time: what a core has at hand
 
 
 def temporal_instability(pred: Masks) -> NDArray[np.float64]:
@@ -38,10 +40,32 @@ def temporal_instability(pred: Masks) -> NDArray[np.float64]:
         raise InputError("pred: expected a bool array (T, H, W) of the masks of one sequence")
     contexts = [_contexts_of(longest_polygon(mask)) for mask in pred]
     values = np.full(max(len(pred) - 1, 0), np.nan)
-    for t, (now, later) in enumerate(pairwise(contexts)):
-        if now is not None and later is not None:
-            values[t] = _SCALE * matching_cost(chi_square_costs(now, later))
+    pairs = [
+        (t, now, later)
+        for t, (now, later) in enumerate(pairwise(contexts))
+        if now is not None and later is not None
+    ]
+    for some in _of_alike_work(pairs):
+        costs = [chi_square_costs(now, later) for _, now, later in some]
+        values[[t for t, *_ in some]] = _SCALE * np.array(matching_costs(costs))
     return values
+
+
+_Pair = tuple[int, _Array, _Array]
+
+
+def _of_alike_work(pairs: Sequence[_Pair]) -> Iterator[list[_Pair]]:
+    """Yield as many pairs in a row as have `_CELLS` costs, at least one."""
+    some: list[_Pair] = []
+    for pair in pairs:
+        rows = max(len(now) for _, now, _ in (*some, pair))
+        columns = max(len(later) for *_, later in (*some, pair))
+        if some and (len(some) + 1) * rows * columns > _CELLS:
+            yield some
+            some = []
+        some.append(pair)
+    if some:
+        yield some
 
 
 def instability_of_steps(
@@ -92,44 +116,86 @@ def shape_contexts(points: Polygon) -> _Array:
     """
     dx, dy = (axis[None, :] - axis[:, None] for axis in points.T)
     distance = np.sqrt(dx * dx + dy * dy)
-    turn = np.fmod(np.fmod(np.arctan2(dy, dx), 2 * np.pi) + 2 * np.pi, 2 * np.pi)
-    angle = np.floor(turn / (2 * np.pi / _ANGLES)).astype(np.int64)
-    radius = np.searchsorted(_RADIUS_EDGES, distance / distance.mean(), side="right")
+    turn = np.arctan2(dy, dx, out=dy)
+    turn += 2 * np.pi
+    turn[turn >= 2 * np.pi] -= 2 * np.pi
+    turn /= 2 * np.pi / _ANGLES
     bins = _ANGLES * _RADII
-    place = np.arange(len(points))[:, None] * bins + angle * _RADII + radius
-    counts = np.bincount(place[radius < _RADII], minlength=len(points) * bins)
+    place = turn.astype(np.int64) * _RADII
+    place += np.arange(len(points))[:, None] * bins
+    distance /= distance.mean()
+    for edge in _RADIUS_EDGES:
+        place += distance >= edge
+    counts = np.bincount(place[distance < _RADIUS_EDGES[-1]], minlength=len(points) * bins)
     counts = counts.reshape(len(points), bins)
     return np.asarray(counts / (counts.sum(axis=1, keepdims=True) + np.finfo(np.float64).eps))
 
 
 def chi_square_costs(now: _Array, later: _Array) -> _Array:
-    """Return half the χ² distance between all pairs of shape contexts, ``(N, M)``, in [0, 1]."""
-    costs = np.zeros((len(now), len(later)))
-    difference, total = np.empty_like(costs), np.empty_like(costs)
-    for a, b in zip(np.ascontiguousarray(now.T), np.ascontiguousarray(later.T), strict=True):
-        if a.any() or b.any():
-            np.subtract.outer(a, b, out=difference)
-            np.add.outer(a, b, out=total)
-            total += np.finfo(np.float64).eps
-            difference *= difference
-            difference /= total
-            costs += difference
+    """Return half the χ² distance between all pairs of shape contexts, ``(N, M)``, in [0, 1].
+
+    A bin has few values, so that its terms are computed once a value of ``now``. The product with
+    a sparse matrix of ones adds those of a point, bin after bin.
+    """
+    from scipy.sparse import csr_array
+
+    values, bins, places = _distinct_values(now)
+    ends = np.arange(len(now) + 1, dtype=np.int32) * np.int32(places.shape[1])
+    ones = csr_array((np.ones(places.size), places.ravel(), ends), shape=(len(now), len(values)))
+    costs = np.empty((len(now), len(later)))
+    a, transposed = values[:, None], np.ascontiguousarray(later.T)
+    for start in range(0, len(later), _COLUMNS):
+        some = slice(start, start + _COLUMNS)
+        b = transposed[bins, some]
+        terms = a - b
+        terms *= terms
+        b += a
+        b += np.finfo(np.float64).eps
+        terms /= b
+        costs[:, some] = ones @ terms
     costs *= 0.5
     return costs
 
 
-def matching_cost(costs: _Array) -> float:
-    """Return the mean cost of the matched pairs of the cheapest circular matching.
+def _distinct_values(
+    contexts: _Array,
+) -> tuple[_Array, NDArray[np.intp], NDArray[np.int32]]:
+    """Return the values that each bin takes, their bins, and where among them each entry is.
+
+    ``(V,)`` values and bins, bin after bin; places ``(N, 60)``.
+    """
+    by_bin = np.ascontiguousarray(contexts.T)
+    order = np.argsort(by_bin, axis=1)
+    ranked = np.take_along_axis(by_bin, order, axis=1)
+    is_new = np.diff(ranked, axis=1, prepend=-1) != 0
+    places = np.empty(by_bin.shape, np.int32)
+    numbers = np.cumsum(is_new, dtype=np.int32).reshape(is_new.shape) - 1
+    np.put_along_axis(places, order, numbers, axis=1)
+    return ranked[is_new], np.nonzero(is_new)[0], np.ascontiguousarray(places.T)
+
+
+def matching_costs(costs: Sequence[_Array]) -> list[float]:
+    """Return, of each matrix, the mean cost of the matched pairs of the cheapest circular matching.
 
     The matching is found twice: from the given starts, then from behind its best pair. Points
     matched several times keep their cheapest partner.
     """
-    n, m = costs.shape
-    rows, columns = _cheapest_path(costs)
-    best = int(np.argmin(costs[rows[:-1], columns[:-1]])) if len(rows) > 1 else 0
-    shift = int(rows[best]) + 1, int(columns[best]) + 1
-    rows, columns = _cheapest_path(np.roll(costs, (-shift[0], -shift[1]), axis=(0, 1)))
-    rows, columns = (rows + shift[0]) % n, (columns + shift[1]) % m
+    shifts = []
+    for each, (rows, columns) in zip(costs, _cheapest_paths(costs), strict=True):
+        best = int(np.argmin(each[rows[:-1], columns[:-1]])) if len(rows) > 1 else 0
+        shifts.append((int(rows[best]) + 1, int(columns[best]) + 1))
+    turned = [
+        np.roll(each, (-down, -right), axis=(0, 1))
+        for each, (down, right) in zip(costs, shifts, strict=True)
+    ]
+    found = zip(costs, shifts, _cheapest_paths(turned), strict=True)
+    return [_mean_of_matched(each, shift, *path) for each, shift, path in found]
+
+
+def _mean_of_matched(
+    costs: _Array, shift: tuple[int, int], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> float:
+    rows, columns = (rows + shift[0]) % costs.shape[0], (columns + shift[1]) % costs.shape[1]
     chosen = _cheapest_of_each(rows, costs[rows, columns])
     rows, columns = rows[chosen], columns[chosen]
     chosen = _cheapest_of_each(columns, costs[rows, columns])
@@ -142,36 +208,51 @@ def _cheapest_of_each(ids: NDArray[np.int64], cost: _Array) -> NDArray[np.int64]
     return np.asarray(order[np.flatnonzero(np.diff(ids[order], prepend=-1))])
 
 
-def _cheapest_path(costs: _Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows and columns of the cheapest monotone path, from the last corner to the first.
+_Path = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-    Dijkstra's shortest path of the toolbox, computed one antidiagonal at a time. Equally cheap
-    steps: the diagonal one, which is what Dijkstra takes where the tie is a pair of cost 0.
+
+def _cheapest_paths(costs: Sequence[_Array]) -> list[_Path]:
+    """Return, of each matrix, rows and columns of its cheapest monotone path, from its last corner.
+
+    Dijkstra's shortest path of the toolbox, computed one antidiagonal at a time, of all matrices.
     """
-    n, m = costs.shape
-    flat = costs.ravel()
-    came_from = np.zeros(n * m, np.uint8)  # 0 diagonal, 1 previous row, 2 previous column
-    before, previous = np.full(n + 1, np.inf), np.full(n + 1, np.inf)  # entry i + 1 is row i
-    previous[1] = 0.0
+    n, m = (max(each.shape[axis] for each in costs) for axis in (0, 1))
+    padded = np.zeros((len(costs), n, m))
+    for place, each in zip(padded, costs, strict=True):
+        place[: each.shape[0], : each.shape[1]] = each
+    flat = padded.reshape(len(costs), n * m)
+    # Sums on line d stand in reached[d + 1], row i at i + 1; infinite beside the matrix.
+    reached = np.empty((n + m, len(costs), n + 1))
+    reached[0] = reached[:, :, 0] = np.inf
+    reached[np.arange(1, n), :, np.arange(2, n + 1)] = np.inf
+    reached[1, :, 1] = 0.0
     for line in range(1, n + m - 1):
         low, high = max(0, line - m + 1), min(line, n - 1) + 1
         here = slice(line + low * (m - 1), line + (high - 1) * (m - 1) + 1, max(m - 1, 1))
-        diagonal, above, beside = before[low:high], previous[low:high], previous[low + 1 : high + 1]
-        best = np.minimum(np.minimum(above, beside), diagonal)
-        came_from[here] = np.where(best == diagonal, 0, np.where(best == above, 1, 2))
-        current = np.full(n + 1, np.inf)
-        current[low + 1 : high + 1] = best + flat[here]
-        before, previous = previous, current
-    return _walk_back(came_from.reshape(n, m))
+        before, previous = reached[line - 1], reached[line]
+        best = reached[line + 1, :, low + 1 : high + 1]
+        np.minimum(previous[:, low:high], previous[:, low + 1 : high + 1], out=best)
+        np.minimum(best, before[:, low:high], out=best)
+        best += flat[:, here]
+    return [_walk_back(reached[:, k], each.shape) for k, each in enumerate(costs)]
 
 
-def _walk_back(came_from: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    row, column = came_from.shape[0] - 1, came_from.shape[1] - 1
-    steps = came_from.tolist()
+def _walk_back(reached: _Array, shape: tuple[int, ...]) -> _Path:
+    """Return the way back through the sums of `_cheapest_paths`.
+
+    Equally cheap steps: the diagonal one, which is what Dijkstra takes where the tie is a pair of
+    cost 0, then that from the previous row.
+    """
+    row, column = shape[0] - 1, shape[1] - 1
     path = [(row, column)]
     while row or column:
-        step = steps[row][column]
-        row, column = row - (step != 2), column - (step != 1)
+        line = row + column
+        diagonal, above, beside = reached[line - 1, row], *reached[line, row : row + 2]
+        is_diagonal = diagonal <= min(above, beside)
+        row, column = (
+            row - (is_diagonal or above <= beside),
+            column - (is_diagonal or above > beside),
+        )
         path.append((row, column))
     rows, columns = np.array(path).T
     return rows, columns

@@ -101,7 +101,8 @@ def _propagated(
         for t, frames in read_ahead(streams, order):
             prob, found = road.estimate(frames, taken.get(t))
             if not found:
-                _log.info("frame %d: nothing found; the mask before it guides on", t)
+                number = getattr(streams[0], "numbers", range(t + 1))[t]  # of a clip's stretch
+                _log.info("frame %d: nothing found; the mask before it guides on", number)
             yield t, prob
             left.discard(t)
     for t, mask in annotations.items():

@@ -6,14 +6,14 @@ import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from masktrack_core.errors import InputError
 from masktrack_core.networks.network import MaskTrackNet
+from masktrack_core.progress import bar, is_quiet
 from masktrack_core.seeds import torch_scope, torch_seed
 from masktrack_core.training.batches import Batch, batches
 from masktrack_core.training.examples import Examples
@@ -46,6 +46,7 @@ from masktrack_core.training.state import (
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+    from tqdm import tqdm
 
 __all__ = [
     "RunParams",
@@ -278,11 +279,11 @@ def _work(loop: _Loop, examples: Examples, run: RunParams) -> None:
         examples, params.batch_size, steps, workers=run.workers, pin=loop.device.type == "cuda"
     )
     saved = time.monotonic()
-    with noted_stop(run.state is not None) as stop, _bar(loop, run.progress) as bar:
+    with noted_stop(run.state is not None) as stop, _bar(loop, run.progress) as shown:
         for batch in feed:
             if stop.by is None:
                 loop.step(batch)
-                bar.update()
+                shown.update()
             if run.state is not None and (
                 stop.by is not None or time.monotonic() - saved >= run.save_every_s
             ):
@@ -317,13 +318,13 @@ def _digest(loop: _Loop, examples: Examples, code: str) -> str:
     return training_digest(loop.network, facts)
 
 
-def _bar(loop: _Loop, words: str | None) -> "tqdm[NoReturn]":
+def _bar(loop: _Loop, words: str | None) -> "tqdm[Any]":
     """Return a progress bar with rate and remaining time, on the standard error."""
-    return tqdm(
-        desc=words,
-        initial=loop.iteration,
+    return bar(
+        words=words or "",
         total=loop.params.iterations,
-        mininterval=1.0,
-        disable=True if words is None else None,  # None: only on a terminal
+        unit="step",
+        initial=loop.iteration,
+        disable=True if words is None or is_quiet() else None,  # None: only on a terminal
         leave=False,
     )

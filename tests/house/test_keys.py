@@ -408,6 +408,9 @@ REACH = {
     "annotations.first.every": (3, {}),
     "annotations.first_box.network": ("other_box", {"annotation": "first_box"}),
     "annotations.first_box.propagation": ("no_dilation", {"annotation": "first_box"}),
+    "annotations.asked.choose": ("worst", {"annotation": "asked"}),
+    "annotations.asked.count": (2, {"annotation": "asked"}),
+    "annotations.asked.variant": ("masktrack_flow", {"annotation": "asked"}),
     "variants.masktrack.trackers": (["flow"], {}),
     "variants.box_oracle.oracle": ("grabcut", {"variant": "box_oracle"}),
     "variants.masktrack.threshold": (0.7, {}),
@@ -475,6 +478,7 @@ def others():
     config["architectures"]["other"] = {"backbone": "slim", "head": "largefov"}
     config["crops"]["other"] = {"size": 65}
     config["networks"]["other_box"] = config["networks"]["box"] | {"limit": 3}
+    config["annotations"]["asked"] = {"choose": "doubt", "variant": "masktrack", "count": 3}
     config["flow_images"]["other"] = {"scale": "fixed"}
     config["crf_searches"]["other"] = copy.deepcopy(config["crf_searches"]["small"]) | {"every": 9}
     return config

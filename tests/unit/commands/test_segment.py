@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from masktrack_core import progress
 from masktrack_core.commands import clips, stages
 from masktrack_core.commands import segment as cli_segment
 from masktrack_core.commands.cli import main
@@ -618,7 +619,7 @@ def test_an_export_takes_the_place_of_nothing(segment, frames, first, tmp_path, 
         (f"coco={mine}", "expected a new name, got one that is there; give --overwrite"),
         (f"probs={folder}", "got one that is there; remove the folder"),
         (f"probs={frames}", "expected a place of its own, got that of the clip"),
-        (f"probs={tmp_path / 'out'}", "got that of the folder of masks"),
+        (f"probs={tmp_path / 'out'}", "got that of --out"),
         (f"cutout={tmp_path / 'a.mp4'}", "expected a film with alpha, .mov or .webm"),
         (f"coco={tmp_path / 'a.txt'}", "expected a name that ends in .json"),
     ):
@@ -636,3 +637,62 @@ def test_an_export_is_a_form_and_a_place(segment, frames, first, text, capsys):
     with pytest.raises(SystemExit, match="2"):
         segment(frames, "--first", first, "--export", text)
     assert "expected one of coco, cutout, contours, probs" in capsys.readouterr().err
+
+
+def test_nothing_that_is_read_is_written_onto(segment, weights, frames, first, tmp_path, capsys):
+    film, link = tmp_path / "clip.mp4", tmp_path / "link.mp4"
+    write_video(film, [picture(t) for t in range(5)], rate=25)
+    link.symlink_to(film)
+    before = film.read_bytes(), first.read_bytes()
+    look = tmp_path / "look.mp4"
+    for arguments, message in (
+        (
+            ("--overlay", film),
+            f"--overlay={film}: expected a place of its own, got that of the clip",
+        ),
+        (("--overlay", link), "got that of the clip; give another name"),
+        (("--overlay", look, "--export", f"cutout={look}"), "got that of --export cutout"),
+        (("--export", f"cutout={film}"), "got that of the clip"),
+        (("--overlay", first), "got that of --first"),
+    ):
+        assert segment(film, "--first", first, "--no-finetune", *arguments) == 2
+        assert message in capsys.readouterr().err
+    given = ("--annotations", f"0={first},3={film}", "--overlay", film)
+    assert segment(frames, *given) == 2
+    assert "got that of the mask of frame 3" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert (film.read_bytes(), first.read_bytes()) == before
+    assert main(["overlay", str(link), str(frames), str(film)]) == 2
+    assert "OUT=" in capsys.readouterr().err and film.read_bytes() == before[0]
+
+
+def test_quiet_leaves_warnings_alone_and_the_log_as_it_was(segment, frames, first, capfd, caplog):
+    caplog.set_level("INFO")
+    assert segment(frames, "--first", first, "--no-finetune", "--quiet") == 0
+    assert capfd.readouterr() == ("", "") and not caplog.records
+    assert segment(frames, "--first", first, "--no-finetune") == 0
+    assert "complete already" in caplog.text
+
+
+def test_the_bars_of_a_run_are_those_announced_with_the_time_left_of_all(
+    segment, frames, labels, tmp_path, monkeypatch, capsys
+):
+    begun, begin = [], progress.Course.begin
+
+    def noted(course, words):
+        found = begin(course, words)
+        begun.append((words, found))
+        return found
+
+    monkeypatch.setattr(progress.Course, "begin", noted)
+    coco, look = tmp_path / "out.json", tmp_path / "look.mp4"
+    outputs = ("--export", f"coco={coco}", "--overlay", look, "--flow", "--every", 2, "--fill")
+    assert segment(frames, "--first", labels, *outputs) == 0
+    assert [words for words, found in begun if found] == [
+        "flow",
+        *(f"object {n} of 2: {stage}" for n in (1, 2) for stage in ("learn", "follow", "fill")),
+        "write masks",
+        "export coco",
+        "overlay",
+    ]
+    assert {words for words, found in begun if not found} == {"size of coco", "count frames"}

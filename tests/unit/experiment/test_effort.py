@@ -10,7 +10,7 @@ from masktrack_core.experiment.attributes import (
     read_attributes,
 )
 from masktrack_core.experiment.effort import QUANTILES, effort_table
-from masktrack_core.experiment.figure_recipes import Panel, read_figures
+from masktrack_core.experiment.figure_recipes import Curve, FigureRecipe, Panel, read_figures
 from masktrack_core.experiment.published_results import published_sequences
 from masktrack_core.experiment.recipes import Technique
 from masktrack_core.pictures.plots import (
@@ -52,6 +52,22 @@ def test_the_mean_is_over_sequences_and_the_quantiles_over_frames():
     assert row.q30 == pytest.approx(100 * 6.30 * 0.05)
     assert row.q80 == pytest.approx(100 * 16.80 * 0.05)
     assert row.q95 == pytest.approx(100 * 19.95 * 0.05)
+
+
+def test_a_curve_is_the_variant_over_other_annotations():
+    first, chosen = scores([0, 0.4, 0], "a"), scores([0, 0.9, 0], "a").assign(annotation="chosen")
+    panel = Panel(
+        title="Segments", variant="ours", annotations=("first",),
+        curves=(Curve(name="doubt", annotations=("first", "chosen")),),
+    )  # fmt: skip
+    table = effort_table(pd.concat([first, chosen]), (panel,))
+    assert table.method.tolist() == ["method", "doubt", "doubt"]
+    assert table.J.tolist() == pytest.approx([40, 40, 90])
+    axes = effort_figure(table).axes[0]
+    (line,) = [line for line in axes.lines if line.get_label() == "doubt, mean"]
+    assert line.get_ydata().tolist() == pytest.approx([40, 90])
+    recipe = FigureRecipe(name="f", kind="annotations", datasets=("davis",), panels=(panel,))
+    assert recipe.runs() == (("ours", "first"), ("ours", "chosen"))
 
 
 def test_the_share_of_annotated_frames_is_that_of_all_frames_and_a_mean_over_sequences():

@@ -47,6 +47,7 @@ NAMES = [
     ("trackers", "fused", "flow", "rbg"),
     ("annotations", "first_box", "network", "rbg"),
     ("annotations", "first_box", "propagation", "rbg"),
+    ("annotations", "first", "variant", "rbg"),
     ("crf_searches", "small", "start", "rbg"),
     ("variants", "masktrack", "trackers", ["rbg"]),
     ("variants", "masktrack_flow_crf_published", "crf", "rbg"),
@@ -79,6 +80,32 @@ def test_a_variant_is_tracked_or_an_oracle(config):
     config["variants"]["masktrack"]["oracle"] = "box"
     with pytest.raises(InputError, match=r"variants\.masktrack: expected either"):
         read_recipes(config)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"choose": "even"}, "got choose with"),
+        ({"choose": "doubt", "count": 3}, "got choose, count with"),
+        ({"choose": "even", "count": 3, "variant": "masktrack"}, "got choose, count, variant with"),
+        ({"choose": "even", "count": 3, "every": 5}, "every 5"),
+        ({"count": 3}, "got count with"),
+        ({"choose": "even", "count": 3, "kind": "box", "network": "box"}, "kind 'box'"),
+    ],
+)
+def test_frames_are_chosen_in_one_way_by_what_is_there(config, row, words):
+    config["annotations"]["chosen"] = row
+    with pytest.raises(InputError, match=rf"annotations\.chosen: expected choose.*{words}"):
+        read_recipes(config)
+
+
+def test_only_masks_that_were_tracked_here_are_doubted(config):
+    row = {"choose": "doubt", "count": 3, "variant": "box_oracle"}
+    config["annotations"]["chosen"] = row
+    with pytest.raises(InputError, match=r"annotations\.chosen\.variant: .* got 'box_oracle'"):
+        read_recipes(config)
+    row["variant"] = "masktrack"
+    assert read_recipes(config).annotations["chosen"].count == 3
 
 
 def test_a_box_annotation_needs_a_network(config):

@@ -6,7 +6,7 @@ import pytest
 
 from masktrack_core.commands.cli import main
 from masktrack_core.files.film_reader import VideoFile, opened
-from masktrack_core.files.film_writer import write_video
+from masktrack_core.files.film_writer import Sound, write_video
 from masktrack_core.files.io import write_mask
 
 
@@ -104,6 +104,6 @@ def test_an_overlay_keeps_the_sound_at_its_place(tmp_path, early):
 
 def test_sound_that_a_form_does_not_take_is_said(tmp_path, caplog):
     clip = with_sound(tmp_path / "clip.mkv")
-    write_video(tmp_path / "a.webm", map(block, range(5)), rate=25, sound=clip)
+    write_video(tmp_path / "a.webm", map(block, range(5)), rate=25, sound=Sound(clip))
     assert "a.webm: no sound: .webm takes no aac" in caplog.text
     assert VideoFile(tmp_path / "a.webm").facts.sound == ()

@@ -17,6 +17,7 @@ from masktrack_core.masks.elementary import (
     is_off_by_rounding,
     merge_objects,
     padded_window,
+    present_values,
     resized_mask,
     split_objects,
 )
@@ -256,3 +257,12 @@ def test_labels_that_are_no_picture_are_refused(shape):
 def test_labels_where_a_mask_is_expected_are_refused():
     with pytest.raises(InputError, match=r"mask: expected a bool array \(H, W\), got uint8"):
         bounding_box(np.zeros((3, 3), np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.bool_])
+def test_present_values_are_those_of_unique(dtype):
+    values = np.random.default_rng(2).choice([0, 1, 7, 255], (9, 14)).astype(dtype)
+    for part in (values, values[::2, 1::3], values[:0], np.full((3, 2), 255, dtype)):
+        found = present_values(part)
+        assert found.dtype == part.dtype
+        np.testing.assert_array_equal(found, np.unique(part))

@@ -16,8 +16,14 @@ from PIL import Image
 from real_data import real_data
 
 from masktrack_core.errors import InputError
+from masktrack_core.measures import temporal
 from masktrack_core.measures.contours import closed_contours, longest_polygon
-from masktrack_core.measures.temporal import matching_cost, temporal_instability, temporal_mean
+from masktrack_core.measures.temporal import (
+    chi_square_costs,
+    matching_costs,
+    temporal_instability,
+    temporal_mean,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 REAL = real_data()
@@ -199,9 +205,34 @@ def test_matching_is_the_slow_one_on_random_costs(shape):
     for seed in range(5):
         costs = np.random.default_rng(seed).random(shape)
         if shape == (1, 1):
-            assert matching_cost(costs) == costs[0, 0]
+            assert matching_costs([costs]) == [costs[0, 0]]
         else:
-            assert matching_cost(costs) == pytest.approx(slow_matching_cost(costs), abs=1e-15)
+            slow = slow_matching_cost(costs)
+            assert matching_costs([costs]) == [pytest.approx(slow, abs=1e-15)]
+
+
+def test_matchings_side_by_side_are_those_of_each_alone():
+    rng = np.random.default_rng(5)
+    shapes = [(7, 9), (1, 5), (12, 3), (2, 2), (30, 31)]
+    costs = [rng.random(shape) for shape in shapes]
+    assert matching_costs(costs) == [matching_costs([each])[0] for each in costs]
+
+
+def test_costs_have_every_digit_of_a_sum_bin_after_bin():
+    rng = np.random.default_rng(6)
+    now, later = (rng.integers(0, 4, (n, 60)) / rng.integers(90, 93, (n, 1)) for n in (70, 130))
+    costs = np.zeros((70, 130))
+    for a, b in zip(now.T, later.T, strict=True):
+        costs += (a[:, None] - b) ** 2 / (a[:, None] + b + np.finfo(np.float64).eps)
+    np.testing.assert_array_equal(chi_square_costs(now, later), costs * 0.5)
+
+
+def test_a_long_sequence_is_matched_in_parts_of_alike_work(monkeypatch):
+    masks = np.concatenate([wobbly(seed, holes=False) for seed in range(4)])
+    whole = temporal_instability(masks)
+    monkeypatch.setattr(temporal, "_CELLS", 20_000)  # two pairs at a time, or one
+    np.testing.assert_array_equal(temporal_instability(masks), whole)
+    assert len(set(whole.tolist())) == 7
 
 
 def test_identical_masks_have_no_instability():

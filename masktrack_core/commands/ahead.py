@@ -1,0 +1,63 @@
+"""The stages of ``masktrack segment`` in order, and guesses of what they cost: for its bars."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from masktrack_core.arrays import Size
+from masktrack_core.commands.outputs import Export
+from masktrack_core.commands.stages import Request
+from masktrack_core.progress import Stage
+
+#: Guesses until a run has its own rates, CPU seconds of one thread (`segment` on 40 frames of 720p;
+#: benchmarks/README.md): of a step and a frame, whose work is in a region of fixed size,
+_FIXED_S: Mapping[str, float] = {"learn": 0.42, "follow": 0.09}
+#: and of a million pixels of a frame.
+_PER_MEGAPIXEL_S: Mapping[str, float] = {
+    "flow": 0.18,
+    "refine": 2.9,
+    "write masks": 0.01,
+    "export coco": 0.006,
+    "export contours": 0.007,
+    "export probs": 0.011,
+    "export .mov": 0.17,
+    "export .webm": 0.05,
+    "export folder": 0.036,
+    "overlay": 0.024,
+}
+
+
+def stages(
+    frames: int,
+    objects: int,
+    request: Request,
+    exports: Sequence[Export] = (),
+    overlay: Path | None = None,
+) -> list[Stage]:
+    """Return the stages of a run over a clip of so many frames, by the words of their bars."""
+    found = [Stage("flow", "flow", frames)] * (request.motion is not None)
+    for place in range(1, objects + 1):
+        found += _of_object(f"object {place} of {objects}", frames, request)
+    found.append(Stage("write masks", "write masks", frames))
+    for kind, path in exports:
+        of = kind if kind != "cutout" else path.suffix.lower() or "folder"
+        found.append(Stage(f"export {kind}", f"export {of}", frames))
+    return found + [Stage("overlay", "overlay", frames)] * (overlay is not None)
+
+
+def _of_object(words: str, frames: int, request: Request) -> list[Stage]:
+    finetuning, marks = request.usage.finetuning, request.marks
+    found = []
+    if finetuning is not None:
+        found.append(Stage(f"{words}: learn", "learn", finetuning.schedule.iterations))
+    found.append(Stage(f"{words}: follow", "follow", len(marks) or frames))
+    if marks:
+        found.append(Stage(f"{words}: fill", "follow", frames))
+    if request.crf is not None:
+        found.append(Stage(f"{words}: refine", "refine", frames))
+    return found
+
+
+def guesses(size: Size) -> dict[str, float]:
+    """Return seconds of a unit by kind, for frames of a size."""
+    megapixels = size.height * size.width / 1e6
+    return {**_FIXED_S} | {kind: s * megapixels for kind, s in _PER_MEGAPIXEL_S.items()}
