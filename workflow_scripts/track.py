@@ -9,7 +9,6 @@ from masktrack_core.datasets.videos import open_video
 from masktrack_core.devices import use_device
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.archives import (
-    flow_stream,
     frame_key,
     read_annotations,
     write_prob_archive,
@@ -18,8 +17,8 @@ from masktrack_core.files.io import read_table
 from masktrack_core.networks.weights import load_network
 from masktrack_core.tables import INDEX
 from masktrack_core.tracking.annotations import pixels_of_others
-from masktrack_core.tracking.propagation import FrameSequence, propagate
-from masktrack_core.tracking.propagation_usage import propagation_in_files
+from masktrack_core.tracking.propagation import propagate
+from masktrack_core.tracking.propagation_usage import propagation_in_files, streams_of
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake, snakemake
@@ -35,8 +34,7 @@ def main(job: "Snakemake") -> None:
         theirs = {n: read_annotations(Path(path)) for n, path in enumerate(job.input.others, 1)}
         others = pixels_of_others({0: annotations} | theirs, 0)
         networks = [load_network(Path(path))[0].to(device) for path in job.input.networks]
-        streams: dict[str, FrameSequence] = {"rgb": video} | flow_stream(job.input.flow)
-        given = [streams[name] for name in job.params.streams]
+        given = streams_of(job.params.streams, video, job.input.flow)
         params = propagation_in_files(job.input.saying, job.params.rows["propagation"])
         probs = propagate(networks, given, annotations, params, others=others)
         label = f"track {job.wildcards.sequence}/{job.wildcards.object}"

@@ -1,4 +1,4 @@
-"""Propagate the annotated masks of all objects of a video side by side (ours; paper §5.1: alone)."""
+"""Propagate the annotated masks of all objects of a video side by side (ours)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ from masktrack_core.datasets.videos import open_video
 from masktrack_core.devices import use_device
 from masktrack_core.experiment.provenance import job_log
 from masktrack_core.files.archives import (
-    flow_stream,
     object_key,
     read_annotations,
     write_prob_archive,
@@ -18,8 +17,7 @@ from masktrack_core.files.io import read_table
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.networks.weights import load_network
 from masktrack_core.tables import INDEX
-from masktrack_core.tracking.propagation import FrameSequence
-from masktrack_core.tracking.propagation_usage import propagation_in_files
+from masktrack_core.tracking.propagation_usage import propagation_in_files, streams_of
 from masktrack_core.tracking.together import propagate_together
 
 if TYPE_CHECKING:
@@ -44,8 +42,7 @@ def main(job: "Snakemake") -> None:
             number: [loaded[path] for path in paths[place * count : (place + 1) * count]]
             for place, number in enumerate(numbers)
         }
-        streams: dict[str, FrameSequence] = {"rgb": video} | flow_stream(job.input.flow)
-        given = [streams[name] for name in job.params.streams]
+        given = streams_of(job.params.streams, video, job.input.flow)
         params = propagation_in_files(job.input.saying, job.params.rows["propagation"])
         probs = propagate_together(networks, given, objects, params)
         label, total = f"track {job.wildcards.sequence}", len(video) * len(numbers)

@@ -181,6 +181,13 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
         help="refine with a dense CRF, a second or so a frame (default: deeplab_v2_vgg16)",
     )
     segment.add_argument(
+        "--objects",
+        choices=("together", "alone"),
+        default="together",
+        help="follow several side by side, of each pixel one at most in every frame, or each alone "
+        "until they meet in the end (paper §5.1); beside --fill always alone (default: together)",
+    )
+    segment.add_argument(
         "--no-finetune", action="store_true", help="skip the online stage: faster, less exact"
     )
     segment.add_argument(
@@ -287,7 +294,9 @@ def _segment(options: argparse.Namespace) -> int:
         files = [AnnotationFile(stretch.start, options.first)]
     stretch.check({one.t for one in (*boxes, *files)})
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
-    clip, objects, request = cut.clip, cut.objects, replace(request, marks=cut.marks)
+    clip, objects = cut.clip, cut.objects
+    together = options.objects == "together" and len(objects) > 1 and not cut.marks
+    request = replace(request, marks=cut.marks, together=together)
     ahead = stages(len(clip), len(objects), request, options.export, options.overlay)
     with course(ahead, guesses(clip.size)):
         segment_clip(clip, objects, options.out, request, boxes=boxes, exports=options.export)

@@ -175,11 +175,6 @@ def read_track(path: Path, object_id: int) -> Mapping[str, Prob]:
     return track
 
 
-def flow_stream(paths: Sequence[str | Path]) -> dict[str, ArchivedFrames]:
-    """Return the stream ``flow`` of an archive of flow pictures, of a list of one or none."""
-    return {"flow": ArchivedFrames(GreyArchive(Path(path))) for path in paths}
-
-
 def mean_prob(tracks: Sequence[Mapping[str, Prob]], t: int) -> Prob:
     """Return the foreground probability of frame ``t`` averaged over tracks, float32 ``(H, W)``."""
     mean: Prob = np.mean([track[frame_key(t)] for track in tracks], axis=0, dtype=np.float32)

@@ -1,14 +1,15 @@
 """How a network is propagated: as a row of the configuration says, or as its own file does."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from masktrack_core.errors import InputError
+from masktrack_core.files.archives import ArchivedFrames, GreyArchive
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.records import USAGE, read_record
-from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.tracking.propagation import FrameSequence, PropagationParams
 
 
 def propagation_of(
@@ -27,6 +28,16 @@ def propagation_of(
         return taught_propagation(json.loads(record.get("rows", "{}")))
     except (ValueError, KeyError, TypeError) as error:
         raise unreadable(where, error) from error
+
+
+def streams_of(
+    names: Sequence[str], frames: FrameSequence, flow: Sequence[str | Path]
+) -> list[FrameSequence]:
+    """Return the streams ``rgb`` and ``flow`` by their names; ``flow``: no archive of it, or one."""
+    given: dict[str, FrameSequence] = {"rgb": frames}
+    for path in flow:
+        given["flow"] = ArchivedFrames(GreyArchive(Path(path)))
+    return [given[name] for name in names]
 
 
 def propagation_in_files(

@@ -68,7 +68,8 @@ def propagate_together(
     """
     if not objects or networks.keys() != objects.keys():
         raise InputError(
-            f"networks: expected one for each of the objects {sorted(objects)}, got {sorted(networks)}"
+            f"networks: expected one for each of the objects {sorted(objects)}, got "
+            f"{sorted(networks)}"
         )
     if len(objects) == 1:
         ((label, annotations),) = objects.items()

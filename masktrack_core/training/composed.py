@@ -49,8 +49,8 @@ def composed(
     if rng.random() < PLAIN or not mask.any():
         return Scene(frame, mask, ())
     parts = _parts(mask) if rng.random() < PARTED else [mask]
-    first = int(rng.integers(len(parts)))
-    scene = Scene(frame, parts[first], tuple(parts[:first] + parts[first + 1 :]))
+    place = int(rng.integers(len(parts)))
+    scene = Scene(frame, parts[place], tuple(parts[:place] + parts[place + 1 :]))
     for _ in range(1 + (rng.random() < TWO)):
         again = rng.random() < AGAIN
         scene = _joined(scene, *((frame, mask) if again else guest()), rng=rng)

@@ -157,6 +157,10 @@ class FirstFrameParams:
     """What makes the mask an imperfect previous one."""
     samples: int = 1000
     """Different samples of all annotated frames together (§4, "∼10³")."""
+    # Paper: nothing of other objects. Ours, off by default.
+    neighbours: bool = False
+    """Whether every second crop is moved towards another object, which is background there; a
+    network that is told of others then sees them in their channel."""
 
     def __post_init__(self) -> None:
         """Refuse a training set of nothing with ``InputError``."""
@@ -172,9 +176,15 @@ class FirstFrameExamples:
         params: FirstFrameParams,
         *,
         prior_kind: PriorKind = "mask",
+        others: Sequence[Sequence[Mask]] | None = None,
+        told: bool = False,
         seed: int,
     ) -> None:
-        """Take annotated frames, of which at least one is expected; else ``InputError``."""
+        """Take annotated frames, of which at least one is expected; else ``InputError``.
+
+        ``others``: the masks of the other objects in each of them, looked at with
+        ``params.neighbours``; ``told``: whether the network has a channel for them.
+        """
         if not len(annotated):
             raise InputError(
                 "annotated: expected at least one frame with its mask, got none; annotate a frame"
@@ -182,6 +192,9 @@ class FirstFrameExamples:
         for place, (frame, mask) in enumerate(annotated):
             _check_shapes(f"annotated frame {place}", frame, mask, mask)
         self._annotated = annotated
+        seen = others if others is not None and params.neighbours else [()] * len(annotated)
+        self._others = [[mask for mask in masks if mask.any()] for masks in seen]
+        self._told = told
         self._deformation = params.deformation
         self._samples = params.samples
         self._seed = seed
@@ -195,16 +208,28 @@ class FirstFrameExamples:
         """Return example ``number``, made on the fly; number + samples is the same again."""
         item = number % self._samples
         frame, mask = self._annotated[item % len(self._annotated)]
+        others = self._others[item % len(self._annotated)]
         rng = numpy_rng(self._seed, "first frame", item)
         deformed = apply_deformation(mask, sample_deformation(mask, self._deformation, rng=rng))
-        return self._cut(frame, mask, deformed, rng=rng)
+        beside = others[int(rng.integers(len(others)))] if others and item % 2 else None
+        theirs = self._announced(others, np.zeros_like(mask), rng=rng) if self._told else None
+        return self._cut(frame, mask, deformed, others=theirs, beside=beside, rng=rng)
+
+    def _announced(
+        self, others: Sequence[Mask], nothing: Mask, *, rng: np.random.Generator
+    ) -> Mask:
+        """Return where the others are said to be: each deformed as the object is."""
+        changes = [sample_deformation(mask, self._deformation, rng=rng) for mask in others]
+        moved = [apply_deformation(*pair) for pair in zip(others, changes, strict=True)]
+        return np.asarray(np.logical_or.reduce([nothing, *moved]))
 
     def digest(self) -> str:
         """Return what tells these examples from others: frames, masks, what is done to them."""
         parts = [part for pair in self._annotated for part in pair]
         arrays = [(one.shape, hashlib.sha256(one.tobytes()).hexdigest()) for one in parts]
         counts = self._samples, self._seed
-        return _digest(arrays, counts, self._deformation, self._cut.facts)
+        theirs = [hashlib.sha256(mask.tobytes()).hexdigest() for m in self._others for mask in m]
+        return _digest(arrays, counts, self._deformation, theirs, self._told, self._cut.facts)
 
 
 class _Cut:
@@ -233,11 +258,12 @@ class _Cut:
         deformed: Mask,
         *,
         others: Mask | None = None,
+        beside: Mask | None = None,
         rng: np.random.Generator,
     ) -> Example:
         augmentation = sample_augmentation(self._augmentation, rng=rng)
         size = Size(self._crop.size, self._crop.size)
-        view = sample_view(mask, deformed, self._crop, augmentation, rng=rng)
+        view = sample_view(mask, deformed, self._crop, augmentation, beside=beside, rng=rng)
         coordinates = affine_map(view, size)
         image = apply_colours(view_frame(frame, view, size), augmentation)
         guides = [as_prior(warp_mask(deformed, coordinates), self.prior_kind)]
