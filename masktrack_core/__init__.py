@@ -5,11 +5,16 @@ and loaded when first used; `docs/architecture.md` shows the rooms that it comes
 where each is defined, are those of ``__init__.pyi``.
 """
 
-__version__ = "0.1.0"
-
 
 def __getattr__(name: str) -> object:
     """Return what is offered under a name, and remember it."""
+    if name == "__version__":
+        from importlib import metadata
+
+        try:
+            return metadata.version("masktrack")  # of git's tags, when it was installed
+        except metadata.PackageNotFoundError:
+            return "unknown, not installed"
     if name.startswith("__") and name != "__all__":
         # Libraries ask every module for such names; a job must not read the list for that.
         message = f"module {__name__!r} has no attribute {name!r}"

@@ -203,6 +203,13 @@ def training_inputs(wildcards):
     }
 
 
+def told_deformation(wildcards):
+    """Return how masks of composed stills are deformed, where a network is told of others."""
+    network = experiment.recipes.networks[wildcards.network]
+    told = config["architectures"][network.architecture].get("others")
+    return unseeded(config["deformations"][network.deformation]) if told else None
+
+
 def network_download(wildcards):
     """Return the receipt of a network to download; nothing for one on this disk."""
     # Ancient: checking a download again does not take it again.
@@ -313,6 +320,16 @@ def other_annotations(wildcards):
         for path in all_annotations(wildcards)
         if Path(path).stem != wildcards.object
     ]
+
+
+def neighbours(wildcards):
+    """Return the annotations of the other objects, where a fine-tuning shows them.
+
+    What a row leaves out the file of its network may say: then they are there too.
+    """
+    row = config["finetunings"][wildcards.finetuning]
+    from_file = experiment.recipes.networks[wildcards.network].file is not None
+    return other_annotations(wildcards) if row.get("neighbours", from_file) else []
 
 
 def tracking_flow(wildcards):

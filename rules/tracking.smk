@@ -78,6 +78,7 @@ rule finetune:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+        others=neighbours,
         network="<results>/networks/{network}.safetensors",
     output:
         network=kept(

@@ -89,11 +89,33 @@ def _told(*, quiet: bool) -> Iterator[None]:
         logger.setLevel(before)
 
 
+class _Versions(argparse.Action):
+    """Print what a report of a fault needs to say of the program, and exit."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print a line each for the project, Python, the libraries and the system."""
+        import platform
+        from importlib.metadata import version
+
+        import masktrack_core
+        from masktrack_core.experiment.provenance import commit
+
+        print(f"masktrack {masktrack_core.__version__} (commit {commit()})")
+        print(f"Python {platform.python_version()} on {platform.platform()}")
+        for package in ("torch", "opencv-contrib-python-headless", "av", "numpy", "snakemake"):
+            print(f"{package} {version(package)}")
+        parser.exit()
+
+
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="masktrack", description="MaskTrack: video object segmentation (CVPR 2017)."
     )
+    parser.add_argument(
+        "--version", action=_Versions, nargs=0,
+        help="version and commit, and those of what masks depend on, for a report; exit",
+    )  # fmt: skip
     commands: Commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (
         cli_segment, cli_info, cli_frames, cli_overlay, cli_score, cli_check, cli_plan, cli_flat,

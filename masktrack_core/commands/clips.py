@@ -55,7 +55,11 @@ from masktrack_core.masks.elementary import (
 from masktrack_core.networks.weights import load_network
 from masktrack_core.pictures.overlays import OBJECTS, outline, overlay
 from masktrack_core.progress import bar
-from masktrack_core.tracking.annotations import annotations_by_object, pixels_of_others
+from masktrack_core.tracking.annotations import (
+    annotations_by_object,
+    masks_of_others,
+    pixels_of_others,
+)
 from masktrack_core.tracking.propagation import checked_annotations
 from masktrack_core.tracking.segmentation import segment_boxes
 
@@ -266,6 +270,7 @@ def _followed_objects(
                 clip=clip,
                 annotations=annotations,
                 others=pixels_of_others(objects, label),
+                neighbours=masks_of_others(objects, label),
                 motion=motion,
                 request=request,
                 folder=folder,

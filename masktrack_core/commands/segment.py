@@ -176,9 +176,10 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     segment.add_argument(
         "--crf",
         nargs="?",
-        const="deeplab_v2_vgg16",
+        const="onavos_davis",
         choices=CRFS,
-        help="refine with a dense CRF, a second or so a frame (default: deeplab_v2_vgg16)",
+        help="refine with a dense CRF, a second or so a frame "
+        "(default: onavos_davis, found on DAVIS)",
     )
     segment.add_argument(
         "--objects",

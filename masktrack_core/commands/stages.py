@@ -141,6 +141,8 @@ class ObjectRun:
     annotations: Mapping[int, Mask]
     #: By frame, the pixels that annotations give to other objects.
     others: Mapping[int, Mask]
+    #: By frame, the masks of the other objects, one by one.
+    neighbours: Mapping[int, Sequence[Mask]]
     #: The flow pictures, where the request has a flow stream.
     motion: FrameSequence | None
     request: Request
@@ -223,7 +225,15 @@ class ObjectRun:
         workers = 0 if self.request.device.type == "cpu" else _WORKERS
         run = RunParams(state=state, save_every_s=_STATE_EVERY_S, workers=workers, progress=words)
         try:
-            finetune(network, self.clip, self.annotations, finetuning, seed=seed, run=run)
+            finetune(
+                network,
+                self.clip,
+                self.annotations,
+                finetuning,
+                others=self.neighbours,
+                seed=seed,
+                run=run,
+            )
         except TrainingDivergedError as error:
             raise InputError(f"{self.request.weights}: {error}") from error
         except TrainingInterruptedError as stopped:

@@ -69,6 +69,8 @@ class FinetuningRecipe(_Recipe):
     samples: int | None = None
     #: of a network trained here 0
     offline_share: float | None = None
+    #: of a network trained here false
+    neighbours: bool | None = None
     #: None: that of the configuration
     seed: int | None = None
 

@@ -75,8 +75,19 @@ class MaskTrackNet(nn.Module):
         self.head = build_head(
             spec.head, self.backbone, dilations=spec.dilations, dropout=spec.dropout
         )
+        if spec.others:
+            # Beside the first convolution, not in it: nothing is added to the last bit where nobody
+            # is, and a network without the channel lends its weights as they are.
+            first = self.backbone.first
+            shape = first.kernel_size, first.stride, first.padding, first.dilation
+            self.others = nn.Conv2d(1, first.out_channels, *shape, bias=False)  # type: ignore[arg-type]
+            self._theirs = torch.empty(0)
+            first.register_forward_hook(self._with_others)
         self.register_buffer("mean", torch.empty(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.empty(1, 3, 1, 1), persistent=False)
+
+    def _with_others(self, _first: nn.Module, _seen: object, found: Tensor) -> Tensor:
+        return found + self.others(self._theirs)
 
     @property
     def normalisation(self) -> str:
@@ -111,7 +122,7 @@ class MaskTrackNet(nn.Module):
             buffer.copy_(torch.tensor(values).view(1, 3, 1, 1))
 
     def _input(self, image: Tensor, prior: Tensor | None) -> Tensor:
-        """Return what the first convolution sees, ``(B, 3 to 5, H, W)``."""
+        """Return what the network sees, ``(B, 3 to 5, H, W)``."""
         constants = self._constants
         x = image.flip(1) if constants.blue_first else image
         x = (x.float() - self.mean.float()) * self.scale.float()
@@ -141,7 +152,10 @@ class MaskTrackNet(nn.Module):
         step = self.backbone.stride
         height, width = image.shape[-2:]
         x = F.pad(self._input(image, prior), (0, (1 - width) % step, 0, (1 - height) % step))
-        logits: Tensor = self.head(self.backbone(x))
+        channels = self.spec.channels
+        if self.spec.others:
+            self._theirs = x[:, channels:]
+        logits: Tensor = self.head(self.backbone(x[:, :channels]))
         return logits.float()
 
 
@@ -198,7 +212,7 @@ def _draw(network: MaskTrackNet, generator: torch.Generator) -> None:
         if network.spec.prior_init == "zero":
             prior_filters.zero_()
     if network.spec.others:
-        network.backbone.first.weight[:, 4].zero_()
+        network.others.weight.zero_()
 
 
 def parameter_groups(
@@ -212,7 +226,7 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Return the optimiser's groups with DeepLabv2's rates: weights 1, biases 2 without decay.
 
-    Names are ``first.weight``, ``first.bias`` (the convolution that sees the mask),
+    Names are ``first.weight``, ``first.bias`` (the convolutions that see masks),
     ``backbone.…`` and ``head.…``. The head's rates are ten times higher and hold the layers
     that no published checkpoint has: fc8 of DeepLab's heads, the whole decoder. fc6 and fc7
     belong to the backbone. A multiplier applies to weights and biases alike.
@@ -223,6 +237,7 @@ def parameter_groups(
     }
     fresh = tuple(f"head.{child}." for child in network.head.fresh)
     first = {id(parameter) for parameter in network.backbone.first.parameters()}
+    first |= {id(network.others.weight)} if network.spec.others else set()
     for name, parameter in network.named_parameters():
         part = "first" if id(parameter) in first else "backbone"
         part = "head" if name.startswith(fresh) else part

@@ -57,7 +57,7 @@ class NetworkSpec:
     #: What the fourth input channel shows of the previous mask: mask | box | none. "none" has no
     #: such channel ("No input" of Table 1).
     prior: PriorKind = "mask"
-    #: Whether a fifth input channel shows where the other objects were. Its filters begin at zero.
+    #: Whether one more input channel shows where the other objects were. Its filters begin at zero.
     # Paper: each object alone (§5.1). Ours, off by default.
     others: bool = False
     #: First values of the mask's filters: gaussian | zero (§4: "no difference").
@@ -84,14 +84,14 @@ class NetworkSpec:
         return self.prior != "none"
 
     @property
-    def guides(self) -> int:
-        """Channels of the prior: the previous mask, and the others'."""
-        return self.guided + self.others
+    def channels(self) -> int:
+        """Channels of what the trunk sees: the picture's, and the previous mask's."""
+        return 4 if self.guided else 3
 
     @property
-    def channels(self) -> int:
-        """Channels of what the trunk sees: the picture's, and the prior's."""
-        return 3 + self.guides
+    def guides(self) -> int:
+        """Channels of the prior: the previous mask's, and the others'."""
+        return self.guided + self.others
 
     def __post_init__(self) -> None:
         """Raise InputError for a name that is none of the choices, or a number out of range."""

@@ -33,7 +33,7 @@ def propagation_of(
 def streams_of(
     names: Sequence[str], frames: FrameSequence, flow: Sequence[str | Path]
 ) -> list[FrameSequence]:
-    """Return the streams ``rgb`` and ``flow`` by their names; ``flow``: no archive of it, or one."""
+    """Return the streams ``rgb`` and ``flow`` by name; ``flow``: its archive, or no entry."""
     given: dict[str, FrameSequence] = {"rgb": frames}
     for path in flow:
         given["flow"] = ArchivedFrames(GreyArchive(Path(path)))

@@ -84,8 +84,8 @@ def finetune(
     With ``offline_share`` its weights are then averaged with those it came with (Wortsman et al.,
     "Robust fine-tuning of zero-shot models", CVPR 2022): one network, which forgets less.
     An empty mask, "not here", is no example. ``others`` are, by frame, the masks of the other
-    objects, which ``params.examples.neighbours`` asks for (`annotations.masks_of_others`). Raises ``InputError`` for annotations that do not fit
-    the frames.
+    objects (`annotations.masks_of_others`), looked at where ``params.examples.neighbours`` says so.
+    Raises ``InputError`` for annotations that do not fit the frames.
     """
     annotations = checked_annotations(frames, annotations)
     shown = [(t, mask) for t, mask in sorted(annotations.items()) if mask.any()]

@@ -16,7 +16,7 @@ from PIL import Image
 from masktrack_core import progress
 from masktrack_core.commands import clips, stages
 from masktrack_core.commands import segment as cli_segment
-from masktrack_core.commands.cli import main
+from masktrack_core.commands.cli import command_line, main
 from masktrack_core.datasets.coco import read_coco
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
@@ -326,8 +326,8 @@ def test_sigterm_and_ctrl_c_keep_the_training(segment, frames, first, monkeypatc
 
 
 def test_flow_and_crf_are_those_of_the_core(segment, weights, frames, labels, tmp_path):
-    """Each object: frames and flow averaged, refined; then the objects meet."""
-    arguments = ("--first", labels, "--no-finetune", "--flow", "farneback", "--crf", "onavos_davis")
+    """Each object: frames and flow averaged, refined by the default CRF; then the objects meet."""
+    arguments = ("--first", labels, "--no-finetune", "--flow", "farneback", "--crf")
     arguments += ("--objects", "alone")
     assert segment(frames, *arguments) == 0
     clip = Clip(frames)
@@ -744,3 +744,8 @@ def test_the_bars_of_a_run_are_those_announced_with_the_time_left_of_all(
         "overlay",
     ]
     assert {words for words, found in begun if not found} == {"size of coco", "count frames"}
+
+
+def test_the_crf_without_a_name_is_the_one_found_on_real_video():
+    options = command_line().parse_args(["segment", "clip", "--crf", "--out", "a"])
+    assert options.crf == "onavos_davis"
