@@ -116,7 +116,9 @@ rule draw:
     benchmark:
         "<benchmarks>/draw/{figure}.tsv"
     wildcard_constraints:
-        figure=figures_of("annotations", "attributes", "losses", "curves", "comparison", "doubt"),
+        figure=figures_of(
+            "annotations", "attributes", "losses", "curves", "comparison", "doubt"
+        ),
     conda:
         "../envs/masktrack.yaml"
     params:

@@ -87,7 +87,8 @@ class MaskTrackNet(nn.Module):
         self.register_buffer("scale", torch.empty(1, 3, 1, 1), persistent=False)
 
     def _with_others(self, _first: nn.Module, _seen: object, found: Tensor) -> Tensor:
-        return found + self.others(self._theirs)
+        with_others: Tensor = found + self.others(self._theirs)
+        return with_others
 
     @property
     def normalisation(self) -> str:
