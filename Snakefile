@@ -76,7 +76,10 @@ rule figures:
     input:
         expand(
             "<results>/{figure}.{suffix}",
-            figure=drawn(OWN["figures"]),
+            figure=[
+                *drawn(OWN["figures"]),
+                *(f"{n}_sweep" for n in swept(OWN["tables"])),
+            ],
             suffix=["pdf", "png"],
         ),
         "<results>/index.html",

@@ -4,8 +4,8 @@
 
 Sequences are repeated under other names until there are 50; the masks that are scored are those
 of the frame before. Prints the seconds of reading all masks, of J and F, and of J, F and T, in
-one run, and the share of reading; then those of J and F of three methods together, over those of
-the slowest of them alone.
+one run, and the share of reading; then those of J and F (with --temporal, of J, F and T) of three
+methods together, over those of the slowest of them alone.
 """
 
 import argparse
@@ -79,9 +79,11 @@ def seconds_scoring(tasks: list[ScoringTask], jobs: int) -> float:
     return time.perf_counter() - start
 
 
-def seconds_together(pairs: list[tuple[Path, Path]], jobs: int) -> tuple[list[float], float]:
-    """Return the seconds of J and F of three methods, each alone, and of all together."""
-    alone = tasks(pairs, with_temporal=False)
+def seconds_together(
+    pairs: list[tuple[Path, Path]], jobs: int, *, with_temporal: bool
+) -> tuple[list[float], float]:
+    """Return the seconds of three methods, each alone, and of all together."""
+    alone = tasks(pairs, with_temporal=with_temporal)
     each = [seconds_scoring(alone, jobs) for _ in range(METHODS)]
     return each, seconds_scoring([task for task in alone for _ in range(METHODS)], jobs)
 
@@ -94,6 +96,7 @@ def main() -> None:
     parser.add_argument("annotations", type=Path)
     parser.add_argument("--sequences", type=int, default=50)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--temporal", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         pairs = link_set(asked.annotations, Path(name), asked.sequences)
@@ -105,7 +108,7 @@ def main() -> None:
             "J and F": seconds_scoring(frames_only, asked.jobs),
             "J, F and T": seconds_scoring(whole, asked.jobs),
         }
-        each, together = seconds_together(pairs, asked.jobs)
+        each, together = seconds_together(pairs, asked.jobs, with_temporal=asked.temporal)
         frames = sum(len(find_masks(truth, None).paths) for truth, _ in pairs)
     for what, duration in seconds.items():
         share = seconds["reading"] / duration

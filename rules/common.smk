@@ -473,6 +473,16 @@ def ablation_scores(wildcards):
     return score_files([row.run for row in ablation.rows], [ablation.dataset])
 
 
+def recorded_config():
+    """Return the configuration, its device only where that decides a result.
+
+    It does where the same bytes are promised of a GPU; else it moves last digits, which the file of
+    each network says.
+    """
+    decides = config["deterministic"]
+    return {key: said for key, said in config.items() if key != "device" or decides}
+
+
 def annotation_network(wildcards):
     """Return the network that turns a box into a segment."""
     return offline_network(experiment.recipes.annotations[wildcards.annotation].network)

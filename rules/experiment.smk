@@ -184,6 +184,7 @@ rule comparison:
         figure_scores,
     output:
         table="<results>/{figure}.csv",
+        frames="<results>/{figure}_frames.csv",
         sentence="<results>/{figure}.md",
     log:
         "<logs>/comparison/{figure}.log",
@@ -247,6 +248,6 @@ rule record:
         code=code("record"),
         commit=lambda wildcards: commit(),
         networks=lambda wildcards: taken_networks(shown_runs()),
-        config=config,
+        config=recorded_config(),
     script:
         "../workflow_scripts/record.py"

@@ -5,7 +5,7 @@ from masktrack_core.experiment.figure_recipes import film_of_table, read_figures
 from masktrack_core.experiment.selection import own_pages
 from masktrack_core.pictures.page import PAGE_FILES
 
-#: What the person's own files name: all that `figures`, `films` and the page take.
+#: What the person's own files name: all that `figures`, `films`, the page and the record take.
 OWN = own_pages(config, [content for _, content in OWN_FILES])
 
 try:
@@ -109,10 +109,12 @@ def taken_networks(runs):
 
 
 def shown_runs():
-    """Return every pair of variant and annotation of tables, ablations and figures."""
-    tables = [*experiment.recipes.tables.values(), *experiment.ablations.values()]
+    """Return the pairs of variant and annotation of what the person's own files name."""
+    tables = [experiment.recipes.tables[name] for name in OWN["tables"]]
+    tables += [experiment.ablations[name] for name in OWN["ablations"]]
+    figures = [FIGURES[name] for name in OWN["figures"] if name in FIGURES]
     runs = [row.run for table in tables for row in table.rows]
-    return runs + [run for figure in FIGURES.values() for run in figure.runs()]
+    return runs + [run for figure in figures for run in figure.runs()]
 
 
 def sheet_sequences(figure):
@@ -178,8 +180,26 @@ def films():
 
 
 def drawn(names):
-    """Return those of some figures that are pictures; the others are films."""
-    return [n for n in names if n not in FIGURES or FIGURES[n].kind != "film"]
+    """Return the pictures that some figures are, and what kind each is; films are none."""
+    kinds = {n: FIGURES[n].kind if n in FIGURES else "ablation" for n in names}
+    pictures = {}
+    for name, kind in kinds.items():
+        if kind != "film":
+            pictures[name] = kind
+        if kind == "comparison":
+            pictures[f"{name}_frames"] = "frames"
+    return pictures
+
+
+def swept(tables):
+    """Return those of some tables that have a sweep, hence a figure."""
+    return [name for name in tables if experiment.recipes.tables[name].sweep]
+
+
+def page_figures():
+    """Return the figures of the page, and what kind each is."""
+    sweeps = {f"{name}_sweep": "sweep" for name in swept(OWN["page"]["tables"])}
+    return sweeps | drawn(OWN["page"]["figures"])
 
 
 def page_films():

@@ -77,6 +77,40 @@ rule ablation_figure:
         "../workflow_scripts/ablation_figure.py"
 
 
+rule sweep:
+    input:
+        "<results>/{table}.csv",
+    output:
+        table="<results>/{table}_sweep.csv",
+        pdf="<results>/{table}_sweep.pdf",
+        png=report(
+            "<results>/{table}_sweep.png",
+            caption="captions/sweep.rst",
+            category="Figures",
+            labels={"figure": "{table}_sweep"},
+        ),
+    log:
+        "<logs>/sweep/{table}.log",
+    benchmark:
+        "<benchmarks>/sweep/{table}.tsv"
+    wildcard_constraints:
+        table="|".join(swept(experiment.recipes.tables)) or "-",
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("sweep"),
+        table=row("tables", "table"),
+        titles=lambda wildcards: {
+            dataset: config["datasets"][dataset]["title"]
+            for dataset in experiment.recipes.tables[wildcards.table].datasets
+        },
+        # For the caption.
+        parameters=lambda wildcards: list(config["tables"][wildcards.table]["sweep"]),
+        measure=lambda wildcards: experiment.recipes.tables[wildcards.table].measures[0],
+    script:
+        "../workflow_scripts/sweep.py"
+
+
 rule losses:
     input:
         lambda wildcards: [
@@ -168,6 +202,34 @@ rule sheet:
         "../workflow_scripts/sheet.py"
 
 
+rule compared_frames:
+    input:
+        sheet_inputs,
+        frames="<results>/{figure}_frames.csv",
+    output:
+        pdf="<results>/{figure}_frames.pdf",
+        png=report(
+            "<results>/{figure}_frames.png",
+            caption="captions/compared_frames.rst",
+            category="Figures",
+            labels={"figure": "{figure}_frames"},
+        ),
+    log:
+        "<logs>/compared_frames/{figure}.log",
+    benchmark:
+        "<benchmarks>/compared_frames/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_of("comparison"),
+    conda:
+        "../envs/masktrack.yaml"
+    params:
+        code=code("compared_frames"),
+        methods=lambda wildcards: [row.method for row in FIGURES[wildcards.figure].rows],
+        sequences=lambda wildcards: list(sheet_sequences(FIGURES[wildcards.figure])),
+    script:
+        "../workflow_scripts/compared_frames.py"
+
+
 rule film:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
@@ -222,7 +284,7 @@ rule page:
     input:
         tables=[f"{RESULTS}/{name}.html" for name in OWN["page"]["tables"]],
         sequences=[f"{RESULTS}/{name}_sequences.csv" for name in OWN["page"]["tables"]],
-        figures=[f"{RESULTS}/{name}.png" for name in drawn(OWN["page"]["figures"])],
+        figures=[f"{RESULTS}/{name}.png" for name in page_figures()],
         films=[path for files in page_films().values() for path in files.values()],
         indexes=[entry["index"] for entry in page_sequences()],
         scores=[p for e in page_sequences() for s in e["scores"].values() for p in s],
@@ -245,10 +307,7 @@ rule page:
         titles={name: row["title"] for name, row in config["datasets"].items()},
         methods=page_methods(),
         rows=page_rows(),
-        figures={
-            name: FIGURES[name].kind if name in FIGURES else "ablation"
-            for name in drawn(OWN["page"]["figures"])
-        },
+        figures=page_figures(),
         page=OWN["page"],
     script:
         "../workflow_scripts/page.py"

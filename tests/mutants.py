@@ -3,8 +3,9 @@
     python tests/mutants.py measures/metrics measures/contours=tests/unit/measures/test_metrics.py
 
 Cosmic Ray (the extra `mutants`) says what can be changed. Each mutant is tested in a process of its
-own, forked from one that has imported the heavy libraries already, in a copy of HEAD. Prints what
-survived, as a difference.
+own, forked from one that has imported the heavy libraries already, in a copy of HEAD, by the tests
+that call its function, short ones first. Prints what survived, as a difference. What begins with a
+dash among a module's tests is an option of pytest.
 """
 
 import argparse
@@ -12,40 +13,54 @@ import ast
 import contextlib
 import difflib
 import importlib
+import math
 import os
+import pickle
 import random
+import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import TypeVar
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
-LIMIT_S = 120
+#: A mutant hangs that takes so many times the CPU seconds of its tests, and five; or waits so long.
+SLOWER, WAITS_S = 4, 900
 #: Words of calls that guard their author: equal lengths of a zip, a class that nobody changes.
 GUARDS = ("strict", "frozen", "kw_only")
 HEAVY = ("cv2", "pandas", "pytest", "scipy.ndimage", "skimage.morphology", "torch")
 
 
-def mutants(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the name and the source of every mutant of a module."""
+def mutants(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the name and the number of every place where a module can be changed."""
     from cosmic_ray.ast import ast_nodes, get_ast_from_path
-    from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
-    source, tree = path.read_text(), get_ast_from_path(path)
+    tree = get_ast_from_path(path)
     for name in sorted(operator_names()):
         kind = get_operator(name)
         if kind.arguments():
             continue
         places = sum(1 for node in ast_nodes(tree) for _ in kind().mutation_positions(node))
-        for place in range(places):
-            changed = mutate_code(source, kind(), place)
-            if changed is not None and changed != source:
-                yield f"{name} {place}", changed
+        yield from ((name, place) for place in range(places))
+
+
+def mutated(source: str, name: str, place: int) -> str | None:
+    """Return the source changed in one place; None where no result can depend on it."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    changed = mutate_code(source, get_operator(name)(), place)
+    return None if changed is None or same_program(source, changed) else changed
 
 
 def same_program(one: str, other: str) -> bool:
@@ -77,62 +92,132 @@ def same_program(one: str, other: str) -> bool:
         return True
 
 
-def passes(tests: list[str], folder: Path, *, silent: bool = True) -> bool:
-    """Whether the tests pass in a process of its own, in time."""
+class Callers:
+    """A plugin of pytest that notes which functions of a module a test calls, by their lines."""
+
+    def __init__(self, module: Path) -> None:
+        self.module = str(module)
+        self.lines: dict[str, list[int]] = {}
+        self.took_s: dict[str, float] = {}
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        called = self.lines[nodeid] = []
+        self.took_s[nodeid] = time.process_time()
+
+        def trace(frame: FrameType, event: str, argument: object) -> None:
+            if frame.f_code.co_filename == self.module:
+                called.append(frame.f_code.co_firstlineno)
+
+        sys.settrace(trace)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        sys.settrace(None)
+        self.took_s[nodeid] = time.process_time() - self.took_s[nodeid]
+
+    def tests(self, line: int | None) -> list[str]:
+        """Return the tests of the function of a line, short ones first; None: every test.
+
+        A test that calls nothing here may do so in a process of its own: it comes last.
+        """
+        quick = sorted(self.lines, key=self.took_s.__getitem__)
+        if line is None:
+            return quick
+        ours = [test for test in quick if line in self.lines[test]]
+        return ours + [test for test in quick if not self.lines[test]]
+
+
+def function_at(source: str, line: int) -> int | None:
+    """Return the first line (a decorator's) of the innermost function around a line, if any."""
+    kinds = ast.FunctionDef, ast.AsyncFunctionDef
+    first = None
+    for node in ast.walk(ast.parse(source)):  # what is inside comes later
+        if isinstance(node, kinds) and node.body[0].lineno <= line <= (node.end_lineno or 0):
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+    return first
+
+
+def in_a_process(function: Callable[[], T], folder: Path, *, limit_s: float | None) -> T | None:
+    """Return what a function gives in a process of its own; None: it died, or took too long.
+
+    Without a limit of its CPU seconds it says what it has to say.
+    """
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.setsid()
-        signal.alarm(LIMIT_S)
+        signal.alarm(WAITS_S)
+        os.close(reader)
         os.chdir(folder)
         sys.path[:0] = [str(folder)]
         os.environ["PYTHONPATH"] = str(folder)
-        sys.dont_write_bytecode = True
-        if silent:
+        if limit_s is not None:
+            sys.dont_write_bytecode = True
+            used_s = math.ceil(time.process_time() + limit_s)
+            resource.setrlimit(resource.RLIMIT_CPU, (used_s, used_s))
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
             os.dup2(null, 2)
-        import pytest
-
-        options = [
-            "-x",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            f"--basetemp={folder}/tmp",
-        ]
-        status = 1
         try:
-            status = int(pytest.main([*options, *tests]))
+            os.write(writer, pickle.dumps(function()))
         finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what it may have left
-    return status == 0
+    with os.fdopen(reader, "rb") as file:
+        answer = file.read()
+    return pickle.loads(answer) if answer else None
+
+
+def run(tests: list[str], *plugins: object) -> int:
+    """Run tests in the folder at work and return pytest's status."""
+    import pytest
+
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp=tmp"]
+    return int(pytest.main([*options, *tests], plugins=plugins))
+
+
+def callers(path: Path, tests: list[str], folder: Path) -> Callers:
+    """Return which test calls which function of a module; exit where one fails."""
+    seen = Callers(path)
+    found = in_a_process(
+        lambda: None if run(tests, seen) else (seen.lines, seen.took_s), folder, limit_s=None
+    )
+    if found is None:
+        sys.exit(f"{path.stem}: expected tests that pass without a mutant, got a failure")
+    seen.lines, seen.took_s = found
+    return seen
 
 
 def check(module: str, tests: list[str], folder: Path, *, sample: int | None) -> Counter[str]:
     """Test the mutants of one module, print those that survive, return how many of each end."""
     path = folder / "masktrack_core" / f"{module}.py"
     source = path.read_text()
-    every = [(name, text) for name, text in mutants(path) if not same_program(source, text)]
-    chosen = every
-    if sample is not None and sample < len(every):
-        chosen = random.Random(0).sample(every, sample)
-    ends = Counter({"mutants": len(every), "tried": len(chosen)})
-    if not passes(tests, folder, silent=False):
-        sys.exit(f"{module}: expected tests that pass without a mutant, got a failure")
+    places = list(mutants(path))
+    random.Random(0).shuffle(places)
+    ends = Counter({"places": len(places)})
+    seen = callers(path, tests, folder)
     for cached in path.parent.glob(f"__pycache__/{path.stem}.*"):
         cached.unlink()
-    for name, text in chosen:
+    for name, place in places:
+        if ends["tried"] == sample:
+            break
+        text = mutated(source, name, place)
+        if text is None:
+            ends["types and guards"] += 1
+            continue
+        lines = source.split("\n"), text.split("\n")
+        difference = list(difflib.unified_diff(*lines, n=0, lineterm=""))[2:]
+        changed = int(re.match(r"@@ -(\d+)", difference[0])[1])
+        asked = seen.tests(function_at(source, changed))
+        limit_s = SLOWER * sum(seen.took_s[test] for test in asked) + 5
         path.write_text(text)
-        end = "survived" if passes(tests, folder) else "killed"
-        ends[end] += 1
-        if end == "survived":
-            lines = difflib.unified_diff(source.split("\n"), text.split("\n"), n=0, lineterm="")
-            print(f"--- {module}: {name}", *list(lines)[2:], sep="\n", flush=True)
+        survived = in_a_process(lambda: run(asked), folder, limit_s=limit_s) == 0  # noqa: B023
+        ends["tried"] += 1
+        ends["survived" if survived else "killed"] += 1
+        if survived:
+            print(f"--- {module}: {name} {place}", *difference, sep="\n", flush=True)
     path.write_text(source)
     return ends
 

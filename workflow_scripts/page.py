@@ -44,6 +44,10 @@ FIGURES = {
     "curves": "Quality of every scored frame; triangles mark the frames that were given.",
     "doubt": "Doubt of the masks against 1 - J of each frame, by sequence.",
     "comparison": "Difference of two methods by sequence, its mean and bootstrap interval.",
+    "sweep": "Mean quality over the values of a parameter; bars are ± the standard deviation over "
+    "seeds, where there are several.",
+    "frames": "The frames in which two methods differ most: frame, truth, both results, J in the "
+    "corner.",
     "ablation": "What each ingredient is worth: the difference to the method of the first line.",
 }
 

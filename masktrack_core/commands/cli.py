@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from masktrack_core.commands import annotate as cli_annotate
 from masktrack_core.commands import check as cli_check
 from masktrack_core.commands import flat as cli_flat
 from masktrack_core.commands import frames as cli_frames
@@ -118,7 +119,8 @@ def command_line() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands: Commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (
-        cli_segment, cli_info, cli_frames, cli_overlay, cli_score, cli_check, cli_plan, cli_flat,
+        cli_segment, cli_annotate, cli_info, cli_frames, cli_overlay, cli_score, cli_check,
+        cli_plan, cli_flat,
     ):  # fmt: skip
         command.add(commands)
     return parser

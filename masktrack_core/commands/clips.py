@@ -45,8 +45,9 @@ from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import read_usage
 from masktrack_core.exports.followed import Followed
 from masktrack_core.exports.forms import export
+from masktrack_core.exports.masks import write_masks
 from masktrack_core.files.archives import read_track
-from masktrack_core.files.io import file_digest, write_frame, write_labels, write_mask, write_text
+from masktrack_core.files.io import file_digest, write_frame, write_text
 from masktrack_core.masks.elementary import (
     box_mask,
     is_off_by_rounding,
@@ -241,7 +242,7 @@ def _segment_alone(
         threshold=request.usage.propagation.threshold,
     )
     if not is_complete:
-        _write_masks(followed, paths)
+        write_masks(followed, paths)
         _write_record(out, record | {"complete": True})
         _clean(out / WORK, request, objects)
     noted = {} if request.overwrite else noted
@@ -336,16 +337,6 @@ def _say_backwards(clip: Clip, objects: Annotations, *, backwards: bool) -> None
                 if backwards
                 else "are left empty (--backwards reaches them)",
             )
-
-
-def _write_masks(followed: Followed, paths: list[Path]) -> None:
-    is_one = set(followed.tracks) == {1}
-    for t, path in enumerate(bar(paths, "write masks", unit="frame")):
-        labels = followed.labels(t)
-        if is_one:
-            write_mask(path, labels > 0)
-        else:
-            write_labels(path, labels)
 
 
 def _check_apart(clip: Clip, out: Path) -> None:

@@ -57,8 +57,11 @@ def absent_frames(path: Path) -> dict[int, frozenset[int]]:
     if not path.exists():
         return {}
     table = pd.read_csv(path)
-    gone = table[table.absent].groupby("object").t
-    return {int(label): frozenset(map(int, times)) for label, times in gone}
+    gone = table[table.absent]
+    return {
+        label: frozenset(gone.t[gone.object == label].tolist())
+        for label in gone.object.unique().tolist()
+    }
 
 
 def _say(label: int, names: tuple[str, ...], doubt: NDArray[np.float64]) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from masktrack_core.commands.options import add_mask_values
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from masktrack_core.datasets.groups import Groups
     from masktrack_core.experiment.comparison import Comparison
     from masktrack_core.experiment.score_report import Form
@@ -152,8 +154,9 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
         "--compare",
         nargs=2,
         metavar=("A", "B"),
-        help="names of two of the MASKS: their difference in J, its interval, wins and losses; "
-        "with --out comparison.csv, .pdf and .png too",
+        help="names of two of the MASKS: their difference in J, its interval, wins and losses, and "
+        "the frames in which they differ most; with --out comparison.csv, comparison_frames.csv, "
+        "comparison.pdf and .png too",
     )
     score.add_argument(
         "--out",
@@ -202,7 +205,6 @@ def _layout(text: str) -> "str | dict[str, Any]":
 
 def _score(options: argparse.Namespace) -> int:
     from masktrack_core.datasets.protocol import known_protocol
-    from masktrack_core.errors import InputError
     from masktrack_core.measures.scoring import ScoringRules, score_groups, score_methods
 
     protocol = options.protocol and known_protocol(options.protocol, where="--protocol")
@@ -211,11 +213,7 @@ def _score(options: argparse.Namespace) -> int:
     )
     layout = options.layout or (protocol.layout if protocol else None)
     methods = _methods(options.masks)
-    for name in options.compare or ():
-        if name not in methods:
-            raise InputError(
-                f"--compare: expected two of {sorted(methods)}, got {name!r}; name two MASKS"
-            )
+    _check_compared(options.compare, methods)
     scores = score_methods(
         options.truth,
         methods,
@@ -235,29 +233,67 @@ def _score(options: argparse.Namespace) -> int:
     _report(scores, options.out, options.form, groups)
     if compared is not None:
         stream = sys.stdout if options.form == "text" else sys.stderr  # data stay data
-        stream.write(f"\n{compared.sentence}\n")
+        found, frames = compared
+        stream.write(f"\n{found.sentence}\n{_where(found, frames)}")
         if options.out is not None:
-            _write_comparison(compared, options.out)
+            _write_comparison(found, frames, options.out)
     return 0
+
+
+def _check_compared(names: Sequence[str] | None, methods: Mapping[str, Path]) -> None:
+    """Raise `InputError` unless two different methods are named, or none."""
+    from masktrack_core.errors import InputError
+
+    wrong = [name for name in names or () if name not in methods]
+    if names and (wrong or names[0] == names[1]):
+        raise InputError(
+            f"--compare: expected two of {sorted(methods)}, got "
+            f"{repr(wrong[0]) if wrong else f'{names[0]!r} twice'}; name two MASKS"
+        )
+
+
+#: Frames that are named in which two methods differ most.
+_FRAMES = 6
 
 
 def _compared(
     scores: "dict[str, list[SequenceScore]]", names: Sequence[str] | None
-) -> "Comparison | None":
+) -> "tuple[Comparison, DataFrame] | None":
+    """Return the comparison of two methods, and the frames in which they differ most."""
     if names is None:
         return None
-    from masktrack_core.experiment.comparison import compare_methods
+    from masktrack_core.experiment.comparison import (
+        compare_methods,
+        frames_of_methods,
+        most_different,
+    )
 
     first, second = names
-    return compare_methods(first, second, scores)
+    frames = frames_of_methods(scores[first], scores[second])
+    found = compare_methods(first, second, scores)
+    return found, most_different(frames, first, second, count=_FRAMES)
 
 
-def _write_comparison(compared: "Comparison", out: Path) -> None:
+def _where(compared: "Comparison", frames: "DataFrame") -> str:
+    """Return the frames in which two methods differ most, a line each."""
+    from masktrack_core.experiment.printed import number_text
+
+    several = frames.duplicated(["sequence", "frame"]).any() or (frames.object > 1).any()
+    lines = []
+    for row in frames.to_dict("records"):
+        which = f", object {row['object']}" if several else ""
+        js = [number_text(row[f"J {name}"]) for name in (compared.first, compared.second)]
+        lines.append(f"  {row['sequence']}/{row['frame']}{which}: J {js[0]} and {js[1]}\n")
+    return "".join(["They differ most in\n", *lines]) if lines else ""
+
+
+def _write_comparison(compared: "Comparison", frames: "DataFrame", out: Path) -> None:
     from masktrack_core.files.io import write_csv
     from masktrack_core.pictures.comparison_figure import comparison_figure
     from masktrack_core.pictures.figures import write_figure
 
     write_csv(out / "comparison.csv", compared.rows)
+    write_csv(out / "comparison_frames.csv", frames)
     write_figure(comparison_figure(compared), [out / "comparison.pdf", out / "comparison.png"])
 
 

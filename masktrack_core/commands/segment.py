@@ -93,7 +93,8 @@ def add(commands: "Commands") -> None:
         type=_annotation_files,
         metavar="T=MASK,...",
         help="masks or labels of several frames, by the numbers in their names, else from 0; "
-        "objN=MASK@T is the mask of object N in frame T, empty where it is not there",
+        "objN=MASK@T is the mask of object N in frame T, empty where it is not there; or the "
+        "folder of `masktrack annotate`",
     )
     segment.add_argument(
         "--box",
@@ -184,9 +185,9 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     segment.add_argument(
         "--objects",
         choices=("together", "alone"),
-        default="together",
-        help="follow several side by side, of each pixel one at most in every frame, or each alone "
-        "until they meet in the end (paper §5.1); beside --fill always alone (default: together)",
+        default="alone",
+        help="follow several each alone until they meet in the end (paper §5.1), or side by side, "
+        "of each pixel one at most in every frame; beside --fill always alone (default: alone)",
     )
     segment.add_argument(
         "--no-finetune", action="store_true", help="skip the online stage: faster, less exact"
@@ -219,7 +220,9 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     add_quiet(segment)
 
 
-def _annotation_files(text: str) -> list["AnnotationFile"]:
+def _annotation_files(text: str) -> "list[AnnotationFile] | Path":
+    if Path(text).is_dir():
+        return Path(text)
     from masktrack_core.datasets.object_masks import AnnotationFile
 
     files: list[AnnotationFile] = []
@@ -276,7 +279,6 @@ def _segment(options: argparse.Namespace) -> int:
     from masktrack_core.commands.ahead import guesses, stages
     from masktrack_core.commands.clips import segment_clip
     from masktrack_core.commands.overlay import check_overlay, write_overlay
-    from masktrack_core.datasets.object_masks import AnnotationFile
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.devices import use_device
     from masktrack_core.progress import course
@@ -288,12 +290,8 @@ def _segment(options: argparse.Namespace) -> int:
     device = use_device(options.device, options.threads)
     request = _request(options, device)
     stretch = _stretch(clip, options)
-    places = _places(clip, options) | {FIRST: stretch.start}
-    boxes = [box._replace(t=places[box.t]) for box in options.box]
-    files = [file._replace(t=places[file.t]) for file in options.annotations or ()]
-    if options.first is not None:
-        files = [AnnotationFile(stretch.start, options.first)]
-    stretch.check({one.t for one in (*boxes, *files)})
+    files, boxes = _given(clip, options, stretch.start)
+    stretch.check({box.t for box in boxes} | {file.t for file in files})
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
     clip, objects = cut.clip, cut.objects
     together = options.objects == "together" and len(objects) > 1 and not cut.marks
@@ -336,7 +334,10 @@ def _check_places(options: argparse.Namespace) -> None:
     from masktrack_core.commands.outputs import check_places
 
     read = [("the clip", options.clip), ("--out", options.out)]
-    read += [(f"the mask of frame {file.t}", file.path) for file in options.annotations or ()]
+    if isinstance(options.annotations, Path):
+        read.append(("--annotations", options.annotations))
+    else:
+        read += [(f"the mask of frame {file.t}", file.path) for file in options.annotations or ()]
     for name in ("first", "weights", "box_weights", "flow_weights"):
         if getattr(options, name) is not None:
             read.append((f"--{name.replace('_', '-')}", getattr(options, name)))
@@ -346,10 +347,28 @@ def _check_places(options: argparse.Namespace) -> None:
     check_places(written, read)
 
 
-def _places(clip: "Clip", options: argparse.Namespace) -> dict[int, int]:
-    """Return the frames that a person means by the numbers of masks and boxes."""
-    stated = {file.t for file in options.annotations or ()} | {box.t for box in options.box}
-    return clip.numbered(stated - {FIRST})
+def _given(
+    clip: "Clip", options: argparse.Namespace, first: int
+) -> "tuple[list[AnnotationFile], list[AnnotationBox]]":
+    """Return masks and boxes with the frames that a person means by their numbers.
+
+    ``first``: the frame of those that are given without a number.
+    """
+    from masktrack_core.datasets.object_masks import AnnotationFile
+
+    listed: list[AnnotationFile] | Path = options.annotations or []
+    if isinstance(listed, Path):
+        from masktrack_core.datasets.annotation_folder import annotation_files
+
+        files, stated = annotation_files(listed, clip.names), set()
+    else:
+        files, stated = listed, {file.t for file in listed}
+    places = clip.numbered((stated | {box.t for box in options.box}) - {FIRST}) | {FIRST: first}
+    if listed is files:
+        files = [file._replace(t=places[file.t]) for file in files]
+    if options.first is not None:
+        files = [AnnotationFile(first, options.first)]
+    return files, [box._replace(t=places[box.t]) for box in options.box]
 
 
 def _stretch(clip: "Clip", options: argparse.Namespace) -> "Stretch":

@@ -72,13 +72,21 @@ def compare_methods(
             raise InputError(
                 f"--compare: expected two of {sorted(scores)}, got {name!r}; name two methods"
             )
-    pairs = zip(scores[first], scores[second], strict=True)
-    rows = [
-        {"sequence": a.sequence, "object": a.object_id}
-        | _difference(first, second, a.frames, a.j, b.j)
-        for a, b in pairs
-    ]
-    return compare_rows(first, second, pd.DataFrame(rows), samples=samples, seed=seed)
+    rows = object_differences(frames_of_methods(scores[first], scores[second]), first, second)
+    return compare_rows(first, second, rows, samples=samples, seed=seed)
+
+
+def frames_of_methods(
+    first: Sequence[SequenceScore], second: Sequence[SequenceScore]
+) -> pd.DataFrame:
+    """Return the frames of two methods of `scoring.score_methods`, as `frames_of_scores` does."""
+    return pd.concat(
+        pd.DataFrame(
+            {"sequence": a.sequence, "object": a.object_id, "frame": a.frames}
+            | {"t": range(len(a.frames)), "first": a.j, "second": b.j}
+        )
+        for a, b in zip(first, second, strict=True)
+    )
 
 
 def compare_rows(
@@ -97,13 +105,13 @@ def compare_rows(
     return Comparison(first=first, second=second, rows=ordered, mean=mean, low=low, high=high)
 
 
-def difference_rows(scores: pd.DataFrame, first: TableRow, second: TableRow) -> pd.DataFrame:
-    """Return a row for each object of two methods' scores, with the columns of `Comparison.rows`.
+def frames_of_scores(scores: pd.DataFrame, first: TableRow, second: TableRow) -> pd.DataFrame:
+    """Return ``dataset, sequence, object, frame, t``, J of both as ``first`` and ``second``.
 
-    ``scores`` has the columns of ``tables.SCORES``; frames that do not count are left out. Raises
-    ``InputError`` where the two were not scored on the same frames.
+    ``scores`` has the columns of ``tables.SCORES``; frames that do not count are left out. J is a
+    fraction. Raises ``InputError`` where the two were not scored on the same frames.
     """
-    keys = ["dataset", "sequence", "object", "frame"]
+    keys = [*_OBJECT, "frame", "t"]
     scored = scores[scores.scored].set_index(keys)
     a, b = (
         scored.J[(scored.variant == row.variant) & (scored.annotation == row.annotation)]
@@ -113,33 +121,62 @@ def difference_rows(scores: pd.DataFrame, first: TableRow, second: TableRow) -> 
         only = sorted(set(a.index) ^ set(b.index))[0]
         raise InputError(
             f"{first.method} and {second.method}: expected scores of the same frames, got "
-            f"{'/'.join(map(str, only))} of one alone; annotate both alike"
+            f"{'/'.join(map(str, only[:-1]))} of one alone; annotate both alike"
         )
-    both = pd.DataFrame({"a": a, "b": b.reindex(a.index)}).reset_index("frame")
+    return pd.DataFrame({"first": a, "second": b.reindex(a.index)}).reset_index()
+
+
+_OBJECT = ["dataset", "sequence", "object"]
+
+
+def object_differences(frames: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Return the rows of `Comparison`, in percent, of the frames of `frames_of_scores`."""
+    keys = [name for name in _OBJECT if name in frames]
     rows = []
-    for place, frames in both.groupby(keys[:3], sort=False):
-        js = (frames[name].to_numpy(np.float64) for name in "ab")
-        difference = _difference(first.method, second.method, list(frames.frame), *js)
-        rows.append(dict(zip(keys[:3], place, strict=True)) | difference)
+    for place, mine in frames.groupby(keys, sort=False):
+        a, b = mine["first"], mine["second"]
+        differences = 100 * (a - b).to_numpy()
+        most = int(np.abs(differences).argmax())
+        rows.append(
+            dict(zip(keys, place, strict=True))
+            | {f"J {first}": 100 * float(a.mean()), f"J {second}": 100 * float(b.mean())}
+            | {"difference": 100 * float(a.mean() - b.mean())}
+            | {"frame": mine.frame.iloc[most], "frame_difference": float(differences[most])}
+        )
     return pd.DataFrame(rows)
 
 
-def _difference(
-    first: str,
-    second: str,
-    names: Sequence[str],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-) -> dict[str, Any]:
-    frames = 100 * (a - b)
-    most = int(np.abs(frames).argmax())
-    return {
-        f"J {first}": 100 * float(a.mean()),
-        f"J {second}": 100 * float(b.mean()),
-        "difference": 100 * float(a.mean() - b.mean()),
-        "frame": names[most],
-        "frame_difference": float(frames[most]),
-    }
+def most_different(
+    frames: pd.DataFrame, first: str, second: str, *, count: int, each: int = 2
+) -> pd.DataFrame:
+    """Return the ``count`` frames in which two methods differ most in J, the largest first.
+
+    ``frames`` are those of `frames_of_scores`. Neighbours look alike: those of one object lie a
+    tenth of its sequence apart. ``each`` of an object at most, as long as there are others; none in
+    which the two are equal. J in percent, as ``J <method>``, and ``difference``, first less second.
+    """
+    keys = [name for name in _OBJECT if name in frames]
+    parts = [_apart(mine).head(count) for _, mine in frames.groupby(keys, sort=False)]
+    found = pd.concat(parts) if parts else frames[:0]
+    order = found.assign(turn=found.groupby(keys, sort=False).cumcount() // each)
+    order["size"] = -(order["first"] - order["second"]).abs()
+    chosen = order.sort_values(["turn", "size"], kind="stable").head(count).sort_values("size")
+    a, b = 100 * chosen["first"], 100 * chosen["second"]
+    columns = {f"J {first}": a, f"J {second}": b, "difference": a - b}
+    return chosen[[*keys, "t", "frame"]].assign(**columns).reset_index(drop=True)
+
+
+def _apart(frames: pd.DataFrame) -> pd.DataFrame:
+    """Return the frames of one object, the most different first, without neighbours of another."""
+    size = (frames["first"] - frames["second"]).abs().to_numpy()
+    order = np.argsort(-size, kind="stable")
+    ordered = frames.iloc[order[size[order] > 0]]
+    distance = (frames.t.max() - frames.t.min() + 1) / 10
+    chosen: list[int] = []
+    for t in ordered.t:
+        if all(abs(t - other) >= distance for other in chosen):
+            chosen.append(t)
+    return ordered[ordered.t.isin(chosen)]
 
 
 def bootstrap_interval(

@@ -68,14 +68,16 @@ def _swept(config: dict[str, Any], where: str, table: Row) -> Iterator[Any]:
             said = dict(zip(sweep, values, strict=True))
             suffix = "_".join(_word(f"{key}_{value}") for (*_, key), value in said.items())
             words = ", ".join(f"{key} {value}" for (*_, key), value in said.items())
-            found[words] = _run(config, row, suffix, _with_values(said))
-        if len(set(found.values())) < 2:
+            found[words] = (_run(config, row, suffix, _with_values(said)), said)
+        if len({run for run, _ in found.values()}) < 2:
             yield row
             continue
         used = True
-        for words, (variant, annotation) in found.items():
-            method = f"{row['method']}, {words}"
-            yield row | {"method": method, "variant": variant, "annotation": annotation}
+        for words, ((variant, annotation), said) in found.items():
+            paths = {".".join(place): value for place, value in said.items()}
+            swept = {"method": row["method"], "values": paths}
+            names = {"method": f"{row['method']}, {words}", "swept": swept}
+            yield row | names | {"variant": variant, "annotation": annotation}
     if not used:
         raise InputError(
             f"{where}: expected parameters that a row of the table uses, got "

@@ -1,6 +1,7 @@
 """Doubt against 1 - J: how well what a run says of itself agrees with the truth."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,15 +41,14 @@ def agreement_table(rows: pd.DataFrame) -> pd.DataFrame:
     """
     parts = []
     for method, mine in rows.groupby("method", sort=False):
-        places: list[tuple[str, str, int, pd.DataFrame]] = [("", "all", 0, mine)]
-        for (dataset, sequence, number), frames in mine.groupby(
-            ["dataset", "sequence", "object"], sort=False
-        ):
-            places.append((str(dataset), str(sequence), int(number), frames))
-        for dataset, sequence, number, frames in places:
+        keys = ["dataset", "sequence", "object"]
+        places: list[tuple[Any, pd.DataFrame]] = [(("", "all", 0), mine)]
+        places += mine.groupby(keys, sort=False)
+        for place, frames in places:
             doubt, j = (frames[name].to_numpy(np.float64) for name in ("doubt", "J"))
             parts.append(
-                {"method": method, "dataset": dataset, "sequence": sequence, "object": number}
+                {"method": method}
+                | dict(zip(keys, place, strict=True))
                 | {"frames": len(frames), "below": int((j < LOOK).sum())}
                 | {"correlation": rank_correlation(doubt, 1 - j), "auc": auc(doubt, j < LOOK)}
             )

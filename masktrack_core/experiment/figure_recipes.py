@@ -51,7 +51,7 @@ class FigureRecipe:
     sequences: tuple[str, ...] | None = None
     #: sheet, curves, film: sequences of each data set at most; None is no limit.
     limit: int | None = None
-    #: sheet: frames of a sequence, at equal distances.
+    #: sheet: frames of a sequence, at equal distances; comparison: frames that differ most.
     columns: int = 6
     #: sheet, film: whether the truth is shown beside the methods.
     truth: bool = False
@@ -122,6 +122,12 @@ def read_figures(config: Mapping[str, Any]) -> Mapping[str, FigureRecipe]:
             raise InputError(
                 f"figures.{name}: a table has this name too, and both would write {name}.csv; "
                 "rename one of them"
+            )
+        table = config["tables"].get(name.removesuffix("_sweep"))
+        if name.endswith("_sweep") and table and table.get("sweep"):
+            raise InputError(
+                f"figures.{name}: the sweep of tables.{name.removesuffix('_sweep')} has a figure "
+                "of this name; rename one of them"
             )
         for key in _NEEDED[figure.kind]:
             if not getattr(figure, key):

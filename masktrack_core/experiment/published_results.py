@@ -148,9 +148,11 @@ def missing_notes(
                 f"no other{known if published_facts(name) else ''}."
             )
         return notes
-    published = table[table.source == PUBLISHED].set_index("method")
-    for method, row in published.iterrows():
-        empty = [key for key in row.index.drop("source") if pd.isna(row[key])]
-        if empty:
-            notes.append(f"{method}: nothing published of the whole of {', '.join(empty)}.")
+    published = table[table.source == PUBLISHED].set_index("method").drop(columns="source")
+    unknown: dict[str, list[str]] = {}
+    for method, row in published.loc[:, lambda t: ~t.columns.str.endswith(" sd")].iterrows():
+        if empty := ", ".join(key for key in row.index if pd.isna(row[key])):
+            unknown.setdefault(empty.replace("_", " "), []).append(str(method))
+    for empty, methods in unknown.items():
+        notes.append(f"{', '.join(methods)}: nothing published of the whole of {empty}.")
     return notes

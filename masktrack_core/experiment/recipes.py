@@ -164,6 +164,8 @@ class TableRow:
     annotation: str = "first"
     #: of several rows of one method, whose numbers are averaged
     seed: int | None = None
+    #: of rows that a sweep made: the ``method`` before it, and ``values``, parameter → value
+    swept: Mapping[str, Any] | None = None
 
     @property
     def run(self) -> tuple[str, str]:

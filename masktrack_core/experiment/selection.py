@@ -8,6 +8,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment.rounds import add_rounds
 
 _PAGES = ("tables", "figures", "page")
+_ABLATIONS = "ablations"
 
 
 #: Key of a row that names another row of its table, from which it takes what it does not say.
@@ -51,17 +52,22 @@ def _completed(table: str, rows: Mapping[str, Any], name: str, above: tuple[str,
 
 
 def own_pages(config: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the tables, the figures and the page that a person's own files name.
+    """Return the tables, the figures, the ablations and the page that a person's own files name.
 
     ``config``: all files together, with defaults; ``own``: what the person's files hold. Where they
     name no table, no figure and no page, those of ``config``. A page that they do not describe
-    shows their tables and figures. ``{"tables": …, "figures": …, "page": {"tables": …, …}}``.
+    shows their tables and figures; an ablation is one of the figures where the page says so.
+    ``{"tables": …, "figures": …, "ablations": …, "page": {"tables": …, …}}``.
     """
-    said = {key: [name for file in own for name in file.get(key) or ()] for key in _PAGES}
+    said = {
+        key: [name for file in own for name in file.get(key) or ()] for key in (*_PAGES, _ABLATIONS)
+    }
     every = {key: list(config[key]) for key in ("tables", "figures")}
-    if not any(said.values()):
-        return every | {"page": dict(config["page"])}
+    ablations = list(config.get(_ABLATIONS) or ())
+    if not any(said[key] for key in _PAGES):
+        return every | {_ABLATIONS: ablations, "page": dict(config["page"])}
     named = {key: [name for name in every[key] if name in said[key]] for key in every}
     page = {key: config["page"][key] if key in said["page"] else named[key] for key in every}
     shown = {key: list(dict.fromkeys([*named[key], *page[key]])) for key in every}
-    return shown | {"page": dict(config["page"]) | page}
+    mine = [name for name in ablations if name in (*said[_ABLATIONS], *shown["figures"])]
+    return shown | {_ABLATIONS: mine, "page": dict(config["page"]) | page}

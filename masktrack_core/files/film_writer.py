@@ -188,7 +188,9 @@ def _when(t: int, rate: Fraction, times: Sequence[Fraction] | None) -> tuple[Fra
 
 def _time_base(rate: Fraction, times: Sequence[Fraction] | None) -> Fraction:
     """Return the unit in which all times are whole, or the finest one where there is none."""
-    parts = [time.denominator for time in times] if times else [rate.numerator]
+    parts = [time.denominator for time in times or ()]
+    if len(parts) < 2:  # a frame alone is shown for one of the rate
+        parts.append(rate.numerator)
     whole = math.lcm(*parts)
     return Fraction(1, whole if whole <= _FINEST else _FINEST)
 

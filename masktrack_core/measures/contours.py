@@ -185,8 +185,9 @@ def _douglas_peucker(points: Polygon, tolerance: float) -> Polygon:
     first, last = np.zeros_like(inner), np.full_like(inner, len(points) - 1)
     while len(inner):
         far = _segment_distance2(x, y, first, last, inner)
-        begins = np.flatnonzero(np.diff(first, prepend=-1))
-        span = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(inner)))
+        is_begin = np.ones(len(inner), np.bool_)
+        np.not_equal(first[1:], first[:-1], out=is_begin[1:])
+        begins, span = np.flatnonzero(is_begin), np.cumsum(is_begin) - 1
         farthest = np.maximum.reduceat(far, begins)
         is_farthest = far == farthest[span]
         key = np.zeros(len(begins), np.int64)

@@ -190,7 +190,8 @@ class Findings:
         """Raise `InputError` with a line for each problem, if there is one."""
         problems = list(dict.fromkeys(self.problems))
         if problems:
-            raise InputError("\n".join([f"{len(problems)} problems, no score", *problems]))
+            count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+            raise InputError("\n".join([f"{count}, no score", *problems]))
 
     def sound(self) -> list[ScoringTask]:
         """Return the tasks that can be scored; name those too short, and all that is missing."""
@@ -379,7 +380,7 @@ def _measured(
         key=lambda n: (-len(tasks[n][1].frames), tasks[n][1].sequence, tasks[n][1].object_id),
     )
     if len(tasks) > 1 and not progress:
-        log.info("scoring %d objects of sequences in %d processes", len(tasks), jobs)
+        log.info("scoring %d objects of sequences, processes: %d", len(tasks), jobs)
     results = score_sequences([tasks[n][1] for n in order], jobs=jobs)
     bar = tqdm(
         results, total=len(tasks), unit="sequence", disable=None if progress else True, leave=False
@@ -471,7 +472,7 @@ def choose_sequences(
             raise InputError(
                 f"split: no table of DAVIS-2016 in this installation to know {split!r}"
             )
-    for name in set(chosen) - set(truth):
+    for name in sorted(set(chosen) - set(truth)):
         held = [method for method, pred in preds.items() if name in pred]
         found.problems.append(
             f"{name}: {'missing in TRUTH' if held else 'missing in TRUTH and in MASKS'}"

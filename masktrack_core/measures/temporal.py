@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from masktrack_core.arrays import Mask, Masks
@@ -118,16 +119,16 @@ def shape_contexts(points: Polygon) -> _Array:
     distance = np.sqrt(dx * dx + dy * dy)
     turn = np.arctan2(dy, dx, out=dy)
     turn += 2 * np.pi
-    turn[turn >= 2 * np.pi] -= 2 * np.pi
+    np.subtract(turn, 2 * np.pi, out=turn, where=turn >= 2 * np.pi)
     turn /= 2 * np.pi / _ANGLES
-    bins = _ANGLES * _RADII
-    place = turn.astype(np.int64) * _RADII
-    place += np.arange(len(points))[:, None] * bins
     distance /= distance.mean()
+    shape = len(points), _ANGLES, _RADII + 1  # the last radius is that of points too far away
+    place = turn.astype(np.int64) * shape[2]
+    place += np.arange(len(points))[:, None] * (_ANGLES * shape[2])
     for edge in _RADIUS_EDGES:
         place += distance >= edge
-    counts = np.bincount(place[distance < _RADIUS_EDGES[-1]], minlength=len(points) * bins)
-    counts = counts.reshape(len(points), bins)
+    every = np.bincount(place.ravel(), minlength=int(np.prod(shape))).reshape(shape)
+    counts = every[..., :_RADII].reshape(len(points), -1)
     return np.asarray(counts / (counts.sum(axis=1, keepdims=True) + np.finfo(np.float64).eps))
 
 
@@ -217,28 +218,26 @@ def _cheapest_paths(costs: Sequence[_Array]) -> list[_Path]:
     Dijkstra's shortest path of the toolbox, computed one antidiagonal at a time, of all matrices.
     """
     n, m = (max(each.shape[axis] for each in costs) for axis in (0, 1))
-    padded = np.zeros((len(costs), n, m))
-    for place, each in zip(padded, costs, strict=True):
-        place[: each.shape[0], : each.shape[1]] = each
-    flat = padded.reshape(len(costs), n * m)
-    # Sums on line d stand in reached[d + 1], row i at i + 1; infinite beside the matrix.
-    reached = np.empty((n + m, len(costs), n + 1))
-    reached[0] = reached[:, :, 0] = np.inf
-    reached[np.arange(1, n), :, np.arange(2, n + 1)] = np.inf
-    reached[1, :, 1] = 0.0
+    # Line d stands in lines[d + 1], row i at i + 1: its costs, then its sums; infinite elsewhere.
+    lines = np.full((n + m, len(costs), n + 1), np.inf)
+    for k, each in enumerate(costs):
+        line, _, row = lines.strides
+        place = as_strided(lines[1:, k, 1:], each.shape, (line + row, line))
+        place[:] = each
+    lines[1, :, 1] = 0.0
+    least = np.empty((len(costs), n))
     for line in range(1, n + m - 1):
         low, high = max(0, line - m + 1), min(line, n - 1) + 1
-        here = slice(line + low * (m - 1), line + (high - 1) * (m - 1) + 1, max(m - 1, 1))
-        before, previous = reached[line - 1], reached[line]
-        best = reached[line + 1, :, low + 1 : high + 1]
+        before, previous = lines[line - 1], lines[line]
+        best = least[:, low:high]
         np.minimum(previous[:, low:high], previous[:, low + 1 : high + 1], out=best)
         np.minimum(best, before[:, low:high], out=best)
-        best += flat[:, here]
-    return [_walk_back(reached[:, k], each.shape) for k, each in enumerate(costs)]
+        lines[line + 1, :, low + 1 : high + 1] += best
+    return [_walk_back(lines.data, k, each.shape) for k, each in enumerate(costs)]
 
 
-def _walk_back(reached: _Array, shape: tuple[int, ...]) -> _Path:
-    """Return the way back through the sums of `_cheapest_paths`.
+def _walk_back(lines: memoryview, k: int, shape: tuple[int, ...]) -> _Path:
+    """Return the way back through the sums of `_cheapest_paths`, of matrix ``k``.
 
     Equally cheap steps: the diagonal one, which is what Dijkstra takes where the tie is a pair of
     cost 0, then that from the previous row.
@@ -247,12 +246,10 @@ def _walk_back(reached: _Array, shape: tuple[int, ...]) -> _Path:
     path = [(row, column)]
     while row or column:
         line = row + column
-        diagonal, above, beside = reached[line - 1, row], *reached[line, row : row + 2]
-        is_diagonal = diagonal <= min(above, beside)
-        row, column = (
-            row - (is_diagonal or above <= beside),
-            column - (is_diagonal or above > beside),
-        )
+        above, beside = lines[line, k, row], lines[line, k, row + 1]
+        is_diagonal = lines[line - 1, k, row] <= min(above, beside)
+        row -= is_diagonal or above <= beside
+        column -= is_diagonal or above > beside
         path.append((row, column))
     rows, columns = np.array(path).T
     return rows, columns

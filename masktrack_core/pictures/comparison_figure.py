@@ -1,5 +1,6 @@
 """Two methods sequence by sequence: sorted bars of their difference."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from masktrack_core.experiment.comparison import Comparison
@@ -43,7 +44,7 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     axes.set_yticks(range(len(rows)), names, fontsize=7)
     axes.set(
         ylim=(len(rows) - 0.4, -0.6),
-        xlabel=f"J of {comparison.first} less {comparison.second}, points",
+        xlabel=fill(f"J of {comparison.first} less {comparison.second}, points", 60),
     )
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False)

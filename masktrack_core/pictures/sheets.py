@@ -33,6 +33,8 @@ class SheetRow:
     pictures: tuple[Frame, ...]
     #: Written into each picture; empty where nothing is.
     notes: tuple[str, ...] = ()
+    #: Above the pictures, in place of the numbers of their frames.
+    titles: tuple[str, ...] = ()
 
 
 def equal_distances(available: Collection[int], length: int, columns: int) -> tuple[int, ...]:
@@ -82,6 +84,37 @@ def measured(videos: Sequence[Video], masks: Sequence[Mask], t: int) -> str:
     return f"J {number_text(100 * float(np.mean(found)))}" if found else ""
 
 
+def compared_rows(
+    methods: Sequence[str],
+    videos: Sequence[Video],
+    folders: Sequence[Sequence[Path]],
+    times: Sequence[int],
+    titles: Sequence[str],
+) -> list[SheetRow]:
+    """Return lines of frames, of their truths, and of the results of each method, a column a frame.
+
+    ``videos`` are the objects that the columns are of, ``folders`` the masks of each by method.
+    """
+    columns = list(zip(videos, times, strict=True))
+    frames = tuple(picture(video, t, (), ()) for video, t in columns)
+    truths = tuple(truth_picture([video], t) for video, t in columns)
+    kept, above = tuple(times), tuple(titles)
+    rows = [
+        SheetRow(label="frame", times=kept, pictures=frames, titles=above),
+        SheetRow(label="truth", times=kept, pictures=truths),
+    ]
+    for number, method in enumerate(methods):
+        masks = [
+            read_mask(each[number] / f"{video.frame_names[t]}.png")
+            for (video, t), each in zip(columns, folders, strict=True)
+        ]
+        every = list(zip(columns, masks, strict=True))
+        shown = tuple(picture(video, t, [mask], OBJECTS) for (video, t), mask in every)
+        notes = tuple(measured([video], [mask], t) for (video, t), mask in every)
+        rows.append(SheetRow(label=method, times=kept, pictures=shown, notes=notes))
+    return rows
+
+
 def truth_row(label: str, videos: Sequence[Video], times: Sequence[int]) -> SheetRow:
     """Return a line of truths; frames without truth are shown bare."""
     pictures = tuple(truth_picture(videos, t) for t in times)
@@ -98,7 +131,7 @@ def truth_picture(videos: Sequence[Video], t: int) -> Frame:
 def sheet_figure(rows: Sequence[SheetRow]) -> "Figure":
     """Return Figure 3 or 6: a line of pictures a sequence and method, the given frame first.
 
-    The truth is yellow, results have the colours of their objects; the given frame has a yellow
+    The truth is yellow, results have the colours of their objects; the given frame, 0, has a yellow
     border. Frames are named where they differ from those of the row above. Labels are wrapped to
     the height of their row. Rows may differ in shape and number of pictures.
     """
@@ -122,17 +155,18 @@ def sheet_figure(rows: Sequence[SheetRow]) -> "Figure":
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         axes[0].set_ylabel(label, fontsize=LABEL_POINTS)
-        for axis, t, shown in zip(axes, row.times, row.pictures, strict=False):
+        numbers = ("first frame, given" if t == 0 else f"frame {t}" for t in row.times)
+        for axis, name, shown in zip(axes, row.titles or numbers, row.pictures, strict=False):
             axis.imshow(shown)
             if is_named:
-                name = "first frame, given" if t == 0 else f"frame {t}"
                 axis.set_title(name, fontsize=7, pad=2)
         for axis, note in zip(axes, row.notes, strict=False):
             if note:
                 box = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "linewidth": 0}
                 place = {"x": 0.02, "y": 0.03, "transform": axis.transAxes}
                 axis.text(s=note, color="white", fontsize=7, bbox=box, **place)
-        axes[0].spines[:].set(visible=True, color="#D8C400", linewidth=2.5)
+        if row.times[0] == 0:
+            axes[0].spines[:].set(visible=True, color="#D8C400", linewidth=2.5)
     return figure
 
 

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Choice: TypeAlias = Literal["doubt", "worst", "even", "random"]
-"""``doubt``: where the masks so far are doubted most (`tracking.doubt`); ``worst``: where J is
-lowest, which looks at the truth; ``even``: at equal distances; ``random``: drawn."""
+"""``doubt``: where most doubt of the masks so far is mended (`tracking.doubt`); ``worst``: most of
+1 - J, which looks at the truth; ``even``: at equal distances; ``random``: drawn."""
 
 #: Those that look at the masks of the round before.
 LOOKING = ("doubt", "worst")
+#: Frames over which what an annotation mends falls by half.
+HALVED = 20
 
 
 def even_frames(first: int, length: int, count: int) -> list[int]:
@@ -28,9 +30,18 @@ def random_frames(first: int, length: int, count: int, *, rng: np.random.Generat
 def next_frame(
     badness: NDArray[np.float64], given: Collection[int], possible: Collection[int]
 ) -> int | None:
-    """Return the frame to annotate next: the worst of those possible; None where all are given.
+    """Return the frame to annotate next: where most is to be mended; None where all are given.
 
-    ``badness``: of each frame, ``(T,)``, doubt or 1 - J; of equal ones the earliest.
+    ``badness``: of each frame, ``(T,)``, doubt or 1 - J. What a frame mends is the badness of the
+    frames that would be reached from it, by half in `HALVED` frames; of equal ones the earliest.
     """
-    left = sorted(set(possible) - set(given))
-    return max(left, key=lambda t: (badness[t], -t)) if left else None
+    # Not the worst frame alone: on the 14 DAVIS sequences that mends no more than a drawn one.
+    times = np.arange(len(badness))
+    nearest = np.abs(times[:, None] - np.array(sorted(given))).min(axis=1)
+    best: tuple[float, int] | None = None
+    for t in sorted(set(possible) - set(given)):
+        away = np.abs(times - t)
+        mended = float((badness * (away < nearest) * 0.5 ** (away / HALVED)).sum())
+        if best is None or mended > best[0]:
+            best = mended, t
+    return None if best is None else best[1]

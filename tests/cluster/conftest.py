@@ -25,6 +25,11 @@ OVERLAY["tables"] = {"table2": {"datasets": ["rendered_segtrack"]}}
 OVERLAY["tables"]["external"] = FLOW_TRACKER["tables"]["external"] | {
     "datasets": ["rendered_segtrack"]
 }
+#: A fine-tuned network that two trackers use.
+OVERLAY["tables"]["external"]["rows"] = [
+    *FLOW_TRACKER["tables"]["external"]["rows"],
+    {"method": "MaskTrack+Flow", "variant": "masktrack_flow"},
+]
 
 
 def absent(plugin):

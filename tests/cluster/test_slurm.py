@@ -27,6 +27,8 @@ TABLES = *TARGETS, "results/table2_sequences.csv", "results/table2.md"
 NETWORK = "results/networks/segment.safetensors"
 STATE = "results/state/networks/segment"
 SAID = "results/logs/slurm/rule_train/segment"
+#: Rules whose jobs share one submission.
+TOGETHER = "finetune", "track"
 #: Of a training that is cancelled: seconds of work, so that it is still at it when scancel comes.
 STEPS = 300
 
@@ -71,6 +73,13 @@ def record(*columns):
     return [line.split("|") for line in done.stdout.splitlines()]
 
 
+def lasted(log):
+    """Return the first and the last time in a job's log, in seconds."""
+    said = re.findall(r"^(\d{4}-\d\d-\d\d [\d:]+),(\d+) ", log.read_text(), re.MULTILINE)
+    ends = [time.mktime(time.strptime(day, "%Y-%m-%d %H:%M:%S")) for day, _ in said]
+    return ends[0] + int(said[0][1]) / 1000, ends[-1] + int(said[-1][1]) / 1000
+
+
 def submitted(rule):
     """Return number, state and memory of a rule's jobs."""
     # k: the comment that the plugin gives its jobs.
@@ -93,11 +102,29 @@ def test_somebody_elses_tracker_ran_there_too_and_has_its_row(finished):
     )
 
 
-def test_jobs_of_networks_hold_one_gpu_and_the_others_none(finished):
+def test_jobs_of_networks_hold_one_gpu_and_the_others_none(finished, asked):
     _, run, held = finished
-    wanted = sum(run.jobs[rule] for rule in GPU_RULES)
-    assert sorted(len(hold.gpus) for hold in held if hold.gpus) == [1] * wanted
-    assert len(held) > wanted
+    alone = sum(run.jobs[rule] for rule in GPU_RULES if rule not in TOGETHER)
+    groups = [row for row in asked if row[0].startswith("rule_follow")]
+    assert sorted(len(hold.gpus) for hold in held if hold.gpus) == [1] * (alone + len(groups))
+    assert len(held) > alone + len(groups)
+
+
+def test_a_fine_tuning_and_its_tracks_are_one_submission_with_one_gpu_by_turns(finished, asked):
+    folder, run, held = finished
+    rows = [row for row in asked if row[0].startswith("rule_follow")]
+    assert len(rows) == run.jobs["finetune"] + 1 < run.jobs["track"]  # one track without
+    assert not [row for row in asked if row[0].startswith(("rule_finetune_", "rule_track_wild"))]
+    logs = folder / "results" / "logs"
+    tuned = list(logs.glob("finetune/segment/paper/first/*/*/*.log"))
+    assert tuned
+    for log in tuned:
+        place = log.relative_to(logs / "finetune" / "segment" / "paper")
+        tracks = [logs / "track" / name / place for name in ("rgb", "fused")]
+        turns = sorted(lasted(one) for one in (log, *tracks))
+        assert all(one[1] <= other[0] for one, other in pairwise(turns)), turns
+        within = [h for h in held if h.start <= turns[0][0] and turns[-1][1] <= h.end]
+        assert 1 in [len(hold.gpus) for hold in within], place
 
 
 def test_no_gpu_is_held_twice_and_both_are_used(finished):

@@ -14,7 +14,7 @@ CORE = Path(__file__).parents[2] / "masktrack_core"
 #: From the words that everybody uses (the modules beside the packages) to the command line.
 PACKAGES = (
     "", "masks", "files", "rendered", "datasets", "networks", "training", "motion", "measures",
-    "tracking", "experiment", "pictures", "exports", "commands",
+    "tracking", "experiment", "pictures", "exports", "annotating", "commands",
 )  # fmt: skip
 
 FILES = {

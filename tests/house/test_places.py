@@ -62,6 +62,7 @@ ELSEWHERE = {
     "networks.included": ("house/test_included.py", "the files are compared with their card"),
     "networks.spec": ("unit/networks/test_network.py", "a spec is seen in the network it builds"),
     "pictures.compared_films": ("unit/pictures/test_player.py", "with the pictures of the page"),
+    "pictures.doubt_figure": ("unit/experiment/test_doubts.py", "with the numbers it draws"),
     "pictures.films": ("unit/datasets/test_video_files.py", "with the films that it is drawn on"),
     "pictures.overlays": ("unit/pictures/test_page.py", "with the sheets and the page they fill"),
     "pictures.rulers": ("unit/commands/test_look.py", "with the frames that they are drawn on"),

@@ -44,15 +44,24 @@ def test_exactly_the_rules_that_want_a_gpu_go_where_gpus_are(name):
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_only_short_jobs_without_a_gpu_are_grouped(name):
+def test_only_short_jobs_without_a_gpu_are_grouped_and_a_fine_tuning_with_its_tracks(name):
     groups = profile(name)["groups"]
     assert set(groups) <= set(BODIES)
-    assert not [rule for rule in groups if "gpu=GPU" in BODIES[rule] or "needs(" in BODIES[rule]]
+    wanting = {rule for rule in groups if "gpu=GPU" in BODIES[rule] or "needs(" in BODIES[rule]}
+    assert wanting == {"finetune", "track"} == {r for r in groups if groups[r] == "follow"}
     assert set(profile(name)["group-components"]) == set(groups.values())
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_what_follows_a_fine_tuning_shares_its_gpu_and_each_object_is_a_submission(name):
+    assert profile(name)["group-components"]["follow"] == 1
+    assert profile(name)["resources"]["gpu"] == 1
+    assert profile(name)["set-resource-scopes"] == {"gpu": "local"}
 
 
 def test_both_cluster_profiles_ask_for_the_same():
     shared = "jobs", "retries", "cores", "resources", "groups", "group-components"
+    shared += ("set-resource-scopes",)
     first, second = (profile(name) for name in CLUSTERS)
     assert {key: first[key] for key in shared} == {key: second[key] for key in shared}
 

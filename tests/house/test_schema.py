@@ -153,8 +153,9 @@ def test_unknown_keys_are_errors(table):
 
 def test_rows_of_an_ablation_have_the_fields_of_their_dataclass():
     rows = row_schema("ablations")["properties"]["rows"]["items"]
-    # Seeds are of tables.
-    assert set(rows["properties"]) == {field.name for field in fields(AblationRow)} - {"seed"}
+    # Seeds and sweeps are of tables.
+    names = {field.name for field in fields(AblationRow)}
+    assert set(rows["properties"]) == names - {"seed", "swept"}
 
 
 def test_the_published_crfs_are_rows_of_the_configuration():

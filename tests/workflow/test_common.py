@@ -157,3 +157,19 @@ def test_finetuned_networks_are_temporary_where_they_are_not_to_be_kept(common):
 
     assert common.kept("a") == "a" and not is_flagged(common.kept("a"), "temp")
     assert functions(change).kept("a") == "a" and is_flagged(functions(change).kept("a"), "temp")
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_the_record_names_the_device_where_bytes_are_promised_of_it_and_there_only(deterministic):
+    """Its params decide whether it is written again."""
+    said = {}
+    for device in ("auto", "cpu", "cuda:1"):
+        changed = functions(
+            lambda config, device=device: config.update(device=device, deterministic=deterministic)
+        )
+        (_, params) = changed.job("record")["params"]
+        said[device] = params["config"].pop("device", None)
+        rest = {key: value for key, value in changed.config.items() if key != "device"}
+        assert params["config"] == rest and rest["seed"] == 1
+    same = {"auto": "auto", "cpu": "cpu", "cuda:1": "cuda:1"}
+    assert said == (same if deterministic else dict.fromkeys(same))

@@ -155,7 +155,8 @@ def test_nothing_runs_that_ones_own_file_does_not_name(others, tmp_path):
     jobs = workflow("-n", "figures").jobs
     assert jobs["score"] == jobs["table"] == jobs["page"] == jobs["external"] == 1
     assert jobs["player"] == 1
-    assert not {"train", "track", "sheet", "oracle", "render_videos"} & set(jobs)
+    unasked = {"train", "track", "sheet", "oracle", "render_videos", "take_network"}
+    assert not unasked & set(jobs) and jobs["record"] == 1
     assert workflow("-n", "films").jobs["film"] == 1
     sheet = {"kind": "sheet", "datasets": ["mine"], "rows": overlay["tables"]["mine"]["rows"]}
     overlay["figures"] = {"mine_sheet": sheet}
@@ -230,6 +231,47 @@ def test_a_table_has_its_measures_in_every_rendering(others):
         assert (results / f"mine.{suffix}").read_text().count("66.67") == 3
     del table["measures"]
     assert "temporal" not in workflow("-n", "results/mine.csv").jobs
+
+
+def test_a_sweep_makes_rows_and_a_figure_of_their_numbers(others):
+    workflow, _ = others
+    table = workflow.overlay["tables"]["mine"]
+    table["rows"].append({"method": "Cut", "variant": "grabcut_oracle"})
+    table["sweep"] = {"grabcuts.local.window": [0.25, 1]}
+    jobs = workflow("-n", "figures").jobs
+    assert jobs["sweep"] == 1 and jobs["oracle"] == 2
+    run = workflow("--cores", "1", "figures")
+    assert run.status == 0, run.output[-3000:]
+    results = workflow.folder / "results"
+    means = pd.read_csv(results / "mine.csv", index_col="method").mine
+    points = pd.read_csv(results / "mine_sweep.csv")
+    assert points.value.tolist() == [0.25, 1.0] and set(points.method) == {"Cut"}
+    assert points.J.tolist() == [means["Cut, window 0.25"], means["Cut, window 1"]]
+    with Image.open(results / "mine_sweep.png") as picture:
+        assert min(picture.size) > 300
+    assert (results / "mine_sweep.pdf").read_bytes().startswith(b"%PDF")
+    page = (results / "index.html").read_text()
+    assert 'alt="mine_sweep"' in page and "over the values of a parameter" in page
+    assert workflow("-n", "figures").jobs == {}
+
+
+def test_the_frames_in_which_two_methods_differ_most_are_shown(others):
+    workflow, masks = others
+    Image.new("L", (60, 40)).save(masks / "00002.png")  # the object is lost
+    rows = [{"method": "Theirs", "variant": "theirs"}, {"method": "Box", "variant": "box_oracle"}]
+    compared = {"kind": "comparison", "datasets": ["mine"], "rows": rows, "columns": 3}
+    workflow.overlay["figures"] = {"compared": compared}
+    jobs = workflow("-n", "figures").jobs
+    assert jobs["comparison"] == jobs["compared_frames"] == 1
+    run = workflow("--cores", "1", "figures")
+    assert run.status == 0, run.output[-3000:]
+    results = workflow.folder / "results"
+    shown = pd.read_csv(results / "compared_frames.csv", dtype={"frame": "str"})
+    assert shown.frame.tolist() == ["00002"]  # in the others both are right
+    assert shown[["J Theirs", "J Box", "difference"]].iloc[0].tolist() == [0, 100, -100]
+    with Image.open(results / "compared_frames.png") as picture:
+        assert min(picture.size) > 200
+    assert 'alt="compared_frames"' in (results / "index.html").read_text()
 
 
 def test_every_missing_mask_of_others_is_named(others):

@@ -221,14 +221,13 @@ def stop_at(monkeypatch, name, calls):
 def test_a_stopped_run_goes_on_with_what_is_complete(
     segment, frames, labels, tmp_path, monkeypatch, stage
 ):
-    alone = ("--first", labels, "--flow", "--objects", "alone")
-    assert segment(frames, *alone, out="whole") == 0
+    assert segment(frames, "--first", labels, "--flow", out="whole") == 0
     made = {
         name: stop_at(monkeypatch, name, 2 * (name == stage)) for name in ("finetune", "propagate")
     }
-    assert segment(frames, *alone) == 130
+    assert segment(frames, "--first", labels, "--flow") == 130
     assert contents(tmp_path / "out") == {}
-    assert segment(frames, *alone) == 0
+    assert segment(frames, "--first", labels, "--flow") == 0
     # Of the stage that was stopped one call more; nothing complete is made twice.
     assert {name: len(times) - (name == stage) for name, times in made.items()} == {
         "finetune": 2,
@@ -247,12 +246,13 @@ def test_a_stopped_run_goes_on_with_what_is_complete(
 def test_objects_that_are_followed_together_learn_once_and_share_an_archive(
     segment, frames, labels, tmp_path, monkeypatch, stage
 ):
-    assert segment(frames, "--first", labels, out="whole") == 0
+    together = ("--first", labels, "--objects", "together")
+    assert segment(frames, *together, out="whole") == 0
     calls = {"finetune": 2, "propagate_together": 1}
     made = {name: stop_at(monkeypatch, name, (name == stage) * calls[name]) for name in calls}
-    assert segment(frames, "--first", labels) == 130
+    assert segment(frames, *together) == 130
     assert contents(tmp_path / "out") == {}
-    assert segment(frames, "--first", labels) == 0
+    assert segment(frames, *together) == 0
     assert {name: len(times) - (name == stage) for name, times in made.items()} == calls
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert sorted(path.name for path in (tmp_path / "out" / ".masktrack").iterdir()) == [
@@ -265,8 +265,9 @@ def test_objects_that_are_followed_together_learn_once_and_share_an_archive(
 def test_objects_together_are_those_of_the_core_and_alone_they_meet_in_the_end(
     segment, weights, frames, labels, tmp_path
 ):
-    assert segment(frames, "--first", labels, "--no-finetune") == 0
-    assert segment(frames, "--first", labels, "--no-finetune", "--objects", "alone", out="a") == 0
+    given = ("--first", labels, "--no-finetune")
+    assert segment(frames, *given, "--objects", "together") == 0
+    assert segment(frames, *given, out="a") == 0
     clip, drawn = Clip(frames), io.read_labels(labels)
     network, record = load_network(weights / "mask.safetensors")
     params = read_usage(record).propagation
@@ -283,8 +284,8 @@ def test_objects_together_are_those_of_the_core_and_alone_they_meet_in_the_end(
 
 
 def test_one_object_is_followed_alone_either_way(segment, frames, first, tmp_path):
-    assert segment(frames, "--first", first) == 0
-    assert segment(frames, "--first", first, "--objects", "alone") == 0  # the same run
+    assert segment(frames, "--first", first, "--objects", "together") == 0
+    assert segment(frames, "--first", first) == 0  # the same run
     assert (tmp_path / "out" / ".masktrack" / "1.zip").exists()
 
 
@@ -328,7 +329,6 @@ def test_sigterm_and_ctrl_c_keep_the_training(segment, frames, first, monkeypatc
 def test_flow_and_crf_are_those_of_the_core(segment, weights, frames, labels, tmp_path):
     """Each object: frames and flow averaged, refined by the default CRF; then the objects meet."""
     arguments = ("--first", labels, "--no-finetune", "--flow", "farneback", "--crf")
-    arguments += ("--objects", "alone")
     assert segment(frames, *arguments) == 0
     clip = Clip(frames)
     network, record = load_network(weights / "mask.safetensors")

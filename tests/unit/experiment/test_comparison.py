@@ -11,7 +11,10 @@ from masktrack_core.experiment.comparison import (
     bootstrap_interval,
     compare_methods,
     compare_rows,
-    difference_rows,
+    frames_of_methods,
+    frames_of_scores,
+    most_different,
+    object_differences,
 )
 from masktrack_core.experiment.recipes import TableRow
 from masktrack_core.measures.scoring import SequenceScore
@@ -83,10 +86,14 @@ ROWS = TableRow(method="A", variant="a"), TableRow(method="B", variant="b", anno
 def frames_of(row, dataset="set", **js):
     return [
         {"variant": row.variant, "annotation": row.annotation, "dataset": dataset}
-        | {"sequence": sequence, "object": 1, "frame": f"{t:05d}", "scored": t > 0, "J": j}
+        | {"sequence": sequence, "object": 1, "frame": f"{t:05d}", "t": t, "scored": t > 0, "J": j}
         for sequence, values in js.items()
         for t, j in enumerate(values)
     ]
+
+
+def difference_rows(table):
+    return object_differences(frames_of_scores(pd.DataFrame(table), *ROWS), "A", "B")
 
 
 def test_scores_of_the_workflow_give_the_same_comparison():
@@ -98,7 +105,7 @@ def test_scores_of_the_workflow_give_the_same_comparison():
         for frame in frames_of(row, **{one.sequence: (0.3, *one.j) for one in both[row.method]})
     ]
     table += frames_of(TableRow(method="B", variant="b"), a=(0, 0, 0))  # another annotation
-    rows = difference_rows(pd.DataFrame(table), *ROWS)
+    rows = difference_rows(table)
     found, expected = compare_rows("A", "B", rows), compare_methods("A", "B", both)
     pd.testing.assert_frame_equal(found.rows.drop(columns="dataset"), expected.rows)
     assert (found.sentence, found.low) == (expected.sentence, expected.low)
@@ -111,7 +118,7 @@ def test_a_sequence_of_two_data_sets_is_two_sequences():
         for dataset, j in (("x", 0.5), ("y", 0.7))
         for frame in frames_of(row, dataset, bus=(0, j + shift * j))
     ]
-    found = compare_rows("A", "B", difference_rows(pd.DataFrame(table), *ROWS))
+    found = compare_rows("A", "B", difference_rows(table))
     assert "over 2 sequences" in found.sentence
     assert found.rows.dataset.tolist() == ["y", "x"]
 
@@ -119,4 +126,32 @@ def test_a_sequence_of_two_data_sets_is_two_sequences():
 def test_methods_that_were_scored_on_other_frames_are_refused():
     table = frames_of(ROWS[0], bus=(0, 0.5, 0.5)) + frames_of(ROWS[1], bus=(0, 0.5))
     with pytest.raises(InputError, match=r"A and B: expected scores of the same.*set/bus/1/00002"):
-        difference_rows(pd.DataFrame(table), *ROWS)
+        difference_rows(table)
+
+
+def long(**by_sequence):
+    """Two methods on sequences of twenty frames: J of the first is 0.5 and what is given more."""
+    both = [[], []]
+    for sequence, more in by_sequence.items():
+        js = np.full(20, 0.5)
+        both[1].append(scored(sequence, *js))
+        for t, difference in more.items():
+            js[t] += difference
+        both[0].append(scored(sequence, *js))
+    return frames_of_methods(*both)
+
+
+def test_the_most_different_frames_lie_apart_and_two_of_a_sequence_at_most():
+    frames = long(a={3: 0.4, 4: 0.39, 5: 0.38, 10: -0.3, 15: 0.29}, b={7: -0.1}, c={})
+    found = most_different(frames, "A", "B", count=3)
+    assert found.sequence.tolist() == ["a", "a", "b"]  # 5 is two from 3, a tenth of the sequence
+    assert found.frame.tolist() == ["00004", "00006", "00008"] and found.t.tolist() == [3, 5, 7]
+    assert found.difference.tolist() == pytest.approx([40, 38, -10])
+    assert found["J A"].tolist() == pytest.approx([90, 88, 40])
+    assert found["J B"].tolist() == pytest.approx([50, 50, 50])
+
+
+def test_more_of_a_sequence_where_others_have_no_difference():
+    found = most_different(long(a={3: 0.4, 4: 0.39, 10: -0.3, 15: 0.29}, c={}), "A", "B", count=9)
+    assert found.t.tolist() == [3, 10, 15]  # the rest are neighbours, or equal
+    assert len(most_different(long(c={}), "A", "B", count=9)) == 0

@@ -48,6 +48,14 @@ def test_a_technique_that_is_not_published_of_all_has_no_mean_and_a_note():
     assert missing_notes(table, [MSK, OSVOS], {}) == ["OSVOS: nothing published of the whole of J."]
 
 
+def test_what_is_not_published_is_said_once_and_not_of_deviations():
+    nan = float("nan")
+    rows = {"method": ["Ours", "MSK", "OFL"], "source": ["computed", "published", "published"]}
+    table = pd.DataFrame(rows | {"d J": 80.0, "d J sd": [1, nan, nan], "d J_recall": [9, nan, nan]})
+    (note,) = missing_notes(table, [MSK], {})
+    assert note == "MSK, OFL: nothing published of the whole of d J recall."
+
+
 @pytest.mark.parametrize(("sets", "split"), [(["val"], "val20"), (["train", "val"], "all50")])
 def test_whole_splits_have_the_published_recall_and_decay(sets, split):
     facts = read_facts("davis2016")

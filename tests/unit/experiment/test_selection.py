@@ -71,3 +71,19 @@ def test_a_row_that_was_named_and_dropped_is_no_row():
     config = CONFIG | {"figures": {"figure4": {}}}
     pages = own_pages(config, [{"figures": {"figure3": None, "figure4": {}}}])
     assert pages["figures"] == ["figure4"]
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ([], ["table1", "other"]),
+        ([{"tables": {"mine": {}}}], []),
+        ([{"tables": {"mine": {}}, "ablations": {"other": {}, "dropped": None}}], ["other"]),
+        ([{"page": {"figures": ["table1", "figure4"]}}], ["table1"]),
+    ],
+)
+def test_ablations_are_those_that_own_files_or_their_page_name(own, expected):
+    config = CONFIG | {"ablations": {"table1": {}, "other": {}}}
+    for file in own:
+        config = config | {"page": CONFIG["page"] | file.get("page", {})}
+    assert own_pages(config, own)["ablations"] == expected

@@ -54,7 +54,56 @@ def test_colour_is_off_by_default_and_turns_about_mid_grey():
     assert (changed == [110, 124, 82]).all()
 
 
-@pytest.mark.parametrize("bad", [{"scale": (0, 1)}, {"scale": (2, 1)}, {"rotation_deg": -1}])
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (Augmentation(offset=-10), [0, 91, 245]),
+        (Augmentation(gain=(0.75, 0.75, 0.75)), [32, 108, 223]),  # 107.75, 223.25
+        (Augmentation(gain=(3, 3, 3)), [0, 47, 255]),
+        (Augmentation(gain=(1, 1, 2)), [0, 74, 255]),
+    ],
+)
+def test_a_colour_is_rounded_and_kept_in_range_whatever_changes_it_alone(change, expected):
+    frame = np.repeat(np.array([[[0], [101], [255]]], np.uint8), 3, axis=2)
+    changed = apply_colours(frame, change)
+    assert changed[0, :, 2].tolist() == expected
+    assert np.array_equal(changed[..., 0], frame[..., 0]) == (change.gain == (1, 1, 2))
+
+
+def test_without_a_change_of_colour_the_frame_is_itself():
+    frame = np.zeros((4, 5, 3), np.uint8)
+    assert apply_colours(frame, Augmentation(flip=True, angle_deg=3)) is frame
+
+
+def test_the_defaults_are_the_paper_s_mirror_and_rotation():
+    assert AugmentationParams() == AugmentationParams(
+        flip=True, rotation_deg=20, scale=(1, 1), colour=0
+    )
+    assert Augmentation() == Augmentation(
+        flip=False, angle_deg=0, scale=1, gain=(1, 1, 1), offset=0
+    )
+    off = AugmentationParams(flip=False)
+    assert not any(sample_augmentation(off, rng=numpy_rng(1, i)).flip for i in range(20))
+
+
+@pytest.mark.parametrize("good", [{"scale": (0.01, 0.01)}, {"rotation_deg": 0}])
+def test_ends_of_the_parameters_are_taken(good):
+    assert AugmentationParams(**good)
+    assert AugmentationParams(rotation_deg=180, colour=0)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"scale": (0, 1)},
+        {"scale": (-1, 1)},
+        {"scale": (2, 1)},
+        {"scale": (1, np.inf)},
+        {"rotation_deg": -1},
+        {"rotation_deg": 181},
+        {"colour": -0.1},
+    ],
+)
 def test_impossible_parameters_are_refused(bad):
     with pytest.raises(InputError, match="augmentation"):
         AugmentationParams(**bad)

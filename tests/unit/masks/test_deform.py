@@ -93,6 +93,7 @@ def test_draws_fill_the_margins_of_the_paper_to_both_ends_along_both_axes(height
     bar[20 : 20 + height, 30 : 30 + width] = True
     drawn = [sample_deformation(bar, DeformationParams(), rng=numpy_rng(0, i)) for i in range(400)]
     assert is_uniform([one.scale - 1 for one in drawn], 0.05)
+    assert {one.centre for one in drawn} == {(29.5 + width / 2, 19.5 + height / 2)}
     shifts = np.array([one.shift for one in drawn])
     sources, targets = (np.array([getattr(one, end) for one in drawn]) for end in ENDS)
     assert sources.shape == (400, 5, 2)
@@ -118,6 +119,44 @@ def test_control_points_lie_just_outside_the_object():
     )
     outside = distance_transform_edt(~MASK)
     assert all(outside[round(y), round(x)] == 1 for x, y in drawn.source)
+
+
+def test_control_points_are_drawn_without_replacement():
+    drawn = [sample_deformation(MASK, DeformationParams(), rng=numpy_rng(0, i)) for i in range(99)]
+    assert {len(set(one.source)) for one in drawn} == {5}
+    pixel = np.zeros((20, 30), bool)
+    pixel[7, 11] = True
+    still = dataclasses.replace(DeformationParams(), scale=0, shift=0)
+    points = {tuple(np.round(p)) for p in sample_deformation(pixel, still, rng=numpy_rng(0)).source}
+    assert points == {(10, 7), (12, 7), (11, 6), (11, 8)}  # five are asked for
+
+
+def test_a_mask_grows_about_the_centre_of_its_box_before_it_is_shifted():
+    bar = np.zeros((40, 60), bool)
+    bar[10:20, 20:40] = True
+    twice = Deformation(
+        centre=(29.5, 14.5),
+        scale=2.0,
+        shift=(3.0, -2.0),
+        source=(),
+        target=(),
+        smoothing=0.0,
+        dilation_radius=0.0,
+    )
+    expected = np.zeros_like(bar)
+    expected[5 - 2 : 25 - 2, 10 + 3 : 50 + 3] = True
+    assert np.array_equal(apply_deformation(bar, twice), expected)
+
+
+def test_the_defaults_are_the_paper_s_and_an_empty_mask_has_no_deformation():
+    paper = {"scale": 0.05, "shift": 0.1, "control_points": 5, "margin": 0.1}
+    assert dataclasses.asdict(DeformationParams()) == paper | {
+        "smoothing": 1.0,
+        "dilation_radius": 5.0,
+    }
+    nothing = sample_deformation(np.zeros((9, 9), bool), DeformationParams(), rng=numpy_rng(0))
+    ends = {"source": (), "target": (), "smoothing": 0, "dilation_radius": 0}
+    assert dataclasses.asdict(nothing) == {"centre": (0, 0), "scale": 1, "shift": (0, 0)} | ends
 
 
 def test_control_points_arrive_where_they_were_sent():

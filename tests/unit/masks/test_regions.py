@@ -50,6 +50,12 @@ def test_an_object_is_as_large_in_a_small_region_as_in_a_large_one(side, scale):
     assert pitches == [pytest.approx(max(0.5, side / 20) / scale)] * 3
 
 
+def test_the_smallest_region_is_what_is_said_over_the_scale_that_enlarges():
+    prior = mask_of(Box(60, 40, 2, 2))
+    window = prior_window(prior, size=64, factor=1.5, minimum=20, scale=2)
+    assert window == Window(61 - 5, 41 - 5, 10)
+
+
 def test_an_empty_mask_has_no_region():
     assert prior_window(np.zeros(FRAME, bool), size=32, factor=1.5, minimum=8) is None
 
@@ -83,8 +89,9 @@ def test_crop_shows_the_mean_colour_and_no_object_outside_the_frame():
 def test_a_much_reduced_frame_is_averaged_not_sampled():
     stripes = np.zeros((*FRAME, 3), np.uint8)
     stripes[:, ::2] = 255
-    small = crop_frame(stripes, Window(0, 0, 100), 25)
-    assert abs(small.astype(int) - 127).max() <= 1
+    for side in (75, 100):  # a third and a quarter of its size
+        small = crop_frame(stripes, Window(0, 0, side), 25)
+        assert abs(small.astype(int) - 127).max() <= 1
     corner = np.zeros((*FRAME, 3), np.uint8)
     corner[40:44, 40:44] = 255
     assert np.array_equal(
@@ -118,6 +125,16 @@ def test_random_window_holds_the_object_and_stays_in_the_frame(box):
         assert x + side >= box.x + box.width and y + side >= box.y + box.height
         seen.add((x, y))
     assert len(seen) > 1
+
+
+def test_random_windows_start_at_every_whole_pixel_that_they_may():
+    """Beside a border, away from it along x and larger than what is shown along y."""
+    drawn = [
+        random_window(Box(3, 40, 10, 30), FRAME, side=20, rng=numpy_rng(0, i)) for i in range(400)
+    ]
+    assert {window.x for window in drawn} == set(range(4))
+    assert {window.y for window in drawn} == set(range(40, 51))
+    assert {window.side for window in drawn} == {20}
 
 
 def test_random_window_smaller_than_the_object_lies_in_it():
@@ -171,6 +188,63 @@ def test_single_pixel_moves_alike_in_frame_and_mask(augmentation, where):
     assert np.array_equal(warp_mask(mask, affine_map(view, size)), expected)
     shown = view_frame(frame, view, size)
     assert np.array_equal(np.argwhere((shown == 255).all(axis=2)), np.argwhere(expected))
+
+
+def test_a_region_is_around_what_is_known_at_test_and_turned_about_it():
+    truth, prior = mask_of(Box(10, 10, 20, 20)), mask_of(Box(90, 50, 20, 10))
+    crop = CropParams(size=65, region=1.5, region_minimum=8)
+    for angle in (0, 30):
+        view = sample_view(truth, prior, crop, Augmentation(angle_deg=angle), rng=numpy_rng(0))
+        assert view @ [32, 32, 1] == pytest.approx([99.5, 54.5])
+        assert np.linalg.det(view[:, :2]) == pytest.approx((30 / 65) ** 2)
+    apart = sample_view(truth, prior, CropParams(size=33), Augmentation(), rng=numpy_rng(0))
+    x, y = apart @ [0, 0, 1]
+    assert x <= 10 and y <= 10  # a crop shows the truth
+
+
+def test_a_crop_without_an_object_falls_on_every_part_of_the_frame():
+    none = np.zeros(FRAME, bool)
+    views = [
+        sample_view(none, none, CropParams(size=33), Augmentation(), rng=numpy_rng(0, item))
+        for item in range(400)
+    ]
+    x, y = np.array([view[:, 2] for view in views]).T
+    assert x.min() == 0 and x.max() == FRAME.width - 33
+    assert y.min() == 0 and y.max() == FRAME.height - 33
+
+
+def test_ends_of_the_parameters_of_a_crop():
+    assert CropParams() == CropParams(size=321, region=None, region_minimum=None)
+    assert CropParams(size=33, region=0.01, region_minimum=1)
+    for bad in ({"size": 32}, {"region": 0}, {"region_minimum": 0.9}):
+        with pytest.raises(InputError, match="crop"):
+            CropParams(**bad)
+    assert region_window(Box(0, 0, 1, 1), FRAME, factor=1, minimum=1) == (0, 0, 1)
+    with pytest.raises(InputError, match="region"):
+        region_window(Box(0, 0, 1, 1), FRAME, factor=1, minimum=0.9)
+
+
+def test_a_crop_of_a_turned_object_holds_the_box_around_it():
+    """A bar of 60 × 4, turned by 90°, wants 60 rows, of which a window of 60 has no choice."""
+    bar = mask_of(Box(50, 48, 60, 4))
+    augmentation = Augmentation(angle_deg=90)
+    for item in range(40):
+        view = sample_view(bar, bar, CropParams(size=60), augmentation, rng=numpy_rng(0, item))
+        seen = warp_mask(bar, affine_map(view, Size(60, 60)))
+        assert seen.sum() == 240 and seen.any(axis=1).all()
+
+
+@pytest.mark.parametrize(("side", "shrunk"), [(50, 25), (98, 24), (100, 10)])
+def test_a_reduced_frame_keeps_its_place(side, shrunk):
+    """A ramp along x, and then along y, is read at the centres of the crop's pixels."""
+    for axis in (0, 1):
+        ramp = np.arange(FRAME[axis], dtype=np.uint8)
+        ramp = ramp[:, None] if axis == 0 else ramp[None, :]
+        frame = np.ascontiguousarray(np.broadcast_to(ramp[..., None], (*FRAME, 3)))
+        seen = crop_frame(frame, Window(0, 0, side), shrunk)[..., 1].astype(float)
+        centres = (np.arange(shrunk) + 0.5) * side / shrunk - 0.5
+        line = seen[:, shrunk // 2] if axis == 0 else seen[shrunk // 2]
+        assert np.abs(line - centres)[1:-1].max() <= 1
 
 
 def test_without_an_object_the_crop_falls_anywhere():

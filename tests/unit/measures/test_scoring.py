@@ -495,7 +495,13 @@ def test_two_methods_are_compared(methods, tmp_path, capsys):
     truth, pred, archive = methods
     arguments = [truth, pred, archive, "--jobs", 1, "--out", tmp_path / "out"]
     assert score(*arguments, "--compare", "late", "masks") == 0
-    assert "late less masks: " in capsys.readouterr().out.splitlines()[-1]
+    printed = capsys.readouterr().out.partition("late less masks: ")[2].splitlines()
+    assert "interval" in printed[0] and printed[1] == "They differ most in"
+    frames = rows(tmp_path / "out" / "comparison_frames.csv")
+    assert len(printed) == 2 + len(frames) and printed[2] == (
+        f"  {frames[0]['sequence']}/{frames[0]['frame']}: "
+        f"J {float(frames[0]['J late']):.1f} and {float(frames[0]['J masks']):.1f}"
+    )
     table = rows(tmp_path / "out" / "comparison.csv")
     js = [region_similarity(squares(n), squares(0))[1:-1].mean() for n in range(3)]
     late = region_similarity(squares(0)[:-2], squares(0)[1:-1]).mean()
@@ -504,6 +510,8 @@ def test_two_methods_are_compared(methods, tmp_path, capsys):
     assert (tmp_path / "out" / "comparison.pdf").read_bytes().startswith(b"%PDF")
     assert score(*arguments, "--compare", "late", "other") == 2
     assert "--compare: expected two of ['late', 'masks'], got 'other'" in capsys.readouterr().err
+    assert score(*arguments, "--compare", "late", "late") == 2
+    assert "got 'late' twice; name two MASKS" in capsys.readouterr().err
 
 
 def test_a_method_given_twice_is_refused(folders, capsys):

@@ -20,6 +20,7 @@ from masktrack_core.measures import temporal
 from masktrack_core.measures.contours import closed_contours, longest_polygon
 from masktrack_core.measures.temporal import (
     chi_square_costs,
+    instability_of_steps,
     matching_costs,
     temporal_instability,
     temporal_mean,
@@ -244,6 +245,19 @@ def test_identical_masks_have_no_instability():
 def test_instability_ignores_translation(shift):
     now = wobbly(2)[0]
     assert temporal_instability(np.stack([now, np.roll(now, shift, axis=(0, 1))])).tolist() == [0.0]
+
+
+def test_steps_lead_from_the_true_first_mask_and_from_frame_to_next_frame_only():
+    masks = np.concatenate([wobbly(seed, holes=False) for seed in (2, 4)])
+    first, *results = masks
+    there = temporal_instability(masks)
+    assert len(set(there)) == 3 and not np.isnan(there).any()
+    steps = instability_of_steps(first, np.stack(results), (1, 2, 4), start=0)
+    np.testing.assert_array_equal(steps, [there[0], there[1], np.nan])
+    late = instability_of_steps(first, np.stack(results), (3, 4, 5), start=2)
+    np.testing.assert_array_equal(late, there)
+    alone = instability_of_steps(None, masks, (2, 3, 4, 5), start=2)
+    np.testing.assert_array_equal(alone, [np.nan, *there])  # the first is scored itself
 
 
 def test_instability_grows_with_the_deformation():

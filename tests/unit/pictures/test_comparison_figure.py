@@ -18,3 +18,13 @@ def test_bars_are_in_the_order_of_the_rows_from_the_top():
     }
     labels = axes.get_legend_handles_labels()[1]
     assert labels == ["mean +5.0", "95 % interval -20.0 to +22.0"]
+
+
+def test_the_names_of_long_methods_are_within_the_picture():
+    rows = pd.DataFrame({"sequence": ["a"], "object": 1, "difference": [1.0]})
+    name = "MaskTrack without online fine-tuning, one frame late"
+    found = Comparison(first=name, second=name, rows=rows, mean=1, low=0, high=2)
+    figure = comparison_figure(found)
+    figure.draw_without_rendering()
+    label = figure.axes[0].xaxis.label.get_window_extent()
+    assert label.x0 >= 0 and label.x1 <= figure.bbox.width

@@ -19,8 +19,19 @@ def test_fewer_random_frames_are_among_more_and_the_first_is_with_them():
     assert random_frames(3, 6, 9, rng=numpy_rng(1)) == [3, 4, 5]
 
 
-def test_the_next_frame_is_the_worst_possible_one_that_was_not_given():
-    badness = np.array([0.9, 0.1, 0.8, 0.8, 0.7])
-    assert next_frame(badness, [0], range(5)) == 2  # of equal ones the earliest
-    assert next_frame(badness, [0, 2], [1, 3, 4]) == 3
+def test_the_next_frame_mends_most_of_the_frames_that_it_would_answer_for():
+    badness = np.zeros(60)
+    badness[5] = 0.9
+    badness[30:41] = 0.4  # less in each, more in all
+    assert next_frame(badness, [0], range(60)) == 35
+    badness[50] = 9
+    assert next_frame(badness, [0, 35], range(60)) == 50
+    assert next_frame(badness, [0, 35, 50], [5, 6]) == 5
+
+
+def test_frames_nearer_to_what_was_given_count_for_nothing():
+    badness = np.array([0, 0.9, 0.9, 0, 0.2, 0, 0, 0, 0.0])
+    assert next_frame(badness, [0, 3], [5, 6, 7, 8]) == 5  # 4 is as near to 3, so it counts not
+    assert next_frame(badness, [0], [1, 8]) == 1
+    assert next_frame(np.zeros(9), [0], range(9)) == 1  # of equal ones the earliest
     assert next_frame(badness, [0, 1], [0, 1]) is None

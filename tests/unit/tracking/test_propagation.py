@@ -98,6 +98,40 @@ def test_what_is_above_the_threshold_guides_the_next_frame(threshold, guiding):
     assert [int(prior.sum()) for prior in network.priors] == [300, guiding]
 
 
+class Unsure(Follower):
+    """Calls every pixel object with the same score for and against it: exactly 0.5."""
+
+    def forward(self, image, prior):
+        self.priors.append(prior[0, 0].numpy().copy())
+        return torch.zeros(1, 2, *image.shape[2:])
+
+
+@pytest.mark.parametrize(("threshold", "guiding"), [(0.5, 100), (0.49, 40 * 64)])
+def test_a_pixel_at_the_threshold_is_not_above_it(threshold, guiding):
+    frames, masks = moving_square(length=3)
+    network = Unsure()
+    probs = run(frames, {0: masks[0]}, network, dilation_radius=0, threshold=threshold)
+    assert np.unique(probs[2]) == [0.5]
+    assert [int(prior.sum()) for prior in network.priors] == [100, guiding]
+
+
+def test_the_defaults_are_the_paper_s():
+    assert PropagationParams() == PropagationParams(
+        dilation_radius=5,
+        threshold=0.5,
+        region=None,
+        region_size=321,
+        region_minimum=None,
+        flow_weight=0.5,
+        precision="fp32",
+        connected=False,
+        backwards=True,
+    )
+    ends = [{"dilation_radius": 0}, {"region_size": 33}, {"region_minimum": 1}]
+    for good in (*ends, {"flow_weight": 0}, {"flow_weight": 1}):
+        assert PropagationParams(**good)
+
+
 @pytest.mark.parametrize(("threshold", "kept"), [(0.3, 150 / 255), (0.5, 0)])
 def test_parts_are_those_of_the_mask_above_the_threshold(threshold, kept):
     """A part of 0.59 joined to the object by one of 0.39, which at 0.5 joins nothing."""

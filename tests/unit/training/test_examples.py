@@ -9,6 +9,7 @@ from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.deform import DeformationParams
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.training.examples import (
+    STILL_AUGMENTATION,
     Example,
     FirstFrameExamples,
     FirstFrameParams,
@@ -79,7 +80,7 @@ def test_frame_and_target_move_together(crop):
 def test_outside_the_frame_the_target_is_void_and_the_prior_empty():
     image, prior, target = StillExamples(stills(), CropParams(size=97), seed=1)[0]
     outside = target == 255
-    assert outside.mean() > 0.3
+    assert (~outside).sum() == 62 * 80  # every pixel of the last still, and no other
     assert (image[:, outside] == np.array([[123], [117], [104]])).all()
     assert not prior[0][outside].any()
 
@@ -194,9 +195,50 @@ def test_empty_masks_give_examples_without_object():
         assert not (example.target == 1).any()
 
 
+def test_a_turned_frame_keeps_its_number_of_pixels_and_all_else_is_void():
+    full = np.ones((60, 80), bool)
+    one = replace(
+        stills(1, masks_per_image=1), read=lambda _: (painted(full), full), deformed={"s0/0": full}
+    )
+    turned = AugmentationParams(flip=False, rotation_deg=40)
+    examples = StillExamples(one, CropParams(size=121), augmentation=turned, seed=1)
+    for number in range(10):
+        target = examples[number].target
+        assert (target != 255).sum() == pytest.approx(60 * 80, rel=0.005)
+        assert (target == 1).sum() == pytest.approx(60 * 80, rel=0.03)
+
+
+def test_the_defaults_are_the_paper_s():
+    params = FirstFrameParams()
+    assert params == FirstFrameParams(
+        crop=CropParams(size=321),
+        augmentation=AugmentationParams(flip=True, rotation_deg=20),
+        deformation=DeformationParams(),
+        samples=1000,
+    )
+    assert (STILL_AUGMENTATION.flip, STILL_AUGMENTATION.rotation_deg) == (True, 0)
+    plain = Stills(names=["a"], read=lambda _: None, deformed={}, digest=lambda: "")
+    assert plain.masks_per_image == 2
+    assert FirstFrameParams(samples=1).samples == 1
+    with pytest.raises(InputError, match="samples"):
+        FirstFrameParams(samples=0)
+
+
+def test_annotated_frames_take_turns():
+    masks = [disk((60, 80), (40, 30), radius) for radius in (5, 9, 13)]
+    examples = FirstFrameExamples(
+        [(painted(mask), mask) for mask in masks],
+        FirstFrameParams(crop=CropParams(size=97), augmentation=STILL),
+        seed=1,
+    )
+    areas = [int((examples[number].target == 1).sum()) for number in range(6)]
+    assert areas == [int(mask.sum()) for mask in masks] * 2
+
+
 def test_nothing_to_learn_from_is_refused():
-    with pytest.raises(InputError, match="at least one image"):
-        StillExamples(stills(0), CropParams(), seed=1)
+    for nothing in (stills(0), stills(1, masks_per_image=0)):
+        with pytest.raises(InputError, match="at least one image"):
+            StillExamples(nothing, CropParams(), seed=1)
     with pytest.raises(InputError, match="annotate a frame"):
         FirstFrameExamples([], FirstFrameParams(), seed=1)
 

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,12 @@ from masktrack_core.training.loop import (
     poly_lr,
     train,
 )
-from masktrack_core.training.optimisers import RunningMean, build_optimiser, segmentation_loss
+from masktrack_core.training.optimisers import (
+    RunningMean,
+    build_optimiser,
+    segmentation_loss,
+    set_learning_rate,
+)
 from masktrack_core.training.state import previous_state, read_state, remove_state, write_state
 
 SIZE = 33
@@ -121,6 +126,27 @@ def test_loss_ignores_the_padding_of_pictures_that_are_no_multiple_of_the_stride
     assert torch.allclose(segmentation_loss(logits, target, at="scores"), expected)
 
 
+@pytest.mark.parametrize("size", [(33, 49), (38, 50)])
+def test_loss_at_scores_shrinks_rows_and_columns_apart(size):
+    cells = -(-(size[0] - 1) // 8) + 1, -(-(size[1] - 1) // 8) + 1
+    logits = torch.randn(2, 2, *cells, generator=torch_generator(0))
+    target = torch.from_numpy(numpy_rng(0).choice([0, 1, 255], (2, *size)))
+    shrunk = target[:, ::8, ::8]
+    shown = logits[..., : shrunk.shape[1], : shrunk.shape[2]]
+    expected = F.cross_entropy(shown, shrunk, ignore_index=255)
+    assert torch.allclose(segmentation_loss(logits, target, at="scores"), expected)
+
+
+@pytest.mark.parametrize("at", ["scores", "pixels"])
+def test_a_single_known_pixel_is_the_whole_loss(at):
+    target = torch.full((1, 33, 33), 255)
+    target[0, 8, 16] = 1
+    logits = torch.zeros(1, 2, 5, 5)
+    logits[0, 1] = 2
+    loss = segmentation_loss(logits, target, at=at)
+    assert loss.item() == pytest.approx(np.log1p(np.exp(-2)))
+
+
 def test_without_a_known_pixel_the_loss_is_zero():
     logits = torch.randn(1, 2, 5, 5, requires_grad=True)
     loss = segmentation_loss(logits, torch.full((1, 33, 33), 255), at="pixels")
@@ -141,6 +167,62 @@ def test_rates_of_groups_are_those_of_the_network_times_the_schedule():
             got = (group["multiplier"], group["weight_decay"])
             assert got == pytest.approx(expected.pop(id(parameter)))
     assert not expected
+
+
+def test_each_group_has_its_own_multiplier_and_the_optimiser_what_it_is_told():
+    net = network("decoder")
+    own = {"bias_multiplier": 3.0, "head_multiplier": 7.0, "first_multiplier": 11.0}
+    chosen = TrainParams(weight_decay=0.25, momentum=0.5, **own)
+    sgd = build_optimiser(net, chosen)
+    assert isinstance(sgd, torch.optim.SGD)
+    assert {group["momentum"] for group in sgd.param_groups} == {0.5}
+    got = {
+        id(one): (group["multiplier"], group["weight_decay"])
+        for group in sgd.param_groups
+        for one in group["params"]
+    }
+    expected = {
+        id(one): (group["lr"], group["weight_decay"])
+        for group in parameter_groups(net, learning_rate=1.0, weight_decay=0.25, **own)
+        for one in group["params"]
+    }
+    assert got == expected and len({rate for rate, _ in got.values()}) > 3
+    adamw = build_optimiser(net, replace(chosen, optimizer="adamw"))
+    assert isinstance(adamw, torch.optim.AdamW)
+    set_learning_rate(adamw, 0.5)
+    assert {group["lr"] for group in adamw.param_groups} == {
+        0.5 * rate for rate, _ in expected.values()
+    }
+
+
+def test_the_defaults_are_the_paper_s_and_those_of_deeplab():
+    assert asdict(TrainParams()) == {
+        "iterations": 20_000,
+        "batch_size": 10,
+        "optimizer": "sgd",
+        "learning_rate": 1e-3,
+        "power": 0.9,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "bias_multiplier": 2,
+        "head_multiplier": 10,
+        "first_multiplier": 1,
+        "warmup": 0,
+        "clip_norm": None,
+        "ema": None,
+        "loss_at": "scores",
+        "precision": "fp32",
+        "loss": "cross_entropy",
+    }
+
+
+def test_the_log_says_the_loss_of_ten_steps(caplog):
+    params = TrainParams(iterations=25, batch_size=1)
+    with caplog.at_level(logging.INFO):
+        losses = train(network("decoder"), Squares(), params, seed=1).loss
+    said = [one.getMessage() for one in caplog.records if "of 25: loss" in one.getMessage()]
+    steps = (3, 5, 8, 10, 13, 15, 18, 20, 23, 25)
+    assert said == [f"step {step} of 25: loss {losses[step - 1]:.4f}" for step in steps]
 
 
 def test_one_step_of_sgd_is_weight_minus_rate_times_gradient():
@@ -181,6 +263,8 @@ def test_running_mean_of_constant_weights_is_the_weights_and_it_follows_slowly()
     assert mean.weights["weight"].item() == pytest.approx(0.9)  # decay 1 / 10 at the first step
     mean.update(layer, 10_000)
     assert mean.weights["weight"].item() == pytest.approx(0.91)
+    mean.update(layer, 5)
+    assert mean.weights["weight"].item() == pytest.approx(1 - 0.09 * 6 / 15)
 
 
 def test_a_gradient_longer_than_clip_norm_is_shortened_to_it_and_a_shorter_one_is_not():
@@ -530,6 +614,14 @@ def test_a_state_is_never_half_written(tmp_path):
         {"weight_decay": float("nan")},
         {"clip_norm": 0},
         {"batch_size": 2.5},
+        {"batch_size": 0},
+        {"ema": 0.0},
+        {"momentum": 1.0},
+        {"momentum": -0.1},
+        {"power": -0.1},
+        {"warmup": -1},
+        {"loss_at": "cells"},
+        {"precision": "fp16"},
     ],
 )
 def test_impossible_parameters_are_refused(bad):
