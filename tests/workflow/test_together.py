@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from plans import Plans, default_config
 
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.flat_config import laid_over
 from masktrack_core.experiment.recipes import read_recipes
 from masktrack_core.experiment.usage import USAGE, usage_record
 from masktrack_core.files import io
@@ -14,7 +16,7 @@ from masktrack_core.files.archives import frame_key, read_track
 from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.networks.weights import save_weights
 
-from .conftest import Workflow
+from .conftest import ROOT, Workflow
 
 SIZE = (40, 60)
 ROWS = {
@@ -134,6 +136,22 @@ def test_a_fine_tuning_reads_the_other_objects_where_it_shows_them():
     theirs = [f"{n}.zip" for n in common.experiment.objects_of(dataset, sequence) if n != 2]
     assert others("paper") == [] and others("beside") == theirs
     assert others("released", "released") == theirs  # its file may ask for them
+
+
+def test_the_example_of_davis_2017_follows_alone_and_together_with_the_same_networks(tmp_path):
+    sequence(tmp_path)
+    example = yaml.safe_load((ROOT / "examples" / "davis2017_on_disk.yaml").read_text())
+    example["datasets"]["davis2017"]["root"] = str(tmp_path / "set")
+    common = Plans(laid_over(default_config(), example))
+    assert common.config["datasets"]["davis2017"]["skip"] == ["first", "last"]
+    assert common.config["tables"]["davis2017"]["measures"] == ["J", "F", "J&F"]
+    place = {"annotation": "first", "dataset": "davis2017", "sequence": "pair"}
+    beside = common.job("track_together", tracker="together", **place)["input"][1]
+    alone = [
+        common.job("track", tracker="alone", object=str(n), **place)["input"][1] for n in (1, 2)
+    ]
+    assert beside["networks"] == [path for job in alone for path in job["networks"]]
+    assert beside["annotations"] == [path for job in alone[::-1] for path in job["others"]]
 
 
 def test_a_command_follows_each_object_alone():
