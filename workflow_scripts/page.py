@@ -90,7 +90,7 @@ def main(job: "Snakemake") -> None:
                 image = picture(place, Size(*drawn.shape[:2]), name)
                 shown = f'<a href="{place}">{image}</a>'  # larger
                 words = FIGURES.get(job.params.figures[name], "")
-                links = {"PDF": f"{name}.pdf", "PNG": f"{name}.png"}
+                links = {kind.upper(): f"{name}.{kind}" for kind in ("csv", "pdf", "png")}
                 figures.append(ShownText(name=name, content=shown, caption=words, links=links))
         tables = [
             ShownText(

@@ -15,6 +15,7 @@ _FIXED_S: Mapping[str, float] = {"learn": 0.42, "follow": 0.09}
 _PER_MEGAPIXEL_S: Mapping[str, float] = {
     "flow": 0.18,
     "refine": 2.9,
+    "doubt": 0.03,
     "write masks": 0.01,
     "export coco": 0.006,
     "export contours": 0.007,
@@ -42,6 +43,7 @@ def stages(
         found += _refined(runs, frames, request)
     for words in () if request.together else runs:
         found += _of_object(words, frames, request)
+    found += [Stage(f"{words}: doubt", "doubt", frames) for words in runs]
     found.append(Stage("write masks", "write masks", frames))
     for kind, path in exports:
         of = kind if kind != "cutout" else path.suffix.lower() or "folder"

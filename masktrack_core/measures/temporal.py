@@ -27,7 +27,7 @@ _ANGLES, _RADII = 12, 5  # bins of a shape context
 _RADIUS_EDGES = np.logspace(np.log10(1 / 8), np.log10(2), _RADII)  # of the mean distance
 _SCALE = 5.0  # of the mean cost, so that T has the range of J and F
 _CELLS = 2**20  # of the matrices of costs that are matched side by side
-_COLUMNS = 64  # of terms of χ² at a time: what a core has at hand
+_COLUMNS, _VALUES = 64, 2048  # of terms of χ² at a time: what a core has at hand
 
 
 def temporal_instability(pred: Masks) -> NDArray[np.float64]:
@@ -146,14 +146,17 @@ def chi_square_costs(now: _Array, later: _Array) -> _Array:
     costs = np.empty((len(now), len(later)))
     a, transposed = values[:, None], np.ascontiguousarray(later.T)
     for start in range(0, len(later), _COLUMNS):
-        some = slice(start, start + _COLUMNS)
-        b = transposed[bins, some]
-        terms = a - b
-        terms *= terms
-        b += a
-        b += np.finfo(np.float64).eps
-        terms /= b
-        costs[:, some] = ones @ terms
+        some = transposed[:, start : start + _COLUMNS]
+        terms = np.empty((len(values), some.shape[1]))
+        for place in range(0, len(values), _VALUES):
+            part = slice(place, place + _VALUES)
+            b, found = some[bins[part]], terms[part]
+            np.subtract(a[part], b, out=found)
+            found *= found
+            b += a[part]
+            b += np.finfo(np.float64).eps
+            found /= b
+        costs[:, start : start + _COLUMNS] = ones @ terms
     costs *= 0.5
     return costs
 

@@ -252,9 +252,14 @@ def read_ahead(
 def checked_annotations(frames: FrameSequence, annotations: Mapping[int, Mask]) -> dict[int, Mask]:
     """Return annotations that can start a propagation over the frames, their bytes 0 and 1.
 
-    Raises ``InputError`` for none, for a frame outside the video, for a mask that is not bool or of
-    another size than its frame, and where all are empty.
+    Raises ``InputError`` for none and for a mask without its frame, for a frame outside the video,
+    for a mask that is not bool or of another size than its frame, and where all are empty.
     """
+    if not isinstance(annotations, Mapping):
+        raise InputError(
+            f"annotations: expected masks by frame, such as {{0: mask}}, got {type(annotations)}; "
+            "say which frame the mask is of"
+        )
     if not annotations:
         raise InputError("annotations: expected at least one annotated frame, got none")
     for t, mask in annotations.items():

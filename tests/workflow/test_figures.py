@@ -271,7 +271,8 @@ def test_the_frames_in_which_two_methods_differ_most_are_shown(others):
     assert shown[["J Theirs", "J Box", "difference"]].iloc[0].tolist() == [0, 100, -100]
     with Image.open(results / "compared_frames.png") as picture:
         assert min(picture.size) > 200
-    assert 'alt="compared_frames"' in (results / "index.html").read_text()
+    page = (results / "index.html").read_text()
+    assert 'alt="compared_frames"' in page and 'href="compared_frames.csv"' in page
 
 
 def test_every_missing_mask_of_others_is_named(others):

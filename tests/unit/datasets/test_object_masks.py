@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from masktrack_core.datasets.object_masks import read_objects
+from masktrack_core.datasets.object_masks import NAMELESS, read_found, read_objects
 from masktrack_core.errors import InputError
 from masktrack_core.files import io
 
@@ -73,6 +73,19 @@ CHOSEN = {
     ("inverted.png", "labels"): "beside 255, which is void, got [255] alone",
     ("pal_void.png", "binary"): {1: 12264},
 }
+
+
+def test_a_1_bit_picture_is_a_mask_of_one_object_without_an_id(tmp_path):
+    mask = np.zeros((9, 14), np.bool_)
+    mask[2:5, 3:9] = True
+    Image.fromarray(mask).save(tmp_path / "bits.png")
+    Image.fromarray(mask * np.uint8(255)).save(tmp_path / "bytes.png")
+    Image.fromarray(mask[:2]).save(tmp_path / "empty.png")
+    for name in ("bits", "bytes"):
+        found = read_found(tmp_path / f"{name}.png")
+        assert list(found) == [NAMELESS]
+        np.testing.assert_array_equal(found[NAMELESS], mask)
+    assert read_found(tmp_path / "empty.png") == {}
 
 
 @pytest.mark.parametrize(

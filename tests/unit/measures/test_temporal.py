@@ -219,7 +219,9 @@ def test_matchings_side_by_side_are_those_of_each_alone():
     assert matching_costs(costs) == [matching_costs([each])[0] for each in costs]
 
 
-def test_costs_have_every_digit_of_a_sum_bin_after_bin():
+@pytest.mark.parametrize("at_a_time", [2048, 50])
+def test_costs_have_every_digit_of_a_sum_bin_after_bin(at_a_time, monkeypatch):
+    monkeypatch.setattr(temporal, "_VALUES", at_a_time)
     rng = np.random.default_rng(6)
     now, later = (rng.integers(0, 4, (n, 60)) / rng.integers(90, 93, (n, 1)) for n in (70, 130))
     costs = np.zeros((70, 130))
@@ -303,9 +305,14 @@ def test_one_mask_and_no_mask_have_no_pairs():
     assert temporal_instability(np.zeros((0, 5, 5), bool)).shape == (0,)
 
 
-def test_labels_are_refused():
+@pytest.mark.parametrize(
+    "pred",
+    [np.zeros((2, 5, 5), np.uint8), np.zeros((5, 5), bool), [np.zeros((5, 5), bool)]],
+    ids=["labels", "one mask", "a list"],
+)
+def test_what_is_no_array_of_masks_is_refused(pred):
     with pytest.raises(InputError, match=r"pred: expected a bool array \(T, H, W\)"):
-        temporal_instability(np.zeros((2, 5, 5), np.uint8))
+        temporal_instability(pred)
 
 
 def test_a_rectangle_is_its_four_corners_clockwise_from_the_top_left():

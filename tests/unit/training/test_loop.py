@@ -509,6 +509,21 @@ def test_a_full_disk_is_said_and_the_state_before_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+@pytest.mark.parametrize("once", [False, True])
+def test_the_fastest_algorithm_is_looked_for_but_where_sums_have_one_order(once):
+    flags, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
+    seen = []
+    torch.set_deterministic_debug_mode("error" if once else "default")
+    try:
+        trained(
+            examples=Squares(before=lambda _: seen.append((flags.benchmark, flags.deterministic)))
+        )
+    finally:
+        torch.set_deterministic_debug_mode("default")
+    assert set(seen) == {(not once, once)}
+    assert flags.benchmark == before
+
+
 def test_no_examples_are_refused():
     with pytest.raises(InputError, match="got none"):
         trained(examples=Squares(0))
