@@ -214,8 +214,7 @@ class _SideBySide:
     def _others(self, label: int) -> Mask:
         """Return where the other objects were in the frame before."""
         masks = [mask for other, mask in self._masks.items() if other != label]
-        theirs = np.logical_or.reduce([np.zeros(self._size, np.bool_), *masks])
-        return np.asarray(theirs & ~self._masks[label])
+        return np.asarray(np.logical_or.reduce([np.zeros(self._size, np.bool_), *masks]))
 
     def _guide(self, t: int, probs: Mapping[int, Prob]) -> None:
         """Let what was found guide the next frame; what found nothing, its mask before."""

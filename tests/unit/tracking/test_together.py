@@ -264,6 +264,14 @@ def test_a_network_that_is_told_sees_where_the_others_were(monkeypatch):
     assert np.array_equal(network.told, expected)
 
 
+def test_of_an_object_that_is_gone_the_others_are_told_nothing(monkeypatch):
+    scene = Scene(right(10, 10, 12, 20), right(22, 10, 12, 20))
+    objects = {1: {0: scene.truths(1)[0], 4: np.zeros(SIZE, bool)}, 2: {0: scene.truths(2)[0]}}
+    networks = {n: Kind(others=True) for n in (1, 2)}
+    follow(scene, networks, objects, monkeypatch=monkeypatch)
+    assert [bool(told.any()) for told in networks[2].told] == [True] * 3 + [False] * 4
+
+
 def test_the_nearer_mask_before_wins_what_two_claim_and_the_highest_probability_stays():
     masks = [np.zeros((20, 40), bool) for _ in range(2)]
     masks[0][:, :10], masks[1][:, 30:] = True, True
