@@ -200,6 +200,7 @@ KEYS = {
     "stills": ("name",),
     "scores": ("variant", "annotation", "dataset", "sequence", "object", "t"),
     "losses": ("iteration",),
+    "doubt": ("variant", "annotation", "dataset", "sequence", "object", "t"),
     "temporal": ("variant", "annotation", "dataset", "sequence", "object", "t"),
 }
 SCHEMAS = {value.name: value for value in vars(tables).values() if isinstance(value, Schema)}
