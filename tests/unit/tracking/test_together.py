@@ -228,6 +228,15 @@ def test_a_late_object_joins_where_it_is_annotated_and_one_that_is_gone_leaves(m
     assert np.array_equal(found[1][1], dilate(scene.truths(1)[0], DILATION) & (scene.owner(1) > 0))
 
 
+def test_masks_move_from_the_frame_before_where_objects_come_back(monkeypatch):
+    scene = Scene(right(10, 10, 12, 20), right(22, 10, 12, 20))
+    nothing = np.zeros(SIZE, bool)
+    objects = {n: {0: scene.truths(n)[0], 3: nothing, 5: scene.truths(n)[5]} for n in (1, 2)}
+    network = Kind()
+    found = follow(scene, {1: network, 2: network}, objects, monkeypatch=monkeypatch)
+    assert equal(found, scene, [0, 1, 2, 5, 6, 7]) == {1: [], 2: []}
+
+
 def test_pixels_that_an_annotation_gives_are_claimed_by_no_other(monkeypatch):
     scene = Scene(right(10, 10, 12, 20), right(22, 10, 12, 20))
     objects = {1: {0: scene.truths(1)[0]}, 2: {4: scene.truths(2)[4]}}
