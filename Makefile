@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 MODULE ?= masks/warp
-.PHONY: help setup docs table2 networks test faults mutants executors timm cluster lint format unlock clean
+.PHONY: help setup docs table2 networks test faults mutants wheel executors timm annotate cluster lint format unlock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s:
@@ -44,6 +44,9 @@ mutants: $(READY)  ## does a test see every small change of a module? MODULE=mas
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[mutants]"
 	PYTHONPATH= OMP_NUM_THREADS=1 nice $(BIN)/python tests/mutants.py $(MODULE)
 
+wheel: $(READY)  ## the wheel alone, in an environment of its own, runs the commands; minutes
+	$(BIN)/python tests/wheel.py
+
 executors: $(READY)  ## the executors of requirements-slurm.lock, for clusters
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-slurm.lock
 
@@ -54,6 +57,9 @@ docs: $(READY)  ## the documentation: docs/build/html/index.html; Graphviz (dot)
 
 timm: $(READY)  ## the packages of requirements-timm.lock, for backbone: timm:NAME
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-timm.lock
+
+annotate: $(READY)  ## the packages of requirements-annotate.lock, for tests in a browser (apt-get install chromium)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-annotate.lock
 
 cluster: executors  ## tests on a SLURM of one node; skipped without root and Debian's packages
 	$(BIN)/python -m pytest -rs tests/cluster

@@ -3,8 +3,9 @@
     python benchmarks/bench_doubt.py DAVIS TRACKS [TRACKS …]
 
 DAVIS has JPEGImages/480p and Annotations/480p; TRACKS is a folder of <sequence>.zip, probabilities
-propagated from the first mask (`files.archives`). All are fitted together; of each the agreement is
-printed by sequence, of the fit without that sequence, and the fit of all for `tracking.doubt`.
+propagated from the first mask: what `masktrack segment` leaves as OUT/.masktrack/1.zip. The first
+folder is fitted; of each the agreement is printed by sequence, of the fit without that sequence,
+and then the fit of all, for `tracking.doubt`.
 """
 
 import sys
@@ -56,11 +57,11 @@ def fitted(table: pd.DataFrame) -> Fit:
     return Fit(constant=float(weights[0] - plain @ centre), weights=tuple(plain.tolist()))
 
 
-def left_out(tables: pd.DataFrame) -> pd.Series:
-    """Return the doubt of every frame by the fit without its sequence."""
+def left_out(tables: pd.DataFrame, taught: pd.DataFrame) -> pd.Series:
+    """Return the doubt of every frame by the fit of ``taught`` without the frame's sequence."""
     doubt = pd.Series(0.0, index=tables.index)
     for sequence, mine in tables.groupby("sequence"):
-        fit = fitted(tables[tables.sequence != sequence])
+        fit = fitted(taught[taught.sequence != sequence])
         doubt[mine.index] = 1 - expected_j(mine[list(SIGNALS)].to_numpy(), fit)
     return doubt
 
@@ -76,11 +77,14 @@ def main() -> None:
         ],
         ignore_index=True,
     ).assign(dataset="davis", object=1)
-    for name, doubt in (("entropy over area", tables.blurred), ("doubt", left_out(tables))):
+    taught = tables[tables.method == folders[0].name]
+    doubts = left_out(tables, taught)
+    for name, doubt in (("entropy over area", tables.blurred), ("doubt", doubts)):
         print(name)
         print(agreement_table(tables.assign(doubt=doubt)).round(3).to_string(index=False))
-    print("mean |doubt - (1 - J)|", (left_out(tables) - (1 - tables.J)).abs().mean().round(3))
-    print(fitted(tables))
+    print("mean |doubt - (1 - J)|")
+    print((doubts - (1 - tables.J)).abs().groupby(tables.method).mean().round(3).to_string())
+    print(fitted(taught))
 
 
 if __name__ == "__main__":

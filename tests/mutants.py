@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[1]
 SLOWER, WAITS_S = 4, 900
 #: Words of calls that guard their author: equal lengths of a zip, a class that nobody changes.
 GUARDS = ("strict", "frozen", "kw_only")
-HEAVY = ("cv2", "pandas", "pytest", "scipy.ndimage", "skimage.morphology", "torch")
+HEAVY = ("cv2", "hypothesis", "pandas", "pytest", "scipy.ndimage", "skimage.morphology", "torch")
 
 
 def mutants(path: Path) -> Iterator[tuple[str, int]]:
@@ -74,6 +74,13 @@ def same_program(one: str, other: str) -> bool:
 
         def visit_arg(self, node: ast.arg) -> ast.AST:
             node.annotation = None
+            return node
+
+        def visit_arguments(self, node: ast.arguments) -> ast.AST:  # by name or by place
+            self.generic_visit(node)
+            node.defaults += [default for default in node.kw_defaults if default]
+            node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+            node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
             return node
 
         def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
@@ -150,6 +157,8 @@ def in_a_process(function: Callable[[], T], folder: Path, *, limit_s: float | No
         os.chdir(folder)
         sys.path[:0] = [str(folder)]
         os.environ["PYTHONPATH"] = str(folder)
+        # Hypothesis' is compiled anew in each process, for a second.
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         if limit_s is not None:
             sys.dont_write_bytecode = True
             used_s = math.ceil(time.process_time() + limit_s)
@@ -174,7 +183,7 @@ def run(tests: list[str], *plugins: object) -> int:
     """Run tests in the folder at work and return pytest's status."""
     import pytest
 
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp=tmp"]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--basetemp=tmp"]
     return int(pytest.main([*options, *tests], plugins=plugins))
 
 

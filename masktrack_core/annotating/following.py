@@ -76,7 +76,7 @@ class Follower:
         self._roads: dict[tuple[int, int, int, bytes], _Road] = {}
         self._stretches: list[_Stretch] = []
         self._annotations: Annotations = {}
-        self._given: dict[tuple[int, int], Observation] = {}
+        self._given: dict[tuple[int, bytes], Observation] = {}
 
     def plan(self, annotations: Annotations) -> list[int]:
         """Take what is drawn now; return the frames whose masks may be others than before."""
@@ -193,7 +193,7 @@ class Follower:
             return doubt
 
     def _observed(self, road: _Road) -> Observation:
-        key = (road.start, hash(_digest(road.mask)))
+        key = (road.start, _digest(road.mask))
         if key not in self._given:
             self._given[key] = observe(self.clip[road.start], road.mask.astype(np.float32))
         return self._given[key]

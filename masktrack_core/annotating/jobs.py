@@ -13,8 +13,11 @@ from threading import Event, Lock, Thread
 
 from masktrack_core.errors import InputError, describe
 
-#: A line of tqdm: words, steps done, of how many, seconds left.
-_BAR = re.compile(r"(?P<words>[^\r\n|]+):\s+\d+%\|.*?\| *(?P<done>\d+)/(?P<total>\d+) \[")
+#: A line of a bar: words, steps done, of how many, and the time left of all stages (`progress`).
+_BAR = re.compile(
+    r"(?P<words>[^\r\n|]+):\s+\d+%\|.*?\| *(?P<done>\d+)/(?P<total>\d+) \["
+    r"(?:.*\ball (?P<left>[\d:]+))?"
+)
 
 
 @dataclass
@@ -27,17 +30,23 @@ class Progress:
     total: int = 0
     error: str = ""
     running: bool = True
+    #: Seconds left, where the job says it of all of its stages.
+    said_s: float | None = None
     began: float = field(default_factory=time.monotonic)
 
-    def at(self, words: str, done: int, total: int) -> None:
+    def at(self, words: str, done: int, total: int, said_s: float | None = None) -> None:
         """Take a step; the clock begins anew with other words."""
         if words != self.words:
             self.began = time.monotonic()
         self.words, self.done, self.total = words, done, total
+        if said_s is not None:  # the last line of a bar says nothing of it
+            self.said_s = said_s
 
     @property
     def left_s(self) -> float | None:
-        """Return the seconds left of what is under way; None where nobody knows yet."""
+        """Return the seconds left, of all or of what is under way; None where nobody knows yet."""
+        if self.said_s is not None:
+            return self.said_s
         if not self.done or not self.total:
             return None
         return (time.monotonic() - self.began) * (self.total - self.done) / self.done
@@ -124,6 +133,15 @@ def _watched(terminal: int, progress: Progress) -> str:
         for line in [*lines, text]:
             bar = _BAR.search(line)
             if bar is not None:
-                progress.at(bar["words"].strip(), int(bar["done"]), int(bar["total"]))
+                left = _seconds(bar["left"]) if bar["left"] else None
+                progress.at(bar["words"].strip(), int(bar["done"]), int(bar["total"]), left)
             elif line.strip() and line is not text:
                 last = line.strip()
+
+
+def _seconds(clock: str) -> float:
+    """Return the seconds of ``1:02:03`` or ``02:03``."""
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = 60 * seconds + int(part or 0)
+    return float(seconds)

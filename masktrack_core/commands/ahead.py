@@ -15,6 +15,7 @@ _FIXED_S: Mapping[str, float] = {"learn": 0.42, "follow": 0.09}
 _PER_MEGAPIXEL_S: Mapping[str, float] = {
     "flow": 0.18,
     "refine": 2.9,
+    "doubt": 0.03,
     "write masks": 0.01,
     "export coco": 0.006,
     "export contours": 0.007,
@@ -37,6 +38,8 @@ def stages(
     found = [Stage("flow", "flow", frames)] * (request.motion is not None)
     for place in range(1, objects + 1):
         found += _of_object(f"object {place} of {objects}", frames, request)
+    for place in range(1, objects + 1):
+        found.append(Stage(f"object {place} of {objects}: doubt", "doubt", frames))
     found.append(Stage("write masks", "write masks", frames))
     for kind, path in exports:
         of = kind if kind != "cutout" else path.suffix.lower() or "folder"

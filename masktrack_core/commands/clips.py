@@ -32,6 +32,7 @@ from masktrack_core.datasets.object_masks import (
     read_annotation_files,
 )
 from masktrack_core.datasets.video_files import Clip
+from masktrack_core.devices import return_memory
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import core_digest
 from masktrack_core.experiment.run_locks import sole_run
@@ -226,7 +227,7 @@ def _segment_alone(
     followed = Followed(
         clip=clip,
         tracks=tracks,
-        absent=absent_frames(out / DOUBTS),
+        absent=absent_frames(out / DOUBTS, clip),
         others={label: pixels_of_others(objects, label) for label in objects},
         threshold=request.usage.propagation.threshold,
     )
@@ -237,6 +238,7 @@ def _segment_alone(
     noted = {} if request.overwrite else noted
     for one in left:
         export(one.kind, one.path, followed)
+        return_memory()
         noted |= {one.place: one.kind}
         _write_record(out, record | {"complete": True, "exports": noted})
     return paths

@@ -12,6 +12,7 @@ from masktrack_core.arrays import Mask, Prob
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.files.archives import frame_key
 from masktrack_core.files.io import write_csv
+from masktrack_core.progress import bar
 from masktrack_core.tracking.doubt import doubt_of, stretches
 from masktrack_core.tracking.propagation_params import PropagationParams
 
@@ -33,17 +34,20 @@ def write_doubts(
     """Write ``doubt.csv``, a row an object and frame, and log where to look.
 
     ``tracks``: each object's probabilities as propagated, by `frame_key`; ``objects``: what they
-    were propagated from. ``doubt`` is 1 less the expected J (`tracking.doubt`), ``absent`` whether
+    were propagated from, by place in the clip; ``t`` is the frame's number (`Clip.numbers`).
+    ``doubt`` is 1 less the expected J (`tracking.doubt`), ``absent`` whether
     the object has left, by ``absent_below``.
     """
     tables = []
-    for label, annotations in objects.items():
-        probs = (tracks[label][frame_key(t)] for t in range(len(clip)))
+    for place, (label, annotations) in enumerate(objects.items(), start=1):
+        words = f"object {place} of {len(objects)}: doubt"
+        times = bar(range(len(clip)), words, unit="frame")
+        probs = (tracks[label][frame_key(t)] for t in times)
         found = doubt_of(
             clip, probs, annotations, threshold=params.threshold, backwards=params.backwards
         )
         absent = found.absent(absent_below)
-        table = pd.DataFrame({"frame": clip.names, "t": range(len(clip)), "doubt": found.doubt})
+        table = pd.DataFrame({"frame": clip.names, "t": clip.numbers, "doubt": found.doubt})
         given = [t in annotations for t in range(len(clip))]
         tables.append(table.assign(object=label, annotated=given, absent=absent))
         _say(label, clip.names, np.where(absent, 0, found.doubt))
@@ -52,14 +56,14 @@ def write_doubts(
     write_csv(path, pd.concat(tables)[COLUMNS], decimals=3)
 
 
-def absent_frames(path: Path) -> dict[int, frozenset[int]]:
-    """Return object → frames from which ``doubt.csv`` says it is absent; none without the file."""
+def absent_frames(path: Path, clip: Clip) -> dict[int, frozenset[int]]:
+    """Return object → places of frames in which ``doubt.csv`` says it is absent; none without."""
     if not path.exists():
         return {}
     table = pd.read_csv(path)
-    gone = table[table.absent]
+    gone, place = table[table.absent], {number: t for t, number in enumerate(clip.numbers)}
     return {
-        label: frozenset(gone.t[gone.object == label].tolist())
+        label: frozenset(place[number] for number in gone.t[gone.object == label])
         for label in gone.object.unique().tolist()
     }
 

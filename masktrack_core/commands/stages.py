@@ -15,6 +15,7 @@ import torch
 
 from masktrack_core.arrays import Mask, Prob
 from masktrack_core.datasets.video_files import Clip
+from masktrack_core.devices import return_memory
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.usage import Usage
 from masktrack_core.files.archives import (
@@ -148,6 +149,7 @@ class ObjectRun:
                 self._fill(track)
             else:
                 self._propagate(track, range(len(self.clip)))
+        return_memory()
         return track if self.request.crf is None else self._refined(track, self.request.crf)
 
     @property
@@ -211,6 +213,7 @@ class ObjectRun:
         except TrainingInterruptedError as stopped:
             raise KeyboardInterrupt from stopped
         save_weights(path, network, {})
+        return_memory()
 
     def _refined(self, track: Path, crf: CrfParams) -> Path:
         """Return the archive of the probabilities after the dense CRF (paper §5.2)."""

@@ -82,7 +82,8 @@ _FORMS = {
         codec="libvpx-vp9",
         pixels="yuv420p",
         alpha="yuva420p",
-        options={"deadline": "realtime", "cpu-used": "6", "crf": "30", "b": "0", "row-mt": "1"},
+        options={"deadline": "realtime", "cpu-used": "6", "crf": "30", "b": "0", "row-mt": "1"}
+        | {"lag-in-frames": "0"},  # realtime looks at none of them, and would keep 25
         sound=frozenset({"opus", "libopus", "vorbis"}),
     ),
     ".mov": _Form(

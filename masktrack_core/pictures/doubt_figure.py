@@ -57,5 +57,5 @@ def doubt_figure(table: pd.DataFrame) -> "Figure":
     figure.supylabel("1 - J", fontsize=9)
     if len(methods) > 1:
         handles, names = grid[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=2, markerscale=3)
+        figure.legend(handles, names, loc="outside upper center", ncols=2, markerscale=3)
     return figure

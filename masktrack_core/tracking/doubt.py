@@ -51,8 +51,8 @@ class Fit:
 
 SIGNALS = ("blur", "edge", "inside", "colours")
 
-#: J of the frames of 14 DAVIS sequences on their signals, included network, without and with
-#: learning, by `benchmarks/bench_doubt.py`.
+#: J on the signals of the 993 frames that DAVIS-2016 scores in 14 sequences, included network
+#: without learning: by `benchmarks/bench_doubt.py`, docs/doubt.md has how well it does.
 FITTED = Fit(constant=2.213, weights=(-0.399, -0.806, 0.252, 1.066))
 
 

@@ -81,32 +81,34 @@ class Witness:
 
         Values stay what they are, bit by bit. Each layer is expected to be run once.
         """
+        # Of layers, and of the tensors of the step: their hooks lead back to them through autograd,
+        # where Python's collector does not look, and would keep the whole step for ever.
         handles: list[RemovableHandle] = []
         for name, layer in self._network.named_modules():
             if next(layer.parameters(recurse=False), None) is not None:
-                handles += self._hooks(name, layer)
+                self._watch(name, layer, handles)
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
 
-    def _hooks(self, name: str, layer: nn.Module) -> list[RemovableHandle]:
+    def _watch(self, name: str, layer: nn.Module, handles: list[RemovableHandle]) -> None:
         def before(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
             x = inputs[0].view_as(inputs[0])  # its gradient is what this layer alone passes on
             seen = self._seen[name] = _Seen(layer, x)
             if x.requires_grad:
-                x.register_hook(partial(setattr, seen, "passed"))
+                handles.append(x.register_hook(partial(setattr, seen, "passed")))
             return (x,)
 
         def after(_: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
             # A ReLU in place would take the hook from a view.
             output = output.clone() if output._is_view() else output
             note = partial(setattr, self._seen[name], "given")
-            output.register_hook(note)  # type: ignore[no-untyped-call]
+            handles.append(output.register_hook(note))  # type: ignore[no-untyped-call]
             return output
 
-        return [layer.register_forward_pre_hook(before), layer.register_forward_hook(after)]
+        handles += [layer.register_forward_pre_hook(before), layer.register_forward_hook(after)]
 
     def deviations(self) -> list[Deviation]:
         """Return how each gradient of the step compares; to be asked before the optimiser's step.

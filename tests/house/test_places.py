@@ -34,6 +34,7 @@ ELSEWHERE = {
     "exports.contours": ("unit/exports/test_forms.py", "one clip, written in every form"),
     "exports.cutout": ("unit/exports/test_forms.py", "one clip, written in every form"),
     "exports.followed": ("unit/exports/test_forms.py", "what every form is written from"),
+    "exports.masks": ("unit/commands/test_segment.py", "the masks that the command writes"),
     "exports.probs": ("unit/exports/test_forms.py", "one clip, written in every form"),
     "commands.clips": ("unit/commands/test_segment.py", "what one command does with a clip"),
     "commands.plan": ("unit/experiment/test_timings.py", "costs planned beside costs measured"),

@@ -1,12 +1,15 @@
 """Names of devices, and what is said where torch cannot use the GPU that is there."""
 
 import logging
+import platform
+import resource
+from pathlib import Path
 
 import pytest
 import torch
 
 from masktrack_core import devices, gpus
-from masktrack_core.devices import device_facts, runs_on, use_device
+from masktrack_core.devices import device_facts, return_memory, runs_on, use_device
 from masktrack_core.errors import InputError
 
 VERSION = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Wed Jan 1 00:00:00 UTC 2025\n"
@@ -131,3 +134,17 @@ def test_deterministic_sums_are_asked_for_and_off_by_default():
     assert torch.are_deterministic_algorithms_enabled()
     use_device("cpu", 1)
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks glibc to return memory")
+def test_memory_that_was_freed_goes_back_to_the_system():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    pieces = [bytearray(b"x" * 100_000) for _ in range(2000)]
+    kept = pieces[::100]  # no long free stretch at the end, which would go back by itself
+    del pieces
+    before = resident()
+    return_memory()
+    assert resident() < before - 100e6
+    assert len(kept) == 20

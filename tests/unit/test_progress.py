@@ -55,5 +55,6 @@ def test_a_bar_that_went_on_with_what_was_there_counts_what_it_did():
         with bar(words=words, total=10, initial=6, disable=False, delay=0, file=file) as shown:
             shown.start_t -= 8
             shown.update(4)
+            assert shown.format_dict["postfix"] == "all 00:30"
         assert ahead.begin("object 2 of 2: learn")
         assert ahead.left_s(10, 0, 0.0) == pytest.approx(20 + 10, rel=0.01)

@@ -1,4 +1,7 @@
+from contextlib import contextmanager
+
 import numpy as np
+import pytest
 import torch
 
 from masktrack_core.seeds import numpy_rng, torch_generator, torch_scope
@@ -30,6 +33,24 @@ def test_torch_scope_restores_the_global_generator():
     assert torch.equal(torch.rand(2), expected)
     with torch_scope(1, "train"):
         assert torch.equal(torch.rand(2), inside)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("cpu", []), ("cuda:1", [torch.device("cuda:1")]), (None, [])]
+)
+def test_torch_scope_asks_for_the_generator_of_the_device_in_use_only(monkeypatch, name, asked):
+    """That of every GPU of the machine is what `fork_rng` would ask for, and a context on each."""
+    forked = []
+
+    @contextmanager
+    def fork_rng(devices, device_type):
+        forked.append((devices, device_type))
+        yield
+
+    monkeypatch.setattr(torch.random, "fork_rng", fork_rng)
+    with torch_scope(1, "train", device=torch.device(name) if name else None):
+        pass
+    assert forked == [(asked, "cuda")]
 
 
 def test_torch_generators_of_two_places_differ():

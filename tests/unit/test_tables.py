@@ -119,6 +119,19 @@ def test_an_empty_table_keeps_its_columns_and_dtypes():
     assert again["J"].dtype == np.float64
 
 
+@pytest.mark.parametrize("nothing", [None, pd.NA, np.nan, ""])
+def test_a_float_that_is_not_there_is_nan_however_that_is_said(nothing):
+    given = scores(J=pd.Series([nothing, 0.5], dtype=object))
+    checked = tables.check_columns(given, SCORES).J
+    assert checked.dtype == np.float64 and np.isnan(checked[0]) and checked[1] == 0.5
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "\r\n"])
+def test_a_text_of_two_lines_is_refused(text):
+    with pytest.raises(InputError, match=r"column 'frame'.*row 1: expected a value of kind text"):
+        tables.check_columns(scores(frame=["00000", text]), SCORES)
+
+
 def test_the_given_table_is_not_changed():
     given = scores().astype({"t": "int32"})
     tables.check_columns(given, SCORES)
@@ -187,6 +200,7 @@ KEYS = {
     "stills": ("name",),
     "scores": ("variant", "annotation", "dataset", "sequence", "object", "t"),
     "losses": ("iteration",),
+    "doubt": ("variant", "annotation", "dataset", "sequence", "object", "t"),
     "temporal": ("variant", "annotation", "dataset", "sequence", "object", "t"),
 }
 SCHEMAS = {value.name: value for value in vars(tables).values() if isinstance(value, Schema)}

@@ -341,6 +341,7 @@ function drawStrip() {
       strip.lineTo((+place + 0.5) * step + 4, foot - row + 2); strip.fill();
     }
   });
+  strip.fillStyle = "#999"; strip.font = "11px system-ui, sans-serif"; strip.fillText("doubt", wide - 40, 12);
   strip.fillStyle = "#ffffff"; strip.fillRect((t + 0.5) * step - 1, 0, 2, high);
 }
 

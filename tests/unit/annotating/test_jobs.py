@@ -9,7 +9,7 @@ from masktrack_core.annotating.jobs import Jobs, Progress, run_command
 from masktrack_core.errors import InputError
 
 
-def until(there, seconds=20):
+def until(there, seconds=120):
     end = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < end
@@ -82,6 +82,16 @@ def test_the_bars_of_a_command_are_the_progress(command):
     progress = Progress("learn and follow")
     run_command(["segment"], progress, Event())
     assert (progress.words, progress.done, progress.total) == ("object 1 of 1: learn", 7, 7)
+    command.write_text(
+        "import logging\nlogging.basicConfig(level=logging.INFO)\n"
+        "from masktrack_core.progress import Stage, bar, course\n"
+        "stages = [Stage('object 1 of 1: learn', 'learn', 4), Stage('follow', 'follow', 4000)]\n"
+        "with course(stages, {'learn': 1.0, 'follow': 1.0}):\n"
+        "    shown = bar(range(2), 'object 1 of 1: learn', total=4, delay=0, mininterval=0)\n"
+        "    for _ in shown: pass\n"
+    )
+    run_command(["segment"], progress, Event())
+    assert (progress.done, progress.total) == (2, 4) and 3600 < progress.left_s < 4100
 
 
 def test_a_command_that_fails_says_its_last_line(command):
@@ -93,8 +103,7 @@ def test_a_command_that_fails_says_its_last_line(command):
 def test_a_command_is_stopped_as_by_ctrl_c(command, tmp_path):
     command.write_text(
         "import pathlib, sys, time\n"
-        "pathlib.Path(sys.argv[1] + '/begun').touch()\n"
-        "try:\n    time.sleep(60)\n"
+        "try:\n    pathlib.Path(sys.argv[1] + '/begun').touch()\n    time.sleep(300)\n"
         "except KeyboardInterrupt:\n"
         "    pathlib.Path(sys.argv[1] + '/saved').touch()\n    sys.exit(130)\n"
     )
@@ -102,8 +111,7 @@ def test_a_command_is_stopped_as_by_ctrl_c(command, tmp_path):
     jobs = Jobs()
     jobs.start("learn", lambda progress, _: run_command([str(tmp_path)], progress, stop))
     until((tmp_path / "begun").exists)
-    time.sleep(0.1)
     stop.set()
     until(lambda: not jobs.progress.running)
     assert (tmp_path / "saved").exists() and jobs.progress.error == ""
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300

@@ -21,6 +21,8 @@ def test_stages_come_in_their_order_with_their_units():
     assert [(stage.words, stage.units) for stage in found] == [
         ("object 1 of 2: follow", 20),
         ("object 2 of 2: follow", 20),
+        ("object 1 of 2: doubt", 20),
+        ("object 2 of 2: doubt", 20),
         ("write masks", 20),
         ("export coco", 20),
         ("overlay", 20),
@@ -38,7 +40,7 @@ def test_all_that_a_run_can_do_is_a_stage_and_has_a_guess():
         "object 1 of 1: follow",
         "object 1 of 1: fill",
         "object 1 of 1: refine",
-        "write masks",
+        "object 1 of 1: doubt",
     ]
     assert [stage.units for stage in found[:4]] == [20, 200, 2, 20]
     assert {stage.kind for stage in found} == set(guesses(Size(720, 1280)))

@@ -54,7 +54,7 @@ def test_there_is_a_row_an_object_and_frame_and_the_stretch_is_said(clip, tmp_pa
     assert table.doubt[0] == 0 and table.doubt[:5].max() < 0.3 and table.doubt[7:].min() > 0.7
     assert "object 1: no stretch to look at" in said
     assert "object 3, frames 00009–00011: probably lost" in said
-    assert not table.absent.any() and absent_frames(tmp_path / "doubt.csv") == {}
+    assert not table.absent.any() and absent_frames(tmp_path / "doubt.csv", clip) == {}
 
 
 def test_an_object_that_has_left_is_said_to_be_absent_and_is_not_drawn(clip, tmp_path, caplog):
@@ -62,7 +62,16 @@ def test_an_object_that_has_left_is_said_to_be_absent_and_is_not_drawn(clip, tmp
     table, said = written(clip, path, tracks, caplog, absent_below=0.4)
     assert table.absent.tolist() == [False] * 7 + [True] * 3
     assert "object 3: absent from 3 frames" in said and "no stretch to look at" in said
-    assert absent_frames(path) == {3: frozenset({2, 3, 4})}
-    followed = Followed(clip=clip, tracks=tracks, others={1: {}, 3: {}}, absent=absent_frames(path))
+    assert absent_frames(path, clip) == {3: frozenset({2, 3, 4})}
+    absent = absent_frames(path, clip)
+    followed = Followed(clip=clip, tracks=tracks, others={1: {}, 3: {}}, absent=absent)
     assert not followed.masks(3)[3].any() and followed.masks(3)[1].any()
-    assert absent_frames(tmp_path / "none.csv") == {}
+    assert absent_frames(tmp_path / "none.csv", clip) == {}
+
+
+def test_frames_of_a_stretch_keep_the_numbers_of_the_clip(clip, tmp_path, caplog):
+    path, stretch = tmp_path / "doubt.csv", clip.cut([1, 3, 4])
+    table, _ = written(stretch, path, {3: track(True)}, caplog, absent_below=0.4)
+    assert table.t.tolist() == [1, 3, 4] and table.frame.tolist() == ["00008", "00010", "00011"]
+    assert table.absent.tolist() == [False, False, True]
+    assert absent_frames(path, stretch) == {3: frozenset({2})}

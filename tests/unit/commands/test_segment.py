@@ -691,6 +691,7 @@ def test_the_bars_of_a_run_are_those_announced_with_the_time_left_of_all(
     assert [words for words, found in begun if found] == [
         "flow",
         *(f"object {n} of 2: {stage}" for n in (1, 2) for stage in ("learn", "follow", "fill")),
+        *(f"object {n} of 2: doubt" for n in (1, 2)),
         "write masks",
         "export coco",
         "overlay",

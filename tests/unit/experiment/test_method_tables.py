@@ -57,6 +57,18 @@ def test_measures_are_columns_of_each_data_set(sequences):
     assert page.splitlines()[2].endswith("| – | 1 |") and page.splitlines()[1].endswith(" ---: |")
 
 
+def test_a_mean_is_not_known_where_one_of_its_objects_is_not_but_for_t(sequences):
+    sequences.loc[1, "J"] = np.nan
+    chosen = recipe(measures=["J", "F", "J&F", "T", "n"])
+    table = method_table(sequences, table_columns(chosen, sequences))
+    first = table.iloc[0]
+    assert np.isnan(first["d J"]) and np.isnan(first["d J&F"])
+    assert (first["d F"], first["d T"], first["d n"], first["e J"]) == (50.0, 25.0, 2, 50.0)
+    assert table.dtypes["d n"] == "Int64"  # a whole number in the file
+    without = method_table(sequences.drop(columns="T"), table_columns(chosen, sequences))
+    assert without["d T"].isna().all() and without["d F"].tolist() == [50.0, 99.0]
+
+
 def test_sequences_across_come_before_the_mean_of_their_set(sequences):
     chosen = recipe(across="sequences")
     columns = table_columns(chosen, sequences)

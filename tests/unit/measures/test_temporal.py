@@ -305,9 +305,14 @@ def test_one_mask_and_no_mask_have_no_pairs():
     assert temporal_instability(np.zeros((0, 5, 5), bool)).shape == (0,)
 
 
-def test_labels_are_refused():
+@pytest.mark.parametrize(
+    "pred",
+    [np.zeros((2, 5, 5), np.uint8), np.zeros((5, 5), bool), [np.zeros((5, 5), bool)]],
+    ids=["labels", "one mask", "a list"],
+)
+def test_what_is_no_array_of_masks_is_refused(pred):
     with pytest.raises(InputError, match=r"pred: expected a bool array \(T, H, W\)"):
-        temporal_instability(np.zeros((2, 5, 5), np.uint8))
+        temporal_instability(pred)
 
 
 def test_a_rectangle_is_its_four_corners_clockwise_from_the_top_left():

@@ -30,8 +30,8 @@ def test_the_next_frame_mends_most_of_the_frames_that_it_would_answer_for():
 
 
 def test_frames_nearer_to_what_was_given_count_for_nothing():
-    badness = np.array([0, 0.9, 0.9, 0, 0.2, 0, 0, 0, 0.0])
-    assert next_frame(badness, [0, 3], [5, 6, 7, 8]) == 5  # 4 is as near to 3, so it counts not
+    badness = np.array([0, 0.9, 0.9, 0, 0.2, 0, 0, 0.15, 0.0])
+    assert next_frame(badness, [0, 3], [5, 6]) == 6  # 4 is as near to 3 as to 5
     assert next_frame(badness, [0], [1, 8]) == 1
     assert next_frame(np.zeros(9), [0], range(9)) == 1  # of equal ones the earliest
     assert next_frame(badness, [0, 1], [0, 1]) is None

@@ -18,6 +18,7 @@ from masktrack_core.masks.regions import CropParams
 from masktrack_core.measures.metrics import contour_accuracy, region_similarity
 from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.tracking.propagation import PropagationParams, predict, propagate
+from masktrack_core.tracking.resident import Resident
 from masktrack_core.tracking.segmentation import (
     FinetuningParams,
     finetune,
@@ -296,6 +297,20 @@ def test_each_stream_may_have_a_network_of_its_own():
         propagate(networks, [frames], {0: masks[0]}, params)
 
 
+@pytest.mark.parametrize(("networks", "forwards"), [(1, [1]), (2, [1, 1])])
+def test_on_a_device_streams_of_one_network_are_one_batch(networks, forwards):
+    """Looked at on the CPU, which is a device like others to it."""
+    frames, masks = moving_square(length=2)
+    made = [Graded() for _ in range(networks)]
+    streams = [made[0], made[-1]]
+    road = Resident(streams, PropagationParams(dilation_radius=0, flow_weight=0.25))
+    road.begin(masks[0])
+    prob, _ = road.estimate([frames[0], frames[1]], None)
+    assert [len(network.priors) for network in made] == forwards
+    expected = (0.75 * frames[0, ..., 0] + 0.25 * frames[1, ..., 0]) / 255
+    assert prob == pytest.approx(expected, abs=3e-3)
+
+
 def test_a_network_without_a_prior_sees_the_whole_frame_whatever_the_region():
     network = Follower("none")
     frames, masks = moving_square()
@@ -434,7 +449,8 @@ def test_pixels_annotated_as_another_object_are_not_this_one_and_do_not_guide():
     ("annotations", "message"),
     [
         ({}, "at least one annotated frame"),
-        ({9: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame 9"),
+        ({8: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame 8"),
+        ({-1: np.ones((40, 64), bool)}, "expected frames 0 … 7, got frame -1"),
         ({0: np.ones((20, 32), bool)}, r"expected shape \(40, 64\) like the frame"),
         ({0: np.zeros((40, 64), bool)}, r"got empty ones in frames \[0\]"),
     ],

@@ -195,6 +195,19 @@ def test_empty_masks_give_examples_without_object():
         assert not (example.target == 1).any()
 
 
+@pytest.mark.parametrize("size", [(60, 120), (120, 60)])
+def test_a_crop_that_leaves_the_frame_at_any_side_is_void_there(size):
+    """Above, below, or both; one that begins with the frame leaves it on one side alone."""
+    mask = disk(size, (30, 30), 12)
+    frames = [(painted(mask), mask)]
+    params = FirstFrameParams(crop=CropParams(size=97), augmentation=STILL)
+    examples = FirstFrameExamples(frames, params, seed=1)
+    shown = [examples[number].target != 255 for number in range(200)]
+    assert {int(one.sum()) for one in shown} == {60 * 97}
+    sides = {(one[0].all() or one[:, 0].all(), one[-1].all() or one[:, -1].all()) for one in shown}
+    assert sides == {(True, False), (False, True), (False, False)}
+
+
 def test_a_turned_frame_keeps_its_number_of_pixels_and_all_else_is_void():
     full = np.ones((60, 80), bool)
     one = replace(

@@ -1,5 +1,6 @@
 """Gradients: bf16 beside float32, taps that get none, norms that jump."""
 
+import gc
 import logging
 import math
 from functools import cache
@@ -301,10 +302,24 @@ def test_the_weights_are_those_of_a_training_that_nothing_compared(monkeypatch):
     compared = network("aspp")
     train(compared, Squares(), LOW, seed=1)
     monkeypatch.setattr("masktrack_core.training.loop._Loop._inspect", lambda *_, **__: None)
-    monkeypatch.setattr(Witness, "_hooks", lambda *_: [])
+    monkeypatch.setattr(Witness, "_watch", lambda *_: None)
     alone = network("aspp")
     train(alone, Squares(), LOW, seed=1)
     assert identical(copied(compared), copied(alone))
+
+
+def test_nothing_of_the_step_that_was_compared_is_kept():
+    """Its tensors were, through their own hooks: 0.3 GB an object that `segment` learns."""
+
+    def kept():
+        gc.collect()
+        return sum(type(one) is torch.Tensor for one in gc.get_objects())
+
+    learnt = network("decoder")
+    train(learnt, Squares(), LOW, seed=1)
+    before = kept()
+    train(learnt, Squares(), LOW, seed=1)
+    assert kept() == before
 
 
 def test_a_training_that_goes_on_does_not_compare_again(tmp_path, monkeypatch):
@@ -371,8 +386,8 @@ def test_one_jump_is_said_and_recorded_and_three_end_the_training(monkeypatch, c
 
 def test_jumps_far_apart_and_before_an_interruption_are_counted(monkeypatch, tmp_path):
     params = TrainParams(iterations=130, batch_size=1)
-    Jumps(monkeypatch, {12, 20, 125})
-    train(network(), Squares(), params, seed=1)  # two within a hundred steps
+    Jumps(monkeypatch, {12, 20, 112})
+    train(network(), Squares(), params, seed=1)  # two within the last hundred steps
     run = RunParams(state=tmp_path / "state", save_every_s=0)
     Jumps(monkeypatch, {12, 20})
     with pytest.raises(CrashError):

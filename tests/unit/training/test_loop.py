@@ -509,6 +509,21 @@ def test_a_full_disk_is_said_and_the_state_before_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+@pytest.mark.parametrize("once", [False, True])
+def test_the_fastest_algorithm_is_looked_for_but_where_sums_have_one_order(once):
+    flags, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
+    seen = []
+    torch.set_deterministic_debug_mode("error" if once else "default")
+    try:
+        trained(
+            examples=Squares(before=lambda _: seen.append((flags.benchmark, flags.deterministic)))
+        )
+    finally:
+        torch.set_deterministic_debug_mode("default")
+    assert set(seen) == {(not once, once)}
+    assert flags.benchmark == before
+
+
 def test_no_examples_are_refused():
     with pytest.raises(InputError, match="got none"):
         trained(examples=Squares(0))
@@ -629,40 +644,54 @@ def test_impossible_parameters_are_refused(bad):
         TrainParams(**bad)
 
 
-SCRIPT = """
-import sys, torch
+TRAININGS = """
+import os, sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
 sys.path[:0] = [{tests!r}, {root!r}]
 from test_loop import RunParams, Squares, TrainParams, network, train
 params = TrainParams(iterations=60, batch_size=2, optimizer="adamw", ema=0.9)
-net = network()
-print("ready", flush=True)
-train(net, Squares(), params, seed=1, run=RunParams(state=Path(sys.argv[1]), save_every_s=0))
-torch.save(net.state_dict(), sys.argv[2])
+for name in map(str.strip, sys.stdin):
+    child = os.fork()
+    if not child:
+        net = network()
+        run = RunParams(state=Path(name + ".state"), save_every_s=0)
+        train(net, Squares(), params, seed=1, run=run)
+        torch.save(net.state_dict(), name)
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 @pytest.mark.slow
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path):
+    """Each training is a process, forked from one that has torch."""
     tests = Path(__file__).parent
-    code = SCRIPT.format(tests=str(tests), root=str(tests.parents[2]))
+    code = TRAININGS.format(tests=str(tests), root=str(tests.parents[2]))
     rng = numpy_rng(int(time.time()))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, **pipes) as server:
 
-    def start(name: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", code, tmp_path / f"{name}.state", tmp_path / name]
-        return subprocess.Popen(command, stdout=subprocess.PIPE)
+        def start(name: str) -> int:
+            print(name, file=server.stdin, flush=True)
+            return int(server.stdout.readline())
 
-    with start("whole") as process:
-        assert process.wait() == 0
-    for _ in range(3):
-        with start("killed") as process:
-            process.stdout.readline()
+        def status() -> int:
+            return int(server.stdout.readline())
+
+        start("whole")
+        assert status() == 0
+        for _ in range(3):
+            process = start("killed")
+            while not (tmp_path / "killed.state").exists():  # the first may take long
+                time.sleep(0.01)
             time.sleep(rng.uniform(0.05, 0.6))
-            process.kill()
-    kills_before_the_end = not (tmp_path / "killed").exists()
-    assert kills_before_the_end
-    with start("killed") as process:
-        assert process.wait() == 0
+            os.kill(process, signal.SIGKILL)
+            assert status() == -signal.SIGKILL  # before its end
+        assert not (tmp_path / "killed").exists()
+        start("killed")
+        assert status() == 0
+        server.stdin.close()
     a, b = (torch.load(tmp_path / name, weights_only=True) for name in ("whole", "killed"))
     assert identical(a, b)
