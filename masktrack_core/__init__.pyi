@@ -23,7 +23,8 @@ from .tracking.crf import CrfParams, refine
 from .tracking.oracles import box_oracle, grabcut_oracle
 from .tracking.propagation import propagate
 from .tracking.propagation_params import PropagationParams
-from .tracking.segmentation import FinetuningParams, finetune, segment_video
+from .tracking.segmentation import FinetuningParams, finetune, segment_together, segment_video
+from .tracking.together import propagate_together
 from .training.loop import train
 from .training.optimisers import TrainParams
 
@@ -59,6 +60,7 @@ __all__ = [
     "open_video",
     "pixels_of_others",
     "propagate",
+    "propagate_together",
     "read_frame",
     "read_labels",
     "read_mask",
@@ -68,6 +70,7 @@ __all__ = [
     "sample_deformation",
     "save_weights",
     "score",
+    "segment_together",
     "segment_video",
     "summarize",
     "temporal_instability",

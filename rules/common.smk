@@ -203,6 +203,13 @@ def training_inputs(wildcards):
     }
 
 
+def told_deformation(wildcards):
+    """Return how masks of composed stills are deformed, where a network is told of others."""
+    network = experiment.recipes.networks[wildcards.network]
+    told = config["architectures"][network.architecture].get("others")
+    return unseeded(config["deformations"][network.deformation]) if told else None
+
+
 def network_download(wildcards):
     """Return the receipt of a network to download; nothing for one on this disk."""
     # Ancient: checking a download again does not take it again.
@@ -235,14 +242,27 @@ def kept(path):
 
 def tracking_networks(wildcards):
     """Return the network of each stream of a tracker: fine-tuned, or as trained offline."""
+    return networks_of_object(wildcards, wildcards.object)
+
+
+def networks_of_object(wildcards, number):
+    """Return what `tracking_networks` does for one of the objects of a sequence."""
     tracker = experiment.recipes.trackers[wildcards.tracker]
     paths = {
         "offline": offline_network(tracker.network),
         "finetuned": f"{RESULTS}/finetuned/{tracker.network}/{tracker.finetuning}/"
         f"{wildcards.annotation}/{wildcards.dataset}/{wildcards.sequence}/"
-        f"{wildcards.object}.safetensors",
+        f"{number}.safetensors",
     }
     return [paths[name] for name in tracker.networks]
+
+
+def networks_of_all(wildcards):
+    """Return the networks of all objects of a sequence, object by object, stream by stream."""
+    numbers = experiment.objects_of(wildcards.dataset, wildcards.sequence)
+    return [
+        path for number in numbers for path in networks_of_object(wildcards, number)
+    ]
 
 
 def finetuning_rows_of(finetuning, network):
@@ -286,15 +306,30 @@ def round_before(wildcards):
     return {key: [file] if name else [] for key, file in files.items()}
 
 
-def other_annotations(wildcards):
-    """Return the annotations of the other objects of a sequence, whose pixels are theirs."""
+def all_annotations(wildcards):
+    """Return the annotations of all objects of a sequence."""
     folder = f"{RESULTS}/annotations/{wildcards.annotation}/{wildcards.dataset}/{wildcards.sequence}"
     numbers = experiment.objects_of(wildcards.dataset, wildcards.sequence)
+    return [f"{folder}/{number}.zip" for number in numbers]
+
+
+def other_annotations(wildcards):
+    """Return the annotations of the other objects of a sequence, whose pixels are theirs."""
     return [
-        f"{folder}/{number}.zip"
-        for number in numbers
-        if number != int(wildcards.object)
+        path
+        for path in all_annotations(wildcards)
+        if Path(path).stem != wildcards.object
     ]
+
+
+def neighbours(wildcards):
+    """Return the annotations of the other objects, where a fine-tuning shows them.
+
+    What a row leaves out the file of its network may say: then they are there too.
+    """
+    row = config["finetunings"][wildcards.finetuning]
+    from_file = experiment.recipes.networks[wildcards.network].file is not None
+    return other_annotations(wildcards) if row.get("neighbours", from_file) else []
 
 
 def tracking_flow(wildcards):
@@ -334,11 +369,18 @@ def tracker_usage(name):
 
 def tracks(wildcards):
     """Return the tracks that a variant averages."""
+    place = wildcards.annotation, wildcards.dataset, wildcards.sequence
     return [
-        f"{RESULTS}/tracks/{tracker}/{wildcards.annotation}/"
-        f"{wildcards.dataset}/{wildcards.sequence}/{wildcards.object}.zip"
+        track_file(tracker, *place, wildcards.object)
         for tracker in experiment.recipes.variants[wildcards.variant].trackers
     ]
+
+
+def track_file(tracker, annotation, dataset, sequence, number):
+    """Return the archive of an object's track, or that of all objects that are followed together."""
+    folder = f"{RESULTS}/tracks/{tracker}/{annotation}/{dataset}/{sequence}"
+    together = experiment.recipes.trackers[tracker].objects == "together"
+    return f"{folder}.zip" if together else f"{folder}/{number}.zip"
 
 
 def searched_crf(wildcards):
@@ -358,7 +400,7 @@ def search_inputs(wildcards):
             f"{RESULTS}/index/{dataset}/{sequence}.csv" for sequence, _ in objects
         ],
         "tracks": [
-            f"{RESULTS}/tracks/{tracker}/{annotation}/{dataset}/{sequence}/{number}.zip"
+            track_file(tracker, annotation, dataset, sequence, number)
             for sequence, number in objects
             for tracker in trackers
         ],

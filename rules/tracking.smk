@@ -78,6 +78,7 @@ rule finetune:
     input:
         index="<results>/index/{dataset}/{sequence}.csv",
         annotations="<results>/annotations/{annotation}/{dataset}/{sequence}/{object}.zip",
+        others=neighbours,
         network="<results>/networks/{network}.safetensors",
     output:
         network=kept(
@@ -127,7 +128,7 @@ rule track:
     benchmark:
         "<benchmarks>/track/{tracker}/{annotation}/{dataset}/{sequence}/{object}.tsv"
     wildcard_constraints:
-        tracker=experiment.names("trackers", command=False),
+        tracker=experiment.names("trackers", command=False, objects="alone"),
     conda:
         "../envs/masktrack.yaml"
     threads: config["threads"]["track"]
@@ -143,6 +144,41 @@ rule track:
         threads=config["threads"]["track"],
     script:
         "../workflow_scripts/track.py"
+
+
+rule track_together:
+    input:
+        index="<results>/index/{dataset}/{sequence}.csv",
+        annotations=all_annotations,
+        networks=networks_of_all,
+        saying=saying_network,
+        flow=tracking_flow,
+    output:
+        "<results>/tracks/{tracker}/{annotation}/{dataset}/{sequence}.zip",
+    log:
+        "<logs>/track_together/{tracker}/{annotation}/{dataset}/{sequence}.log",
+    benchmark:
+        "<benchmarks>/track_together/{tracker}/{annotation}/{dataset}/{sequence}.tsv"
+    wildcard_constraints:
+        tracker=experiment.names("trackers", command=False, objects="together"),
+    conda:
+        "../envs/masktrack.yaml"
+    threads: config["threads"]["track"]
+    resources:
+        **needs("track_together"),
+        gpu=GPU,
+        device=config["device"],
+        deterministic=int(config["deterministic"]),
+    params:
+        code=code("track_together"),
+        objects=lambda wildcards: experiment.objects_of(
+            wildcards.dataset, wildcards.sequence
+        ),
+        streams=lambda wildcards: config["trackers"][wildcards.tracker]["streams"],
+        rows=parts("trackers", "tracker", propagation="propagations"),
+        threads=config["threads"]["track"],
+    script:
+        "../workflow_scripts/track_together.py"
 
 
 rule track_command:

@@ -104,16 +104,17 @@ class Callers:
 
     def __init__(self, module: Path) -> None:
         self.module = str(module)
-        self.lines: dict[str, list[int]] = {}
+        self.lines: dict[str, set[int]] = {}
         self.took_s: dict[str, float] = {}
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        called = self.lines[nodeid] = []
+        called: set[int] = set()
+        self.lines[nodeid] = called
         self.took_s[nodeid] = time.process_time()
 
         def trace(frame: FrameType, event: str, argument: object) -> None:
             if frame.f_code.co_filename == self.module:
-                called.append(frame.f_code.co_firstlineno)
+                called.add(frame.f_code.co_firstlineno)
 
         sys.settrace(trace)
 
@@ -148,12 +149,12 @@ def in_a_process(function: Callable[[], T], folder: Path, *, limit_s: float | No
 
     Without a limit of its CPU seconds it says what it has to say.
     """
-    reader, writer = os.pipe()
+    answer = folder / "answer"  # a pipe holds 64 kB
+    answer.unlink(missing_ok=True)
     child = os.fork()
     if child == 0:
         os.setsid()
         signal.alarm(WAITS_S)
-        os.close(reader)
         os.chdir(folder)
         sys.path[:0] = [str(folder)]
         os.environ["PYTHONPATH"] = str(folder)
@@ -167,16 +168,13 @@ def in_a_process(function: Callable[[], T], folder: Path, *, limit_s: float | No
             os.dup2(null, 1)
             os.dup2(null, 2)
         try:
-            os.write(writer, pickle.dumps(function()))
+            answer.write_bytes(pickle.dumps(function()))
         finally:
             os._exit(0)
-    os.close(writer)
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what it may have left
-    with os.fdopen(reader, "rb") as file:
-        answer = file.read()
-    return pickle.loads(answer) if answer else None
+    return pickle.loads(answer.read_bytes()) if status == 0 and answer.exists() else None
 
 
 def run(tests: list[str], *plugins: object) -> int:

@@ -8,7 +8,7 @@ import yaml
 from masktrack_core.datasets.videos import open_video
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.provenance import job_log
-from masktrack_core.files.archives import ProbArchive
+from masktrack_core.files.archives import read_track
 from masktrack_core.files.io import read_table, write_csv, write_text
 from masktrack_core.networks.records import guiding_threshold
 from masktrack_core.tables import INDEX
@@ -27,7 +27,7 @@ def development(job: "Snakemake") -> dict[str, TrackedObject]:
     for place, (sequence, number) in enumerate(job.params.objects):
         video = open_video(read_table(Path(job.input.indexes[place]), INDEX), number)
         paths = job.input.tracks[place * each : (place + 1) * each]
-        tracks = [ProbArchive(Path(path)) for path in paths]
+        tracks = [read_track(Path(path), number) for path in paths]
         objects[f"{sequence}/{number}"] = TrackedObject(video=video, tracks=tracks)
     if not objects:
         raise InputError(

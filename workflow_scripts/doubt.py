@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from masktrack_core.datasets.videos import open_video
 from masktrack_core.experiment.provenance import job_log
-from masktrack_core.files.archives import ProbArchive, mean_prob, read_annotations
+from masktrack_core.files.archives import mean_prob, read_annotations, read_track
 from masktrack_core.files.io import read_table, write_table
 from masktrack_core.networks.records import guiding_threshold
 from masktrack_core.tables import DOUBT, INDEX, SCORES
@@ -20,7 +20,8 @@ def main(job: "Snakemake") -> None:
     with job_log(job, __file__):
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
         annotations = read_annotations(Path(job.input.annotations))
-        tracks = [ProbArchive(Path(path)) for path in job.input.tracks]
+        number = int(job.wildcards.object)
+        tracks = [read_track(Path(path), number) for path in job.input.tracks]
         threshold = job.params.threshold or guiding_threshold(map(Path, job.input.saying))
         scores = read_table(Path(job.input.scores), SCORES)
         probs = (mean_prob(tracks, t) for t in range(len(video)))

@@ -7,7 +7,7 @@ import yaml
 
 from masktrack_core.datasets.videos import open_video
 from masktrack_core.experiment.provenance import job_log
-from masktrack_core.files.archives import ProbArchive
+from masktrack_core.files.archives import read_track
 from masktrack_core.files.io import atomic_folder, read_table, write_digest, write_mask
 from masktrack_core.networks.records import guiding_threshold
 from masktrack_core.tables import INDEX
@@ -29,7 +29,8 @@ def main(job: "Snakemake") -> None:
     """Write the masks, named like the data set's frames."""
     with job_log(job, __file__), atomic_folder(Path(job.output.masks)) as folder:
         video = open_video(read_table(Path(job.input.index), INDEX), int(job.wildcards.object))
-        tracks = [ProbArchive(Path(path)) for path in job.input.tracks]
+        number = int(job.wildcards.object)
+        tracks = [read_track(Path(path), number) for path in job.input.tracks]
         tracked = TrackedObject(video=video, tracks=tracks)
         threshold = job.params.threshold or guiding_threshold(map(Path, job.input.saying))
         for t, prob in refined_probs(tracked, crf_params(job), processes=job.threads):

@@ -9,6 +9,7 @@ from masktrack_core.devices import device_facts, use_device
 from masktrack_core.experiment.provenance import content_digests, job_log, run_record
 from masktrack_core.files.io import write_table
 from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.deform import DeformationParams
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.spec import HUB, NetworkSpec
 from masktrack_core.networks.weights import save_weights, start_network
@@ -35,8 +36,10 @@ def examples(job: "Snakemake") -> StillExamples:
         keep_mb=job.resources.mem_mb // 2,
     )
     augmentation, crop = AugmentationParams(**rows["augmentation"]), CropParams(**rows["crop"])
-    kind, seed = recipe["input"], job.params.seed
-    return StillExamples(stills, crop, augmentation=augmentation, prior_kind=kind, seed=seed)
+    row, seed = job.params.others, job.params.seed
+    others = None if row is None else DeformationParams(**row)
+    given = {"augmentation": augmentation, "prior_kind": recipe["input"], "others": others}
+    return StillExamples(stills, crop, **given, seed=seed)
 
 
 def main(job: "Snakemake") -> None:

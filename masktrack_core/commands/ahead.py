@@ -36,10 +36,14 @@ def stages(
 ) -> list[Stage]:
     """Return the stages of a run over a clip of so many frames, by the words of their bars."""
     found = [Stage("flow", "flow", frames)] * (request.motion is not None)
-    for place in range(1, objects + 1):
-        found += _of_object(f"object {place} of {objects}", frames, request)
-    for place in range(1, objects + 1):
-        found.append(Stage(f"object {place} of {objects}: doubt", "doubt", frames))
+    runs = [f"object {place} of {objects}" for place in range(1, objects + 1)]
+    if request.together:
+        found += _learnt(runs, request)
+        found.append(Stage(f"{objects} objects: follow", "follow", objects * frames))
+        found += _refined(runs, frames, request)
+    for words in () if request.together else runs:
+        found += _of_object(words, frames, request)
+    found += [Stage(f"{words}: doubt", "doubt", frames) for words in runs]
     found.append(Stage("write masks", "write masks", frames))
     for kind, path in exports:
         of = kind if kind != "cutout" else path.suffix.lower() or "folder"
@@ -48,16 +52,22 @@ def stages(
 
 
 def _of_object(words: str, frames: int, request: Request) -> list[Stage]:
-    finetuning, marks = request.usage.finetuning, request.marks
-    found = []
-    if finetuning is not None:
-        found.append(Stage(f"{words}: learn", "learn", finetuning.schedule.iterations))
-    found.append(Stage(f"{words}: follow", "follow", len(marks) or frames))
-    if marks:
+    found = _learnt([words], request)
+    found.append(Stage(f"{words}: follow", "follow", len(request.marks) or frames))
+    if request.marks:
         found.append(Stage(f"{words}: fill", "follow", frames))
-    if request.crf is not None:
-        found.append(Stage(f"{words}: refine", "refine", frames))
-    return found
+    return found + _refined([words], frames, request)
+
+
+def _learnt(runs: Sequence[str], request: Request) -> list[Stage]:
+    finetuning = request.usage.finetuning
+    steps = 0 if finetuning is None else finetuning.schedule.iterations
+    return [Stage(f"{words}: learn", "learn", steps) for words in runs if steps]
+
+
+def _refined(runs: Sequence[str], frames: int, request: Request) -> list[Stage]:
+    refines = request.crf is not None
+    return [Stage(f"{words}: refine", "refine", frames) for words in runs if refines]
 
 
 def guesses(size: Size) -> dict[str, float]:

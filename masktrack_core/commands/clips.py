@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from masktrack_core.arrays import Mask
+from masktrack_core.arrays import Mask, Prob
 from masktrack_core.commands.doubts import FILE as DOUBTS
 from masktrack_core.commands.doubts import absent_frames, write_doubts
 from masktrack_core.commands.outputs import (
@@ -24,7 +24,14 @@ from masktrack_core.commands.outputs import (
     left_to_write,
     noted_exports,
 )
-from masktrack_core.commands.stages import ObjectRun, Request, final_track, motion_frames
+from masktrack_core.commands.stages import (
+    ObjectRun,
+    Request,
+    final_track,
+    follow_together,
+    followed_track,
+    motion_frames,
+)
 from masktrack_core.datasets.object_masks import (
     AnnotationBox,
     AnnotationFile,
@@ -40,7 +47,7 @@ from masktrack_core.experiment.usage import read_usage
 from masktrack_core.exports.followed import Followed
 from masktrack_core.exports.forms import export
 from masktrack_core.exports.masks import write_masks
-from masktrack_core.files.archives import ProbArchive
+from masktrack_core.files.archives import read_track
 from masktrack_core.files.io import file_digest, write_frame, write_text
 from masktrack_core.masks.elementary import (
     box_mask,
@@ -50,7 +57,11 @@ from masktrack_core.masks.elementary import (
 from masktrack_core.networks.weights import load_network
 from masktrack_core.pictures.overlays import OBJECTS, outline, overlay
 from masktrack_core.progress import bar
-from masktrack_core.tracking.annotations import annotations_by_object, pixels_of_others
+from masktrack_core.tracking.annotations import (
+    annotations_by_object,
+    masks_of_others,
+    pixels_of_others,
+)
 from masktrack_core.tracking.propagation import checked_annotations
 from masktrack_core.tracking.segmentation import segment_boxes
 
@@ -250,32 +261,40 @@ def _followed_objects(
     folder: Path,
     request: Request,
     boxes: Collection[AnnotationBox],
-) -> dict[int, ProbArchive]:
+) -> dict[int, Mapping[str, Prob]]:
     """Return each object's probabilities, made where they are not there yet."""
     tracks = {label: final_track(folder, str(label), request) for label in objects}
     if not all(track.exists() for track in tracks.values()):
         _show_given(clip, objects, folder, boxes)
         _say_backwards(clip, objects, backwards=request.usage.propagation.backwards)
         motion = motion_frames(clip, folder, request.motion, request.device)
-        for place, (label, annotations) in enumerate(objects.items(), start=1):
+        runs = [
             ObjectRun(
                 clip=clip,
                 annotations=annotations,
                 others=pixels_of_others(objects, label),
+                neighbours=masks_of_others(objects, label),
                 motion=motion,
                 request=request,
                 folder=folder,
                 name=str(label),
                 words=f"object {place} of {len(objects)}",
-            ).follow()
-    return {label: ProbArchive(track) for label, track in tracks.items()}
+            )
+            for place, (label, annotations) in enumerate(objects.items(), start=1)
+        ]
+        if request.together:
+            follow_together(runs)
+        else:
+            for run in runs:
+                run.follow()
+    return {label: read_track(track, label) for label, track in tracks.items()}
 
 
 def _doubt(clip: Clip, objects: Annotations, out: Path, request: Request) -> None:
     """Write what is to be doubted, from the tracks before any CRF; not where they are gone."""
-    tracks = {label: out / WORK / f"{label}.zip" for label in objects}
+    tracks = {label: followed_track(out / WORK, str(label), request) for label in objects}
     if all(track.exists() for track in tracks.values()):
-        archives = {label: ProbArchive(track) for label, track in tracks.items()}
+        archives = {label: read_track(track, label) for label, track in tracks.items()}
         below, params = request.absent_below or 0.0, request.usage.propagation
         write_doubts(clip, objects, archives, params, out / DOUBTS, absent_below=below)
 
@@ -348,6 +367,7 @@ def _record(clip: Clip, objects: Annotations, request: Request) -> dict[str, obj
         "flow_weights": "" if learned is None else file_digest(learned),
         "annotations": digest.hexdigest(),
         "seed": request.seed,
+        "together": request.together,
         "marks": hashlib.sha256(repr(request.marks).encode()).hexdigest(),
         "absent_below": request.absent_below,
         "code": core_digest(__file__),

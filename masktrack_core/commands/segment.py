@@ -183,6 +183,13 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
         "(default: onavos_davis, found on DAVIS)",
     )
     segment.add_argument(
+        "--objects",
+        choices=("together", "alone"),
+        default="alone",
+        help="follow several each alone until they meet in the end (paper §5.1), or side by side, "
+        "of each pixel one at most in every frame; beside --fill always alone (default: alone)",
+    )
+    segment.add_argument(
         "--no-finetune", action="store_true", help="skip the online stage: faster, less exact"
     )
     segment.add_argument(
@@ -286,7 +293,9 @@ def _segment(options: argparse.Namespace) -> int:
     files, boxes = _given(clip, options, stretch.start)
     stretch.check({box.t for box in boxes} | {file.t for file in files})
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
-    clip, objects, request = cut.clip, cut.objects, replace(request, marks=cut.marks)
+    clip, objects = cut.clip, cut.objects
+    together = options.objects == "together" and len(objects) > 1 and not cut.marks
+    request = replace(request, marks=cut.marks, together=together)
     ahead = stages(len(clip), len(objects), request, options.export, options.overlay)
     with course(ahead, guesses(clip.size)):
         segment_clip(clip, objects, options.out, request, boxes=boxes, exports=options.export)

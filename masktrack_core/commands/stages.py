@@ -23,6 +23,8 @@ from masktrack_core.files.archives import (
     GreyArchive,
     ProbArchive,
     frame_key,
+    object_key,
+    read_track,
     write_grey_archive,
     write_prob_archive,
 )
@@ -35,6 +37,7 @@ from masktrack_core.tracking.filling import Some, filled
 from masktrack_core.tracking.propagation import FrameSequence, propagate
 from masktrack_core.tracking.refinement import refined_frames
 from masktrack_core.tracking.segmentation import finetune
+from masktrack_core.tracking.together import propagate_together
 from masktrack_core.training.loop import RunParams, TrainingDivergedError, TrainingInterruptedError
 from masktrack_core.training.state import remove_state
 
@@ -42,6 +45,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds of first-frame training that a killed run may lose.
 _STATE_EVERY_S = 60.0
+#: Archive of objects that are followed together.
+TOGETHER = "together.zip"
 #: Processes that make examples beside a GPU.
 _WORKERS = 4
 
@@ -71,6 +76,8 @@ class Request:
     absent_below: float | None = None
     #: Device on which the network runs; results differ between devices in the last digits.
     device: torch.device = field(default_factory=partial(torch.device, "cpu"))
+    #: Whether several objects are followed side by side, so that no pixel is two objects'.
+    together: bool = False
     #: Frames that are followed first, the others filled between them; empty where all are.
     marks: tuple[int, ...] = ()
     #: Processes of the dense CRF; results do not depend on it.
@@ -79,9 +86,19 @@ class Request:
     overwrite: bool = False
 
 
+def followed_track(folder: Path, name: str, request: Request) -> Path:
+    """Return where the probabilities of an object are before any CRF, to be read by `read_track`.
+
+    Objects that are followed together share an archive.
+    """
+    return folder / (TOGETHER if request.together else f"{name}.zip")
+
+
 def final_track(folder: Path, name: str, request: Request) -> Path:
-    """Return where the probabilities of an object are when it has been followed."""
-    return folder / (f"{name}.zip" if request.crf is None else f"{name}.refined.zip")
+    """Return where the probabilities of an object are in the end."""
+    if request.crf is None:
+        return followed_track(folder, name, request)
+    return folder / f"{name}.refined.zip"
 
 
 def motion_frames(
@@ -125,6 +142,8 @@ class ObjectRun:
     annotations: Mapping[int, Mask]
     #: By frame, the pixels that annotations give to other objects.
     others: Mapping[int, Mask]
+    #: By frame, the masks of the other objects, one by one.
+    neighbours: Mapping[int, Sequence[Mask]]
     #: The flow pictures, where the request has a flow stream.
     motion: FrameSequence | None
     request: Request
@@ -143,7 +162,7 @@ class ObjectRun:
         final = final_track(self.folder, self.name, self.request)
         if final.exists():
             return final
-        track = self.folder / f"{self.name}.zip"
+        track = followed_track(self.folder, self.name, self.request)
         if not track.exists():
             if self.request.marks:
                 self._fill(track)
@@ -153,15 +172,16 @@ class ObjectRun:
         return track if self.request.crf is None else self._refined(track, self.request.crf)
 
     @property
-    def _streams(self) -> list[FrameSequence]:
+    def streams(self) -> list[FrameSequence]:
+        """Return what the networks look at."""
         return [self.clip] if self.motion is None else [self.clip, self.motion]
 
     def _propagate(self, path: Path, chosen: Sequence[int]) -> None:
         """Write the archive of the probabilities in some frames, as if there were no others."""
         place = {t: number for number, t in enumerate(chosen)}
         probs = propagate(
-            self._networks(),
-            [Some(stream, chosen) for stream in self._streams],
+            self.networks(),
+            [Some(stream, chosen) for stream in self.streams],
             {place[t]: mask for t, mask in self.annotations.items()},
             self.request.usage.propagation,
             others={place[t]: mask for t, mask in self.others.items()},
@@ -176,8 +196,8 @@ class ObjectRun:
             self._propagate(first, marks)
         archive = ProbArchive(first)
         probs = filled(
-            self._networks(),
-            self._streams,
+            self.networks(),
+            self.streams,
             marks,
             lambda t: archive[frame_key(t)],
             self.request.usage.propagation,
@@ -185,7 +205,7 @@ class ObjectRun:
         )
         write_prob_archive(track, ((frame_key(t), prob) for t, prob in self._bar(probs, "fill")))
 
-    def _networks(self) -> list[MaskTrackNet]:
+    def networks(self) -> list[MaskTrackNet]:
         """Return the network of each stream: frames the one that learnt, flow the one given."""
         given = load_network(self.request.weights)[0].to(self.request.device)
         learnt = given if self.request.usage.finetuning is None else self._learnt(given)
@@ -207,7 +227,15 @@ class ObjectRun:
         workers = 0 if self.request.device.type == "cpu" else _WORKERS
         run = RunParams(state=state, save_every_s=_STATE_EVERY_S, workers=workers, progress=words)
         try:
-            finetune(network, self.clip, self.annotations, finetuning, seed=seed, run=run)
+            finetune(
+                network,
+                self.clip,
+                self.annotations,
+                finetuning,
+                others=self.neighbours,
+                seed=seed,
+                run=run,
+            )
         except TrainingDivergedError as error:
             raise InputError(f"{self.request.weights}: {error}") from error
         except TrainingInterruptedError as stopped:
@@ -218,7 +246,7 @@ class ObjectRun:
     def _refined(self, track: Path, crf: CrfParams) -> Path:
         """Return the archive of the probabilities after the dense CRF (paper §5.2)."""
         path = final_track(self.folder, self.name, self.request)
-        archive, times = ProbArchive(track), range(len(self.clip))
+        archive, times = read_track(track, int(self.name)), range(len(self.clip))
         pairs = ((self.clip[t], archive[frame_key(t)]) for t in times)
         probs = refined_frames(pairs, crf, processes=self.request.processes)
         shown = self._bar(zip(times, probs, strict=True), "refine")
@@ -234,3 +262,24 @@ class ObjectRun:
     ) -> Iterable[tuple[int, Prob]]:
         words = f"{self.words}: {stage}"
         return bar(probs, words, total=total or len(self.clip), unit="frame")
+
+
+def follow_together(runs: Sequence[ObjectRun]) -> None:
+    """Write the archive of all objects' probabilities, and each one's after the CRF, where absent.
+
+    Raises what `ObjectRun.follow` raises.
+    """
+    first = runs[0]
+    track = first.folder / TOGETHER
+    if not track.exists():
+        probs = propagate_together(
+            {int(run.name): run.networks() for run in runs},
+            first.streams,
+            {int(run.name): run.annotations for run in runs},
+            first.request.usage.propagation,
+        )
+        total = len(first.clip) * len(runs)
+        shown = bar(probs, f"{len(runs)} objects: follow", total=total, unit="frame")
+        write_prob_archive(track, ((object_key(label, t), prob) for t, label, prob in shown))
+    for run in runs:
+        run.follow()

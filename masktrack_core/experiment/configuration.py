@@ -109,12 +109,18 @@ class Experiment:
         masks = self.recipes.variants[variant].masks
         return next(iter(masks_archive(variant, masks or (), self.config["archives"])), None)
 
-    def names(self, table: str, **wanted: bool) -> str:
-        """Return a pattern of the names in a table; ``rendered=True``: rows where it is given."""
+    def names(self, table: str, **wanted: bool | str) -> str:
+        """Return a pattern of the names in a table.
+
+        ``rendered=True``: of rows where it is given; ``objects="alone"``: where it is that.
+        """
         chosen = [
             name
             for name, row in self.config[table].items()
-            if all(bool(row.get(key)) == given for key, given in wanted.items())
+            if all(
+                row.get(key) == given if isinstance(given, str) else bool(row.get(key)) == given
+                for key, given in wanted.items()
+            )
         ]
         return "|".join(re.escape(name) for name in chosen) or "-"
 

@@ -10,8 +10,9 @@ from masktrack_core.experiment.usage import Usage, read_usage
 from masktrack_core.networks.included import included_file
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.networks.weights import load_network
+from masktrack_core.tracking.annotations import ObjectAnnotations
 from masktrack_core.tracking.propagation import FrameSequence
-from masktrack_core.tracking.segmentation import segment_video
+from masktrack_core.tracking.segmentation import segment_together, segment_video
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,27 @@ class Model:
             finetuning=self.usage.finetuning if finetune else None,
             propagation=self.usage.propagation,
             others=others,
+            seed=seed,
+        )
+
+    def segment_together(
+        self,
+        frames: FrameSequence,
+        objects: ObjectAnnotations,
+        *,
+        finetune: bool = True,
+        seed: int = 0,
+    ) -> Iterator[tuple[int, int, Mask]]:
+        """Return ``(t, object, mask)`` of several objects side by side, as `segment_together` does.
+
+        ``objects``: object → frame → mask (`annotations_by_object`); all else as in `segment`.
+        """
+        return segment_together(
+            self.network,
+            frames,
+            objects,
+            finetuning=self.usage.finetuning if finetune else None,
+            propagation=self.usage.propagation,
             seed=seed,
         )
 

@@ -69,6 +69,8 @@ class FinetuningRecipe(_Recipe):
     samples: int | None = None
     #: of a network trained here 0
     offline_share: float | None = None
+    #: of a network trained here false
+    neighbours: bool | None = None
     #: None: that of the configuration
     seed: int | None = None
 
@@ -100,6 +102,9 @@ class TrackerRecipe(_Recipe):
     finetuning: str | None = None
     #: None: as the file of the network says
     propagation: str | None = None
+    # Paper: each object alone (§5.1).
+    #: of a sequence: alone, or together, side by side (`tracking.together`)
+    objects: str = "alone"
     #: averaged frame by frame, and the average guides the next frame
     streams: tuple[str, ...] = ("rgb",)
     flow: str | None = None
@@ -347,6 +352,11 @@ def _is_external(tracker: TrackerRecipe) -> bool:
             f"files, timeout_s, empty and gpu at most beside it, got network {tracker.network!r}, "
             f"command {tracker.command!r}{', beside it ' if given else ''}{', '.join(given)}; keep "
             "one"
+        )
+    if tracker.command is not None and tracker.objects != "alone":
+        raise InputError(
+            f"trackers.{tracker.name}.objects: expected alone beside a command, which has one run "
+            f"an object, got {tracker.objects!r}; remove it"
         )
     return tracker.command is not None
 

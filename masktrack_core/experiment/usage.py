@@ -53,6 +53,7 @@ def usage_text(usage: Usage) -> str:
     row, rows = None, {}
     if learns is not None:
         row = {"samples": learns.examples.samples, "offline_share": learns.offline_share}
+        row["neighbours"] = learns.examples.neighbours
         examples = asdict(learns.examples)
         parts = ("crop", "augmentation", "deformation")
         rows = {"schedule": asdict(learns.schedule)} | {part: examples[part] for part in parts}
@@ -77,8 +78,8 @@ def finetuning_of(
         )
     given = {key: row for key, row in rows.items() if row is not None}
     examples = said.examples
-    if "samples" in own:
-        examples = replace(examples, samples=own["samples"])
+    given_here = {key: own[key] for key in ("samples", "neighbours") if key in own}
+    examples = replace(examples, **given_here)
     if "crop" in given:
         examples = replace(examples, crop=CropParams(**given["crop"]))
     if "augmentation" in given:

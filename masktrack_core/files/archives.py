@@ -136,6 +136,45 @@ class ArchivedFrames:
         return self._frames[frame_key(t)]
 
 
+class _OfObject(Mapping[str, Prob]):
+    """The frames of one object in an archive of several, by `frame_key`."""
+
+    def __init__(self, archive: ProbArchive, object_id: int) -> None:
+        self._archive, self._folder = archive, f"{object_id}/"
+
+    def __iter__(self) -> Iterator[str]:
+        names = (name for name in self._archive if name.startswith(self._folder))
+        return (name.removeprefix(self._folder) for name in names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> Prob:
+        return self._archive[f"{self._folder}{name}"]
+
+
+def object_key(object_id: int, t: int) -> str:
+    """Return the name of an object's frame in an archive of several objects."""
+    return f"{object_id}/{frame_key(t)}"
+
+
+def read_track(path: Path, object_id: int) -> Mapping[str, Prob]:
+    """Return an object's probabilities by `frame_key`, from its archive or one of several objects.
+
+    Raises `InputError` for an archive of several that has none of this one.
+    """
+    archive = ProbArchive(path)
+    if not any("/" in name for name in archive):
+        return archive
+    track = _OfObject(archive, object_id)
+    if not track:
+        raise InputError(
+            f"{path}: expected frames of object {object_id}, got others alone; delete the file and "
+            "run again, it is then made anew"
+        )
+    return track
+
+
 def mean_prob(tracks: Sequence[Mapping[str, Prob]], t: int) -> Prob:
     """Return the foreground probability of frame ``t`` averaged over tracks, float32 ``(H, W)``."""
     mean: Prob = np.mean([track[frame_key(t)] for track in tracks], axis=0, dtype=np.float32)

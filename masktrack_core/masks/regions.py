@@ -131,13 +131,15 @@ def sample_view(
     crop: CropParams,
     augmentation: Augmentation,
     *,
+    beside: Mask | None = None,
     rng: np.random.Generator,
 ) -> Matrix:
     """Return a random crop that shows the object, as the affine change from crop to frame.
 
     A region is around ``prior``, what is known at test; a random crop shows ``mask``, the truth.
     It is mirrored, turned about the centre of that one's box and scaled as ``augmentation`` says.
-    Without an object the crop falls anywhere.
+    Without an object the crop falls anywhere. ``beside`` is another object: the crop, as large as
+    ever, is then moved a random part of the way to it.
     """
     scale, frame_size = augmentation.scale, Size(*mask.shape)
     window = None
@@ -153,6 +155,9 @@ def sample_view(
     if window is None:
         turned = _turned_box(box, augmentation.angle_deg)
         window = random_window(turned, frame_size, side=crop.size / scale, rng=rng)
+    neighbour = None if beside is None else bounding_box(beside)
+    if neighbour is not None:
+        window = _moved_to(window, neighbour, frame_size, share=rng.uniform(*_WAY))
     middle = (crop.size - 1) / 2
     mirror = similarity((middle, middle), flip=augmentation.flip)
     turn = similarity(_centre(box), angle_deg=-augmentation.angle_deg)
@@ -229,6 +234,19 @@ def crop_place(window: Window, side: int, frame_size: Size) -> tuple[tuple[slice
     to_crop = invert_affine(window_view(window, side))
     to_crop[:, 2] += to_crop[:, :2] @ (left, top)
     return (slice(top, max(bottom, top)), slice(left, max(right, left))), to_crop
+
+
+#: Least and largest part of the way from where a crop is to the middle of a neighbour.
+_WAY = (0.3, 1.0)
+
+
+def _moved_to(window: Window, box: Box, frame_size: Size, *, share: float) -> Window:
+    """Return a window moved towards a box, and into the frame as far as it fits."""
+    x, y = (
+        _clamp(start + share * (goal - window.side / 2 + 0.5 - start), (0, length - window.side))
+        for start, goal, length in zip(window[:2], _centre(box), frame_size[::-1], strict=True)
+    )
+    return Window(x, y, window.side)
 
 
 def _anywhere(frame_size: Size, *, rng: np.random.Generator) -> Box:

@@ -75,8 +75,20 @@ class MaskTrackNet(nn.Module):
         self.head = build_head(
             spec.head, self.backbone, dilations=spec.dilations, dropout=spec.dropout
         )
+        if spec.others:
+            # Beside the first convolution, not in it: nothing is added to the last bit where nobody
+            # is, and a network without the channel lends its weights as they are.
+            first = self.backbone.first
+            shape = first.kernel_size, first.stride, first.padding, first.dilation
+            self.others = nn.Conv2d(1, first.out_channels, *shape, bias=False)  # type: ignore[arg-type]
+            self._theirs = torch.empty(0)
+            first.register_forward_hook(self._with_others)
         self.register_buffer("mean", torch.empty(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.empty(1, 3, 1, 1), persistent=False)
+
+    def _with_others(self, _first: nn.Module, _seen: object, found: Tensor) -> Tensor:
+        with_others: Tensor = found + self.others(self._theirs)
+        return with_others
 
     @property
     def normalisation(self) -> str:
@@ -111,14 +123,17 @@ class MaskTrackNet(nn.Module):
             buffer.copy_(torch.tensor(values).view(1, 3, 1, 1))
 
     def _input(self, image: Tensor, prior: Tensor | None) -> Tensor:
-        """Return what the first convolution sees, ``(B, 3 or 4, H, W)``."""
+        """Return what the network sees, ``(B, 3 to 5, H, W)``."""
         constants = self._constants
         x = image.flip(1) if constants.blue_first else image
         x = (x.float() - self.mean.float()) * self.scale.float()
         if self.spec.guided:
             assert prior is not None
             low, high = self.spec.prior_values or constants.prior_values
-            x = torch.cat([x, low + (high - low) * prior.float()], dim=1)
+            x = torch.cat([x, low + (high - low) * prior[:, :1].float()], dim=1)
+        if self.spec.others:  # 0 where nobody is: an empty channel is none
+            assert prior is not None
+            x = torch.cat([x, high * prior[:, 1:].float()], dim=1)
         return x.to(self.mean.dtype)
 
     def forward(self, image: Tensor, prior: Tensor | None = None) -> Tensor:
@@ -127,29 +142,33 @@ class MaskTrackNet(nn.Module):
         Args:
             image: uint8 or float ``(B, 3, H, W)``, RGB 0–255, both sides at least `SMALLEST`.
             prior: bool or float ``(B, 1, H, W)`` of 0 and 1, the rough previous mask. Not looked
-                at by a network without that channel.
+                at by a network without that channel. ``(B, 2, H, W)`` for one that is told of the
+                others: theirs, all in one, is the second.
 
         The picture is padded at the right and below to ``stride * k + 1`` with zeros after
         normalisation, that is with the mean colour, as DeepLab pads; hence
         ``h = ceil((H - 1) / S) * S / stride + 1`` with ``S`` the trunk's stride.
         """
-        _check_input(image, prior if self.spec.guided else None, required=self.spec.guided)
+        _check_input(image, prior, guides=self.spec.guides)
         step = self.backbone.stride
         height, width = image.shape[-2:]
         x = F.pad(self._input(image, prior), (0, (1 - width) % step, 0, (1 - height) % step))
-        logits: Tensor = self.head(self.backbone(x))
+        channels = self.spec.channels
+        if self.spec.others:
+            self._theirs = x[:, channels:]
+        logits: Tensor = self.head(self.backbone(x[:, :channels]))
         return logits.float()
 
 
-def _check_input(image: Tensor, prior: Tensor | None, *, required: bool) -> None:
+def _check_input(image: Tensor, prior: Tensor | None, *, guides: int) -> None:
     """Raise InputError where the picture or the mask has another shape than the network takes."""
     if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < SMALLEST:
         raise InputError(
             f"image: expected (B, 3, H, W) with H and W of at least {SMALLEST}, "
             f"got {tuple(image.shape)}; give RGB, channels before height and width"
         )
-    expected = (image.shape[0], 1, *image.shape[-2:])
-    if required and (prior is None or tuple(prior.shape) != expected):
+    expected = (image.shape[0], guides, *image.shape[-2:])
+    if guides and (prior is None or tuple(prior.shape) != expected):
         came = "none" if prior is None else tuple(prior.shape)
         raise InputError(f"prior: expected {expected} like image, got {came}; resize the mask")
 
@@ -193,6 +212,8 @@ def _draw(network: MaskTrackNet, generator: torch.Generator) -> None:
         prior_filters.normal_(0, std, generator=generator)
         if network.spec.prior_init == "zero":
             prior_filters.zero_()
+    if network.spec.others:
+        network.others.weight.zero_()
 
 
 def parameter_groups(
@@ -206,7 +227,7 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Return the optimiser's groups with DeepLabv2's rates: weights 1, biases 2 without decay.
 
-    Names are ``first.weight``, ``first.bias`` (the convolution that sees the mask),
+    Names are ``first.weight``, ``first.bias`` (the convolutions that see masks),
     ``backbone.…`` and ``head.…``. The head's rates are ten times higher and hold the layers
     that no published checkpoint has: fc8 of DeepLab's heads, the whole decoder. fc6 and fc7
     belong to the backbone. A multiplier applies to weights and biases alike.
@@ -217,6 +238,7 @@ def parameter_groups(
     }
     fresh = tuple(f"head.{child}." for child in network.head.fresh)
     first = {id(parameter) for parameter in network.backbone.first.parameters()}
+    first |= {id(network.others.weight)} if network.spec.others else set()
     for name, parameter in network.named_parameters():
         part = "first" if id(parameter) in first else "backbone"
         part = "head" if name.startswith(fresh) else part

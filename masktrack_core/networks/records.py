@@ -19,7 +19,11 @@ One key only: safetensors writes several in an order that changes from process t
 USAGE = "usage"
 """Key of a network's record under which its usage is kept, as JSON."""
 
-FINETUNING_DEFAULTS: Mapping[str, float] = {"samples": 1000, "offline_share": 0.0}
+FINETUNING_DEFAULTS: Mapping[str, Any] = {
+    "samples": 1000,
+    "offline_share": 0.0,
+    "neighbours": False,
+}
 """What a row of ``finetunings`` says itself, beside the names of other rows; of `FinetuningParams`.
 
 Here, as in `DEFAULT_THRESHOLD`, so that rules need no torch; a test compares them."""

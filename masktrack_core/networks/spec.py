@@ -57,6 +57,9 @@ class NetworkSpec:
     #: What the fourth input channel shows of the previous mask: mask | box | none. "none" has no
     #: such channel ("No input" of Table 1).
     prior: PriorKind = "mask"
+    #: Whether one more input channel shows where the other objects were. Its filters begin at zero.
+    # Paper: each object alone (§5.1). Ours, off by default.
+    others: bool = False
     #: First values of the mask's filters: gaussian | zero (§4: "no difference").
     prior_init: str = "gaussian"
     #: σ of those filters. None: 0.01 beside inputs of 0–255, 0.1 beside inputs of unit scale.
@@ -82,8 +85,13 @@ class NetworkSpec:
 
     @property
     def channels(self) -> int:
-        """Channels of what the trunk sees: the picture's, and the prior's."""
+        """Channels of what the trunk sees: the picture's, and the previous mask's."""
         return 4 if self.guided else 3
+
+    @property
+    def guides(self) -> int:
+        """Channels of the prior: the previous mask's, and the others'."""
+        return self.guided + self.others
 
     def __post_init__(self) -> None:
         """Raise InputError for a name that is none of the choices, or a number out of range."""
@@ -98,6 +106,11 @@ class NetworkSpec:
             normalisation=(*NORMALISATIONS, None),
             dropout=FRACTION,
         )
+        if self.others and not self.guided:
+            raise InputError(
+                "network.others: expected beside a network that is shown the previous mask or its "
+                "box, got input none; leave it out"
+            )
         if self.output_stride not in (None, 8, 16):
             raise InputError(
                 f"network.output_stride: expected 8, 16 or none, got {self.output_stride!r}"

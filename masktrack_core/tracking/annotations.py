@@ -73,6 +73,16 @@ def pixels_of_others(objects: ObjectAnnotations, label: int) -> dict[int, Mask]:
     return {t: mask & ~own[t] if t in own else mask for t, mask in taken.items()}
 
 
+def masks_of_others(objects: ObjectAnnotations, label: int) -> dict[int, list[Mask]]:
+    """Return the masks that annotations give to other objects, by frame, without empty ones."""
+    found: dict[int, list[Mask]] = {}
+    for other, annotations in sorted(objects.items()):
+        for t, mask in annotations.items() if other != label else ():
+            if mask.any():
+                found.setdefault(t, []).append(mask)
+    return found
+
+
 def nearest_spans(
     annotated: Collection[int],
     length: int,

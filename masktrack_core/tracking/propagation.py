@@ -7,13 +7,14 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from masktrack_core.arrays import Frame, Mask, Prob, Size
 from masktrack_core.devices import send
 from masktrack_core.errors import InputError
 from masktrack_core.masks.deform import as_prior
 from masktrack_core.masks.elementary import canonical, check_mask, dilate
-from masktrack_core.masks.regions import crop_frame, crop_mask, paste_prob, prior_window
+from masktrack_core.masks.regions import Window, crop_frame, crop_mask, paste_prob, prior_window
 from masktrack_core.networks.network import MaskTrackNet, foreground
 from masktrack_core.tracking.annotations import nearest_spans
 from masktrack_core.tracking.propagation_params import PropagationParams, untouched
@@ -97,7 +98,7 @@ def _propagated(
         there, len(streams[0]), absent=absent, backwards=params.backwards
     ):
         road.begin(annotations[start])
-        for t, frames in _read_ahead(streams, order):
+        for t, frames in read_ahead(streams, order):
             prob, found = road.estimate(frames, taken.get(t))
             if not found:
                 number = getattr(streams[0], "numbers", range(t + 1))[t]  # of a clip's stretch
@@ -129,16 +130,7 @@ class _OnHost:
         params, previous = self._params, self._previous
         pairs = zip(self._networks, frames, strict=True)
         probs = [predict(network, frame, previous, params) for network, frame in pairs]
-        prob = probs[0]
-        if len(probs) == 2:
-            # Paper: "averaging the output scores"; here the probabilities are averaged, so that a
-            # stream that is sure outweighs an unsure one less.
-            weight = np.float32(params.flow_weight)
-            prob = np.asarray((1 - weight) * probs[0] + weight * probs[1])
-        if params.connected:
-            coarse = dilate(previous, params.dilation_radius)
-            lost = untouched(np.asarray(prob > params.threshold), coarse)
-            prob = np.where(lost, np.float32(0), prob)
+        prob = averaged(probs, previous, params)
         if taken is not None:
             prob = np.where(taken, np.float32(0), prob)
         mask: Mask = np.asarray(prob > params.threshold)
@@ -149,44 +141,99 @@ class _OnHost:
         return prob, found
 
 
-def predict(network: MaskTrackNet, frame: Frame, previous: Mask, params: PropagationParams) -> Prob:
-    """Return the foreground probability of a frame, guided by a rough mask of the same size.
+def averaged(probs: Sequence[Prob], previous: Mask, params: PropagationParams) -> Prob:
+    """Return the probabilities of one or two streams as one, without parts that may not stay.
 
-    Zero outside the region shown to the network. A network without a fourth channel sees the
-    whole frame: a region would be guidance.
+    ``previous`` is the mask that guided; with ``params.connected`` parts that do not touch it go.
     """
-    kind = network.spec.prior
-    # Paper: silent on dilating a box; a box is not coarsened (field reading, Table 1 "Boxes").
-    coarse = dilate(previous, params.dilation_radius) if kind == "mask" else previous
-    window = None
-    side = params.region_size
-    if params.region is not None and kind != "none":
-        window = prior_window(
-            coarse, size=side, factor=params.region, minimum=params.region_minimum
-        )
-    low = params.precision == "bf16"
-    if window is None:
-        return _forward(network, frame, as_prior(coarse, kind), low=low)
-    prior = as_prior(crop_mask(coarse, window, side), kind)  # its box as in training: in the crop
-    prob = _forward(network, crop_frame(frame, window, side), prior, low=low)
-    return paste_prob(prob, window, Size(*previous.shape))
-
-
-@torch.inference_mode()
-def _forward(network: MaskTrackNet, frame: Frame, prior: Mask, *, low: bool) -> Prob:
-    device = next(network.parameters()).device
-    # Channels stay last, as they are in a frame: `propagate` has the network's weights so too.
-    image = send(np.ascontiguousarray(frame), device).permute(2, 0, 1)[None]
-    channel = send(np.ascontiguousarray(prior), device)[None, None]
-    network.eval()
-    with torch.autocast(device.type, torch.bfloat16, enabled=low):
-        logits = network(image, channel)
-    prob: Prob = foreground(logits, Size(*prior.shape))[0].cpu().numpy()
+    prob = probs[0]
+    if len(probs) == 2:
+        # Paper: "averaging the output scores"; here the probabilities are averaged, so that a
+        # stream that is sure outweighs an unsure one less.
+        weight = np.float32(params.flow_weight)
+        prob = np.asarray((1 - weight) * probs[0] + weight * probs[1])
+    if params.connected:
+        coarse = dilate(previous, params.dilation_radius)
+        lost = untouched(np.asarray(prob > params.threshold), coarse)
+        prob = np.where(lost, np.float32(0), prob)
     return prob
 
 
-def _read_ahead(
-    streams: Sequence[FrameSequence], order: range
+def predict(
+    network: MaskTrackNet,
+    frame: Frame,
+    previous: Mask,
+    params: PropagationParams,
+    *,
+    others: Mask | None = None,
+) -> Prob:
+    """Return the foreground probability of a frame, guided by a rough mask of the same size.
+
+    Zero outside the region shown to the network. A network without a fourth channel sees the
+    whole frame: a region would be guidance. ``others`` is where other objects were, looked at by a
+    network that is told of them; None: nowhere.
+    """
+    theirs = None if others is None else [others]
+    return predict_all(network, frame, [previous], params, others=theirs)[0]
+
+
+def predict_all(
+    network: MaskTrackNet,
+    frame: Frame,
+    previous: Sequence[Mask],
+    params: PropagationParams,
+    *,
+    others: Sequence[Mask] | None = None,
+) -> list[Prob]:
+    """Return what `predict` does for several masks before; those of one region are one batch."""
+    kind, side = network.spec.prior, params.region_size
+    windows: dict[Window | None, list[int]] = {}
+    guides = []
+    for place, mask in enumerate(previous):
+        # Paper: silent on dilating a box; a box is not coarsened (field reading, Table 1 "Boxes").
+        coarse = dilate(mask, params.dilation_radius) if kind == "mask" else mask
+        window = None
+        if params.region is not None and kind != "none":
+            window = prior_window(
+                coarse, size=side, factor=params.region, minimum=params.region_minimum
+            )
+        # A box is that of the crop, as in training.
+        shown = as_prior(coarse if window is None else crop_mask(coarse, window, side), kind)
+        guides.append([shown])
+        if network.spec.others:
+            theirs = np.zeros_like(mask) if others is None else others[place]
+            theirs = dilate(theirs, params.dilation_radius)
+            guides[-1].append(theirs if window is None else crop_mask(theirs, window, side))
+        windows.setdefault(window, []).append(place)
+    probs: dict[int, Prob] = {}
+    for window, places in windows.items():
+        seen = frame if window is None else crop_frame(frame, window, side)
+        prior = np.stack([guides[place] for place in places])
+        found = _forward(network, seen, prior, low=params.precision == "bf16")
+        for place, prob in zip(places, found, strict=True):
+            size = Size(*previous[place].shape)
+            probs[place] = prob if window is None else paste_prob(prob, window, size)
+    return [probs[place] for place in range(len(previous))]
+
+
+@torch.inference_mode()
+def _forward(
+    network: MaskTrackNet, frame: Frame, priors: NDArray[np.bool_], *, low: bool
+) -> NDArray[np.float32]:
+    """Return the probabilities ``(B, H, W)`` of one picture under several priors."""
+    device = next(network.parameters()).device
+    # Channels stay last, as they are in a frame: `propagate` has the network's weights so too.
+    image = send(np.ascontiguousarray(frame), device).permute(2, 0, 1)[None]
+    images = image.expand(len(priors), -1, -1, -1)
+    network.eval()
+    with torch.autocast(device.type, torch.bfloat16, enabled=low):
+        logits = network(images, send(np.ascontiguousarray(priors), device))
+    probs: NDArray[np.float32] = foreground(logits, Size(*frame.shape[:2])).cpu().numpy()
+    return probs
+
+
+def read_ahead(
+    streams: Sequence[FrameSequence], order: Sequence[int]
 ) -> Iterator[tuple[int, list[Frame]]]:
     """Yield the frames of all streams at each time; the next is read while this one is used."""
 

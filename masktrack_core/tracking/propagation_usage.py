@@ -1,13 +1,15 @@
 """How a network is propagated: as a row of the configuration says, or as its own file does."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from masktrack_core.errors import InputError
+from masktrack_core.files.archives import ArchivedFrames, GreyArchive
 from masktrack_core.masks.regions import CropParams
-from masktrack_core.networks.records import USAGE
-from masktrack_core.tracking.propagation import PropagationParams
+from masktrack_core.networks.records import USAGE, read_record
+from masktrack_core.tracking.propagation import FrameSequence, PropagationParams
 
 
 def propagation_of(
@@ -26,6 +28,28 @@ def propagation_of(
         return taught_propagation(json.loads(record.get("rows", "{}")))
     except (ValueError, KeyError, TypeError) as error:
         raise unreadable(where, error) from error
+
+
+def streams_of(
+    names: Sequence[str], frames: FrameSequence, flow: Sequence[str | Path]
+) -> list[FrameSequence]:
+    """Return the streams ``rgb`` and ``flow`` by name; ``flow``: its archive, or no entry."""
+    given: dict[str, FrameSequence] = {"rgb": frames}
+    for path in flow:
+        given["flow"] = ArchivedFrames(GreyArchive(Path(path)))
+    return [given[name] for name in names]
+
+
+def propagation_in_files(
+    paths: Iterable[str | Path], row: Mapping[str, Any] | None
+) -> PropagationParams:
+    """Return the propagation of a row, else what the file of its network says, the first given.
+
+    Raises `InputError` as `read_record` and `propagation_of` do.
+    """
+    said = {str(path): read_record(Path(path)).record for path in paths}
+    where, record = next(iter(said.items()), ("", {}))
+    return propagation_of(record, row, where=where)
 
 
 def taught_propagation(rows: Mapping[str, Any]) -> PropagationParams:

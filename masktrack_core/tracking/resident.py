@@ -112,6 +112,8 @@ class Resident:
     def _forward(self, network: MaskTrackNet, images: Tensor, prior: Tensor) -> Tensor:
         kind = network.spec.prior
         channel = boxed(prior) if kind == "box" else prior & (kind == "mask")
+        if network.spec.others:  # an object that is followed alone knows of none
+            channel = F.pad(channel, (0, 0, 0, 0, 0, 1))
         low = self._params.precision == "bf16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=low):
             logits = network(images, channel.expand(len(images), -1, -1, -1))

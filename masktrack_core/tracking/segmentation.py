@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
@@ -16,6 +16,7 @@ from masktrack_core.masks.elementary import canonical
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.ranges import FRACTION, check_fields
+from masktrack_core.tracking.annotations import ObjectAnnotations, masks_of_others
 from masktrack_core.tracking.propagation import (
     FrameSequence,
     PropagationParams,
@@ -23,6 +24,7 @@ from masktrack_core.tracking.propagation import (
     predict,
     propagate,
 )
+from masktrack_core.tracking.together import propagate_together
 from masktrack_core.training.examples import FirstFrameExamples, FirstFrameParams
 from masktrack_core.training.loop import RunParams, TrainParams, train
 
@@ -46,7 +48,12 @@ class FinetuningParams:
 
     @classmethod
     def from_rows(
-        cls, rows: Mapping[str, Any], *, samples: int = 1000, offline_share: float = 0.0
+        cls,
+        rows: Mapping[str, Any],
+        *,
+        samples: int = 1000,
+        offline_share: float = 0.0,
+        neighbours: bool = False,
     ) -> Self:
         """Return the parameters of a row of ``finetunings`` and of the rows that it names."""
         return cls(
@@ -57,6 +64,7 @@ class FinetuningParams:
                 augmentation=AugmentationParams(**rows["augmentation"]),
                 deformation=DeformationParams(**rows["deformation"]),
                 samples=samples,
+                neighbours=neighbours,
             ),
         )
 
@@ -67,6 +75,7 @@ def finetune(
     annotations: Mapping[int, Mask],
     params: FinetuningParams,
     *,
+    others: Mapping[int, Sequence[Mask]] | None = None,
     seed: int,
     run: RunParams | None = None,
 ) -> pd.DataFrame:
@@ -74,14 +83,18 @@ def finetune(
 
     With ``offline_share`` its weights are then averaged with those it came with (Wortsman et al.,
     "Robust fine-tuning of zero-shot models", CVPR 2022): one network, which forgets less.
-    An empty mask, "not here", is no example. Raises ``InputError`` for annotations that do not fit
-    the frames.
+    An empty mask, "not here", is no example. ``others`` are, by frame, the masks of the other
+    objects (`annotations.masks_of_others`), looked at where ``params.examples.neighbours`` says so.
+    Raises ``InputError`` for annotations that do not fit the frames.
     """
     annotations = checked_annotations(frames, annotations)
+    shown = [(t, mask) for t, mask in sorted(annotations.items()) if mask.any()]
     examples = FirstFrameExamples(
-        [(frames[t], mask) for t, mask in sorted(annotations.items()) if mask.any()],
+        [(frames[t], mask) for t, mask in shown],
         params.examples,
         prior_kind=network.spec.prior,
+        others=[(others or {}).get(t, ()) for t, _ in shown],
+        told=network.spec.others,
         seed=seed,
     )
     before = copy.deepcopy(network.state_dict()) if params.offline_share else {}
@@ -117,6 +130,39 @@ def segment_boxes(
             _log.warning("frame %d: the network finds nothing in the box; the box is used", t)
         segments[t] = segment if segment.any() else box
     return segments
+
+
+def segment_together(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    objects: ObjectAnnotations,
+    *,
+    finetuning: FinetuningParams | None,
+    propagation: PropagationParams,
+    seed: int = 0,
+) -> Iterator[tuple[int, int, Mask]]:
+    """Return ``(t, object, mask)`` of every frame and object, followed side by side.
+
+    ``objects``: object → frame → mask, as `annotations.annotations_by_object` makes it. Of each
+    pixel one object has it at most, but where annotations overlap. ``finetuning`` None skips the
+    online stage, else each object has a copy of the network that learns it; the one given stays as
+    it is. Nothing is computed before the first is asked for. Order, and what is raised at once:
+    `propagate_together`.
+    """
+    networks = dict.fromkeys(objects, network)
+    if finetuning is not None:
+        networks = {label: copy.deepcopy(network) for label in objects}
+    probs = propagate_together(networks, [frames], objects, propagation)
+
+    def masks() -> Iterator[tuple[int, int, Mask]]:
+        for label, annotations in objects.items() if finetuning is not None else ():
+            assert finetuning is not None
+            others = masks_of_others(objects, label)
+            finetune(networks[label], frames, annotations, finetuning, others=others, seed=seed)
+        for t, label, prob in probs:
+            yield t, label, prob > propagation.threshold
+
+    return masks()
 
 
 def segment_video(

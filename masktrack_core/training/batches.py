@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     image: Tensor
     """uint8 ``(B, 3, c, c)``, RGB."""
     prior: Tensor
-    """bool ``(B, 1, c, c)``."""
+    """bool ``(B, 1, c, c)``, or ``(B, 2, c, c)`` with the others' masks."""
     target: Tensor
     """uint8 ``(B, c, c)``: 1 object, 0 background, 255 ignored."""
 

@@ -33,6 +33,7 @@ from masktrack_core.masks.regions import CropParams, sample_view, view_frame
 from masktrack_core.masks.warp import affine_map, warp_mask
 from masktrack_core.ranges import COUNT, check_fields
 from masktrack_core.seeds import numpy_rng
+from masktrack_core.training.composed import announced, composed
 
 
 class Example(NamedTuple):
@@ -41,7 +42,7 @@ class Example(NamedTuple):
     image: NDArray[np.uint8]
     """uint8 ``(3, c, c)``, RGB."""
     prior: NDArray[np.bool_]
-    """bool ``(1, c, c)``: the imperfect previous mask."""
+    """bool ``(1, c, c)``: the imperfect previous mask; ``(2, c, c)`` with the others' masks."""
     target: NDArray[np.uint8]
     """uint8 ``(c, c)``: 1 object, 0 background, 255 outside the frame, ignored by the loss."""
 
@@ -88,9 +89,14 @@ class StillExamples:
         *,
         augmentation: AugmentationParams = STILL_AUGMENTATION,
         prior_kind: PriorKind = "mask",
+        others: DeformationParams | None = None,
         seed: int,
     ) -> None:
-        """Take stills, of which at least one is expected; else ``InputError``."""
+        """Take stills, of which at least one is expected; else ``InputError``.
+
+        ``others``: for a network that is told of other objects, how masks are deformed where some
+        are pasted beside the still's own (`composed`); None for one that is not.
+        """
         if not len(stills.names) or stills.masks_per_image < 1:
             raise InputError(
                 f"stills: expected at least one image and one deformed mask of each, got "
@@ -98,6 +104,7 @@ class StillExamples:
             )
         self._stills = stills
         self._seed = seed
+        self._others = others
         self._cut = _Cut(crop, augmentation, prior_kind)
 
     def __len__(self) -> int:
@@ -116,13 +123,26 @@ class StillExamples:
             deformed = self._stills.deformed[f"{name}/{k}"]
         _check_shapes(name, frame, mask, deformed)
         rng = numpy_rng(self._seed, "stills", number)
-        return self._cut(frame, mask, deformed, rng=rng)
+        if self._others is None:
+            return self._cut(frame, mask, deformed, rng=rng)
+        scene = composed(frame, mask, lambda: self._another(rng), rng=rng)
+        if scene.others:
+            change = sample_deformation(scene.mask, self._others, rng=rng)
+            deformed = apply_deformation(scene.mask, change)
+        theirs = announced(scene.others, self._others, rng=rng)
+        theirs = np.zeros_like(mask) if theirs is None else theirs
+        return self._cut(scene.frame, scene.mask, deformed, others=theirs, rng=rng)
+
+    def _another(self, rng: np.random.Generator) -> tuple[Frame, Mask]:
+        names = self._stills.names
+        return self._stills.read(names[int(rng.integers(len(names)))])
 
     def digest(self) -> str:
         """Return what tells these examples from others: content of the stills, crop, seed."""
         names = list(self._stills.names)
         counts = self._stills.masks_per_image, self._seed
-        return _digest(self._stills.digest(), names, counts, self._cut.facts)
+        told = () if self._others is None else (self._others,)
+        return _digest(self._stills.digest(), names, counts, *told, self._cut.facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +157,10 @@ class FirstFrameParams:
     """What makes the mask an imperfect previous one."""
     samples: int = 1000
     """Different samples of all annotated frames together (§4, "∼10³")."""
+    # Paper: nothing of other objects. Ours, off by default.
+    neighbours: bool = False
+    """Whether every second crop is moved towards another object, which is background there; a
+    network that is told of others then sees them in their channel."""
 
     def __post_init__(self) -> None:
         """Refuse a training set of nothing with ``InputError``."""
@@ -152,9 +176,15 @@ class FirstFrameExamples:
         params: FirstFrameParams,
         *,
         prior_kind: PriorKind = "mask",
+        others: Sequence[Sequence[Mask]] | None = None,
+        told: bool = False,
         seed: int,
     ) -> None:
-        """Take annotated frames, of which at least one is expected; else ``InputError``."""
+        """Take annotated frames, of which at least one is expected; else ``InputError``.
+
+        ``others``: the masks of the other objects in each of them, looked at with
+        ``params.neighbours``; ``told``: whether the network has a channel for them.
+        """
         if not len(annotated):
             raise InputError(
                 "annotated: expected at least one frame with its mask, got none; annotate a frame"
@@ -162,6 +192,9 @@ class FirstFrameExamples:
         for place, (frame, mask) in enumerate(annotated):
             _check_shapes(f"annotated frame {place}", frame, mask, mask)
         self._annotated = annotated
+        seen = others if others is not None and params.neighbours else [()] * len(annotated)
+        self._others = [[mask for mask in masks if mask.any()] for masks in seen]
+        self._told = told
         self._deformation = params.deformation
         self._samples = params.samples
         self._seed = seed
@@ -175,16 +208,28 @@ class FirstFrameExamples:
         """Return example ``number``, made on the fly; number + samples is the same again."""
         item = number % self._samples
         frame, mask = self._annotated[item % len(self._annotated)]
+        others = self._others[item % len(self._annotated)]
         rng = numpy_rng(self._seed, "first frame", item)
         deformed = apply_deformation(mask, sample_deformation(mask, self._deformation, rng=rng))
-        return self._cut(frame, mask, deformed, rng=rng)
+        beside = others[int(rng.integers(len(others)))] if others and item % 2 else None
+        theirs = self._announced(others, np.zeros_like(mask), rng=rng) if self._told else None
+        return self._cut(frame, mask, deformed, others=theirs, beside=beside, rng=rng)
+
+    def _announced(
+        self, others: Sequence[Mask], nothing: Mask, *, rng: np.random.Generator
+    ) -> Mask:
+        """Return where the others are said to be: each deformed as the object is."""
+        changes = [sample_deformation(mask, self._deformation, rng=rng) for mask in others]
+        moved = [apply_deformation(*pair) for pair in zip(others, changes, strict=True)]
+        return np.asarray(np.logical_or.reduce([nothing, *moved]))
 
     def digest(self) -> str:
         """Return what tells these examples from others: frames, masks, what is done to them."""
         parts = [part for pair in self._annotated for part in pair]
         arrays = [(one.shape, hashlib.sha256(one.tobytes()).hexdigest()) for one in parts]
         counts = self._samples, self._seed
-        return _digest(arrays, counts, self._deformation, self._cut.facts)
+        theirs = [hashlib.sha256(mask.tobytes()).hexdigest() for m in self._others for mask in m]
+        return _digest(arrays, counts, self._deformation, theirs, self._told, self._cut.facts)
 
 
 class _Cut:
@@ -207,19 +252,27 @@ class _Cut:
         return self.prior_kind, self._crop, self._augmentation
 
     def __call__(
-        self, frame: Frame, mask: Mask, deformed: Mask, *, rng: np.random.Generator
+        self,
+        frame: Frame,
+        mask: Mask,
+        deformed: Mask,
+        *,
+        others: Mask | None = None,
+        beside: Mask | None = None,
+        rng: np.random.Generator,
     ) -> Example:
         augmentation = sample_augmentation(self._augmentation, rng=rng)
         size = Size(self._crop.size, self._crop.size)
-        view = sample_view(mask, deformed, self._crop, augmentation, rng=rng)
+        view = sample_view(mask, deformed, self._crop, augmentation, beside=beside, rng=rng)
         coordinates = affine_map(view, size)
         image = apply_colours(view_frame(frame, view, size), augmentation)
-        prior = as_prior(warp_mask(deformed, coordinates), self.prior_kind)
+        guides = [as_prior(warp_mask(deformed, coordinates), self.prior_kind)]
+        guides += [] if others is None else [warp_mask(others, coordinates)]
         target = warp_mask(mask, coordinates).astype(np.uint8)
         # Paper: the authors' script crops a rotated frame to its largest inner rectangle and
         # resizes it; we keep the scale and leave out of the loss what the frame does not show.
         target[_outside(coordinates, Size(*mask.shape))] = VOID
-        return Example(image.transpose(2, 0, 1), prior[None], target)
+        return Example(image.transpose(2, 0, 1), np.stack(guides), target)
 
 
 def _digest(*facts: object) -> str:

@@ -22,6 +22,7 @@ from masktrack_core.masks.deform import DeformationParams, apply_deformation, sa
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.motion.flow import FlowImageParams, FlowParams, dense_flow, flow_image
 from masktrack_core.networks.network import NetworkSpec, build_network
+from masktrack_core.networks.records import FINETUNING_DEFAULTS
 from masktrack_core.seeds import numpy_rng, torch_generator, torch_scope
 from masktrack_core.tracking.crf import CrfParams, refine
 from masktrack_core.tracking.crf_search import SearchParams, search_crf
@@ -78,8 +79,11 @@ def slim(**spec):
 def scores(**row):
     net = slim(**row).train()
     image = torch.from_numpy(picture()).permute(2, 0, 1)[None]
+    prior = torch.from_numpy(np.stack([blob(), ~blob()]))[None, : net.spec.guides]
     with torch_scope(1, "scores"), torch.no_grad():
-        return [net(image, torch.from_numpy(blob())[None, None]).numpy()]
+        if net.spec.others:  # its filters begin at zero
+            net.others.weight.fill_(0.1)
+        return [net(image, prior).numpy()]
 
 
 class Numbered:
@@ -109,7 +113,7 @@ class Bright(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.anchor = torch.nn.Parameter(torch.zeros(1))
-        self.spec = SimpleNamespace(prior="mask")
+        self.spec = SimpleNamespace(prior="mask", others=False)
 
     def forward(self, image, prior):
         bright = (image[:, :1].float() / 255).clamp(0.01, 0.99) * (0.1 + 0.9 * prior.float())
@@ -183,9 +187,10 @@ def tuned(**row):
     """Fine-tune with the rows that a row names, and what it says itself."""
     rows = {"schedule": {"iterations": 3, "batch_size": 1}, "crop": {"size": 33}}
     rows |= {"augmentation": {}, "deformation": {}}
-    own = {key: row.pop(key) for key in ("samples", "offline_share") if key in row}
-    net = slim()
-    finetune(net, [picture()], {0: blob()}, FinetuningParams.from_rows(rows | row, **own), seed=1)
+    own = {key: row.pop(key) for key in FINETUNING_DEFAULTS if key in row}
+    net, params = slim(), FinetuningParams.from_rows(rows | row, **own)
+    others = {0: [np.roll(blob(), 30, axis=1) & ~blob()]}
+    finetune(net, [picture()], {0: blob()}, params, others=others, seed=1)
     return [weight.detach().numpy() for weight in net.parameters()]
 
 
@@ -236,6 +241,7 @@ EFFECTS = {
             "backbone": ("mobilenet_v2", {}),
             "output_stride": (8, {"backbone": "mobilenet_v2"}),
             "head": ("largefov", {}),
+            "others": (True, {}),
             "prior_init": ("zero", {}),
             "prior_std": (0.7, {}),
             "prior_values": ((-3, 2), {}),
@@ -331,6 +337,7 @@ EFFECTS = {
             "deformation": ({"dilation_radius": 1}, {}),
             "samples": (1, {}),
             "offline_share": (0.5, {}),
+            "neighbours": (True, {}),
         },
     ),
 }
@@ -402,6 +409,7 @@ REACH = {
     "trackers.fused.network": ("box", {}),
     "trackers.fused.finetuning": (None, {}),
     "trackers.fused.propagation": ("no_dilation", {}),
+    "trackers.fused.objects": ("together", {}),
     "trackers.fused.streams": (["flow"], {}),
     "trackers.fused.flow": ("epic", {}),
     "trackers.fused.flow_network": ("finetuned", {}),

@@ -29,6 +29,20 @@ def test_stages_come_in_their_order_with_their_units():
     ]
 
 
+def test_objects_that_are_followed_together_learn_first_and_are_refined_last():
+    found = stages(20, 2, replace(REQUEST, crf=CrfParams(), together=True))
+    assert [(stage.words, stage.kind, stage.units) for stage in found] == [
+        ("object 1 of 2: learn", "learn", 200),
+        ("object 2 of 2: learn", "learn", 200),
+        ("2 objects: follow", "follow", 40),
+        ("object 1 of 2: refine", "refine", 20),
+        ("object 2 of 2: refine", "refine", 20),
+        ("object 1 of 2: doubt", "doubt", 20),
+        ("object 2 of 2: doubt", "doubt", 20),
+        ("write masks", "write masks", 20),
+    ]
+
+
 def test_all_that_a_run_can_do_is_a_stage_and_has_a_guess():
     exports = [Export("cutout", Path(name)) for name in ("a.mov", "a.webm", "a")]
     exports += [Export(kind, Path(kind)) for kind in ("coco", "contours", "probs")]

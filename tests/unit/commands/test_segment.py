@@ -35,6 +35,7 @@ from masktrack_core.pictures.overlays import OBJECTS
 from masktrack_core.tracking.crf import PUBLISHED, refine
 from masktrack_core.tracking.propagation import PropagationParams, propagate
 from masktrack_core.tracking.segmentation import FinetuningParams
+from masktrack_core.tracking.together import propagate_together
 from masktrack_core.training import loop as training
 
 SIZE = (40, 56)
@@ -239,6 +240,54 @@ def test_a_stopped_run_goes_on_with_what_is_complete(
         "given-7.png",
         "run.json",
     ]
+
+
+@pytest.mark.parametrize("stage", ["propagate_together", "finetune"])
+def test_objects_that_are_followed_together_learn_once_and_share_an_archive(
+    segment, frames, labels, tmp_path, monkeypatch, stage
+):
+    together = ("--first", labels, "--objects", "together")
+    assert segment(frames, *together, out="whole") == 0
+    calls = {"finetune": 2, "propagate_together": 1}
+    made = {name: stop_at(monkeypatch, name, (name == stage) * calls[name]) for name in calls}
+    assert segment(frames, *together) == 130
+    assert contents(tmp_path / "out") == {}
+    assert segment(frames, *together) == 0
+    assert {name: len(times) - (name == stage) for name, times in made.items()} == calls
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "out" / ".masktrack").iterdir()) == [
+        "given-7.png",
+        "run.json",
+        "together.zip",
+    ]
+
+
+def test_objects_together_are_those_of_the_core_and_alone_they_meet_in_the_end(
+    segment, weights, frames, labels, tmp_path
+):
+    given = ("--first", labels, "--no-finetune")
+    assert segment(frames, *given, "--objects", "together") == 0
+    assert segment(frames, *given, out="a") == 0
+    clip, drawn = Clip(frames), io.read_labels(labels)
+    network, record = load_network(weights / "mask.safetensors")
+    params = read_usage(record).propagation
+    objects = {label: {0: drawn == label} for label in (1, 4)}
+    beside = np.zeros((5, *SIZE), np.uint8)
+    for t, label, prob in propagate_together({1: network, 4: network}, [clip], objects, params):
+        beside[t][prob > params.threshold] = label
+    alone = {label: dict(propagate(network, [clip], objects[label], params)) for label in objects}
+    for t, name in enumerate(clip.names):
+        assert np.array_equal(io.read_labels(tmp_path / "out" / f"{name}.png"), beside[t])
+        bytes_of = {label: np.ceil(alone[label][t] * 255 - 0.5) / 255 for label in alone}
+        met = merge_objects({label: np.float32(prob) for label, prob in bytes_of.items()})
+        assert (io.read_labels(tmp_path / "a" / f"{name}.png") == met).mean() > 0.999
+    assert contents(tmp_path / "out") != contents(tmp_path / "a")
+
+
+def test_one_object_is_followed_alone_either_way(segment, frames, first, tmp_path):
+    assert segment(frames, "--first", first, "--objects", "together") == 0
+    assert segment(frames, "--first", first) == 0  # the same run
+    assert (tmp_path / "out" / ".masktrack" / "1.zip").exists()
 
 
 def test_a_killed_training_goes_on_from_its_state(segment, frames, first, tmp_path, monkeypatch):

@@ -101,6 +101,32 @@ def test_training_on_the_first_frame_leaves_the_network_as_it_is(clip, monkeypat
     assert seen["finetuning"] is None
 
 
+def test_objects_are_followed_together_each_by_a_copy_that_learnt_it(monkeypatch):
+    from masktrack_core.tracking import segmentation
+
+    learnt = []
+
+    def learn(network, frames, annotations, params, *, seed):
+        learnt.append((network, next(iter(annotations.values())).sum(), seed))
+
+    monkeypatch.setattr(segmentation, "finetune", learn)
+    model = load("included:mask")
+    rng = np.random.default_rng(1)
+    frames = [rng.integers(0, 256, (40, 56, 3), np.uint8) for _ in range(2)]
+    objects = {n: {0: np.zeros((40, 56), bool)} for n in (1, 4)}
+    objects[1][0][5:20, 5:20], objects[4][0][20:30, 5:20] = True, True
+    answers = model.segment_together(frames, objects, seed=3)
+    assert not learnt  # nothing is computed before the first is asked for
+    found = {(t, n): mask for t, n, mask in answers}
+    assert [(area, seed) for _, area, seed in learnt] == [(225, 3), (150, 3)]
+    assert len({id(network) for network, *_ in learnt} | {id(model.network)}) == 3
+    assert sorted(found) == [(0, 1), (0, 4), (1, 1), (1, 4)]
+    assert not (found[1, 1] & found[1, 4]).any()
+    assert all(np.array_equal(found[0, n], objects[n][0]) for n in objects)
+    list(model.segment_together(frames, objects, finetune=False))
+    assert len(learnt) == 2
+
+
 def test_what_is_no_network_is_named():
     with pytest.raises(InputError, match="expected included:mask or included:box, got 'included:x"):
         load("included:x")

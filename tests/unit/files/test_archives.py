@@ -13,7 +13,9 @@ from masktrack_core.files.archives import (
     MaskArchive,
     ProbArchive,
     frame_key,
+    object_key,
     read_annotations,
+    read_track,
     write_mask_archive,
     write_prob_archive,
 )
@@ -28,6 +30,19 @@ def masks(count=20, shape=(13, 17)):
 def archive(tmp_path):
     write_mask_archive(tmp_path / "a.zip", iter(masks()))
     return MaskArchive(tmp_path / "a.zip")
+
+
+def test_a_track_is_an_objects_own_archive_or_its_part_of_one_of_several(tmp_path):
+    probs = {(n, t): np.full((4, 6), (n + t) / 255, np.float32) for t in (0, 1) for n in (1, 12)}
+    own = ((frame_key(t), probs[1, t]) for t in (0, 1))
+    write_prob_archive(tmp_path / "1.zip", own)
+    write_prob_archive(tmp_path / "all.zip", ((object_key(*key), probs[key]) for key in probs))
+    for name, n in [("1.zip", 1), ("all.zip", 1), ("all.zip", 12)]:
+        track = read_track(tmp_path / name, n)
+        assert list(track) == ["00000", "00001"] and len(track) == 2
+        assert all(np.array_equal(track[frame_key(t)], probs[n, t]) for t in (0, 1))
+    with pytest.raises(InputError, match=r"all\.zip: expected frames of object 2, got others"):
+        read_track(tmp_path / "all.zip", 2)
 
 
 def test_bytes_of_masks_are_zero_and_one(archive):

@@ -1,6 +1,7 @@
 """DeepLabv2-VGG16 and MobileNetV2 against their publications, by hand or by naive code."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -252,6 +253,33 @@ def test_filters_of_the_mask_start_at_zero_where_the_spec_says_so():
     filters = build_network(spec, generator=torch_generator(1)).backbone.first.weight
     assert not filters[:, 3].any()
     assert filters[:, :3].all()
+
+
+@pytest.mark.parametrize("backbone", ["slim", "mobilenet_v2"])
+def test_a_network_that_is_told_of_nobody_is_the_network_without(backbone):
+    told = NetworkSpec(backbone=backbone, head="decoder", others=True)
+    net = build_network(told, generator=torch_generator(1)).eval()
+    assert not net.others.weight.any()
+    plain = build_network(replace(told, others=False), generator=torch_generator(2)).eval()
+    weights = net.state_dict()
+    plain.load_state_dict({name: weights[name] for name in weights.keys() - {"others.weight"}})
+    image = torch.randint(0, 256, (1, 3, 65, 65), generator=torch_generator(2))
+    prior, theirs = torch.zeros((2, 1, 1, 65, 65), dtype=torch.bool)
+    prior[..., 20:40, 10:50], theirs[..., 30:50, 20:60] = True, True
+    with torch.inference_mode():
+        expected = plain(image, prior)
+        for others in (torch.zeros_like(theirs), theirs):  # its filters begin at zero
+            assert torch.equal(net(image, torch.cat([prior, others], 1)), expected)
+        net.others.weight.normal_(generator=torch_generator(3))
+        assert torch.equal(net(image, torch.cat([prior, torch.zeros_like(theirs)], 1)), expected)
+        assert not torch.equal(net(image, torch.cat([prior, theirs], 1)), expected)
+    with pytest.raises(InputError, match=r"prior: expected \(1, 2, 65, 65\) like image, got"):
+        net(image, prior)
+
+
+def test_a_network_without_a_mask_before_is_told_of_nobody():
+    with pytest.raises(InputError, match=r"network\.others: expected beside a network"):
+        NetworkSpec(prior="none", others=True)
 
 
 def test_zero_and_gaussian_networks_differ_in_nothing_but_the_masks_filters():

@@ -9,6 +9,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.tracking.annotations import (
     annotation_sources,
     annotations_by_object,
+    masks_of_others,
     nearest_spans,
     pixels_of_others,
 )
@@ -55,6 +56,15 @@ def test_an_object_that_a_complete_frame_lacks_is_gone_there(caplog):
     given = {0: {1: mask(0), 2: mask(4)}, 8: {1: mask(1)}, 12: {1: mask(2)}}
     assert shown(annotations_by_object(given, complete=[8]))[2] == {0: True, 8: False}
     assert "not in the annotation of frame 12;" in caplog.text
+
+
+def test_the_masks_of_the_others_are_one_by_one_and_empty_ones_are_none():
+    objects = {1: {0: mask(0)}, 2: {0: mask(1), 4: NOTHING}, 5: {0: mask(2), 4: mask(3)}}
+    found = masks_of_others(objects, 1)
+    assert sorted(found) == [0, 4]
+    assert [one.tolist() for one in found[0]] == [mask(1).tolist(), mask(2).tolist()]
+    assert [one.tolist() for one in found[4]] == [mask(3).tolist()]
+    assert sorted(masks_of_others(objects, 5)) == [0]
 
 
 def test_an_empty_mask_of_an_object_says_that_it_is_not_there():

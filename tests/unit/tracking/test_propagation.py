@@ -35,7 +35,7 @@ class Follower(nn.Module):
     def __init__(self, prior="mask"):
         super().__init__()
         self.anchor = nn.Parameter(torch.zeros(1))
-        self.spec = SimpleNamespace(prior=prior)
+        self.spec = SimpleNamespace(prior=prior, others=False)
         self.priors = []
 
     def forward(self, image, prior):

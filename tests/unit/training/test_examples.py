@@ -322,3 +322,47 @@ def test_the_digest_of_annotated_frames_is_that_of_every_pixel_and_parameter():
         digest(pair, seed=2),
     ]
     assert len(set(digests)) == len(digests) and digest(pair) == digests[0]
+
+
+def test_a_network_that_is_told_sees_composed_stills_and_the_others_beside_the_mask():
+    crop = CropParams(size=97)
+    plain = StillExamples(stills(), crop, augmentation=STILL, seed=1)
+    told = StillExamples(stills(), crop, augmentation=STILL, others=NOTHING, seed=1)
+    assert plain.digest() != told.digest()
+    drawn = [told[number] for number in range(40)]
+    assert {one.prior.shape for one in drawn} == {(2, 97, 97)}
+    with_others = [one for one in drawn if one.prior[1].any()]
+    assert 15 < len(with_others) < 40
+    for one in with_others:  # not deformed: whom the second channel shows is background
+        assert not (one.target[one.prior[1]] == 1).any()
+        assert (one.image[0][one.prior[1]] > 100).mean() > 0.9
+
+
+def neighboured(**params):
+    """Examples of an object at the left, with another at the right of its frame."""
+    mask, other = disk((80, 160), (30, 40), 10), disk((80, 160), (110, 40), 10)
+    frame = painted(mask | other)
+    given = {"crop": CropParams(size=41, region=2.0, region_minimum=30), "augmentation": STILL}
+    options = {key: params.pop(key) for key in ("told",) if key in params}
+    params = FirstFrameParams(**given, deformation=NOTHING, **params)
+    return FirstFrameExamples([(frame, mask)], params, others=[[other]], **options, seed=1)
+
+
+def test_every_second_crop_is_moved_towards_a_neighbour_which_is_background_there():
+    examples = neighboured(neighbours=True)
+    shown = [examples[number] for number in range(20)]
+    beside = [((one.image[0] > 100) & (one.target == 0)).any() for one in shown]
+    assert not any(beside[::2]) and sum(beside[1::2]) >= 5
+    plain = neighboured()
+    assert all(same(plain[number], examples[number]) for number in range(0, 20, 2))
+    assert plain.digest() != examples.digest()
+
+
+def test_the_others_of_an_annotated_frame_are_told_where_they_are():
+    examples = neighboured(neighbours=True, told=True)
+    for number in range(1, 20, 2):
+        one = examples[number]
+        bright = (one.image[0] > 100) & (one.target == 0)
+        assert one.prior.shape == (2, 41, 41)
+        assert (one.prior[1] ^ bright).sum() <= 0.1 * max(bright.sum(), 60)
+    assert not neighboured(told=True)[1].prior[1].any()  # without neighbours: nobody

@@ -1,0 +1,118 @@
+"""Composed stills: what is seen of each, by colours that say whose a pixel is."""
+
+import numpy as np
+import pytest
+
+from masktrack_core.masks.deform import DeformationParams
+from masktrack_core.masks.elementary import dilate
+from masktrack_core.training import composed as module
+from masktrack_core.training.composed import announced, composed
+
+SHAPE = (80, 100)
+RED, BLUE, GREY = (200, 0, 0), (0, 0, 200), (90, 90, 90)
+
+
+def still(colour, left=40):
+    mask = np.zeros(SHAPE, bool)
+    mask[25:55, left : left + 24] = True
+    return np.where(mask[..., None], colour, GREY).astype(np.uint8), mask
+
+
+def scenes(monkeypatch, count=40, **shares):
+    for name, share in ({"PLAIN": 0, "PARTED": 0, "AGAIN": 0, "SWAPPED": 0} | shares).items():
+        monkeypatch.setattr(module, name, share)
+    frame, mask = still(RED)
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        yield composed(frame, mask, lambda: still(BLUE, 10), rng=rng)
+
+
+def inner(mask):
+    """Not at its edge, where a guest that is resized is mixed, nor at that of the picture."""
+    return mask & ~dilate(~np.pad(mask, 4), 4)[4:-4, 4:-4]
+
+
+def test_a_pixel_is_the_objects_or_one_guests_and_shows_it(monkeypatch):
+    guests = 0
+    for scene in scenes(monkeypatch):
+        masks = np.stack([scene.mask, *scene.others])
+        assert masks.sum(0).max() <= 1
+        guests += len(scene.others)
+        assert (scene.frame[inner(scene.mask)] == RED).all()
+        for other in scene.others:
+            assert (scene.frame[inner(other)] == BLUE).all()
+        assert (scene.frame[inner(~masks.any(0))] == GREY).all()
+    assert guests > 40  # a part of the stills has two, some would have hidden another
+
+
+def test_a_guest_behind_leaves_the_object_whole_and_one_in_front_takes_its_pixels(monkeypatch):
+    _, mask = still(RED)
+    behind = [*scenes(monkeypatch, IN_FRONT=0)]
+    assert all(np.array_equal(scene.mask, mask) for scene in behind)
+    before = [*scenes(monkeypatch, IN_FRONT=1)]
+    hidden = [1 - scene.mask.sum() / mask.sum() for scene in before]
+    assert max(hidden) > 0.2 and max(hidden) <= 0.7
+    assert not any((scene.mask & ~mask).any() for scene in before)
+
+
+def test_the_same_object_again_is_of_its_colour(monkeypatch):
+    found = [scene for scene in scenes(monkeypatch, AGAIN=1, TWO=0) if scene.others]
+    assert len(found) > 20
+    for scene in found:
+        assert (scene.frame[inner(scene.others[0])] == RED).all()
+
+
+def test_a_guest_may_become_the_object(monkeypatch):
+    for scene in scenes(monkeypatch, SWAPPED=1, TWO=0):
+        if scene.others:
+            assert (scene.frame[inner(scene.mask)] == BLUE).all()
+            assert (scene.frame[inner(scene.others[0])] == RED).all()
+
+
+def test_a_mask_in_two_large_parts_is_two_objects(monkeypatch):
+    mask = np.zeros(SHAPE, bool)
+    mask[25:55, 40:60], mask[25:55, 70:90], mask[2:4, 2:4] = True, True, True
+    frame = np.where(mask[..., None], RED, GREY).astype(np.uint8)
+    for name, share in {"PLAIN": 0, "PARTED": 1, "SWAPPED": 0}.items():
+        monkeypatch.setattr(module, name, share)
+    monkeypatch.setattr(module, "_joined", lambda scene, *_stills, rng: scene)
+    found = [
+        composed(frame, mask, lambda: (frame, mask), rng=np.random.default_rng(n)) for n in range(9)
+    ]
+    assert {int(np.flatnonzero(scene.mask.any(0))[0]) for scene in found} == {40, 70}
+    for scene in found:
+        assert [scene.mask.sum(), *(other.sum() for other in scene.others)] == [600, 600]
+
+
+def test_a_share_of_stills_stays_as_it_is(monkeypatch):
+    frame, mask = still(RED)
+    for scene in scenes(monkeypatch, PLAIN=1):
+        assert scene.frame is frame or np.array_equal(scene.frame, frame)
+        assert np.array_equal(scene.mask, mask) and scene.others == ()
+
+
+def test_others_are_announced_where_they_are_but_for_a_share(monkeypatch):
+    params = DeformationParams(scale=0, shift=0, control_points=0, margin=0, dilation_radius=3)
+    masks = still(RED)[1], still(BLUE, 70)[1]
+    monkeypatch.setattr(module, "SILENT", 0)
+    said = announced(masks, params, rng=np.random.default_rng(1))
+    assert np.array_equal(said, dilate(masks[0] | masks[1], 3))
+    monkeypatch.setattr(module, "SILENT", 1)
+    assert announced(masks, params, rng=np.random.default_rng(1)) is None
+    assert announced((), params, rng=np.random.default_rng(1)) is None
+
+
+def test_the_same_draws_give_the_same_scene(monkeypatch):
+    one, two = ([*scenes(monkeypatch, count=3)] for _ in range(2))
+    for a, b in zip(one, two, strict=True):
+        assert np.array_equal(a.frame, b.frame) and np.array_equal(a.mask, b.mask)
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_nothing_is_pasted_where_there_is_nothing(monkeypatch, empty):
+    monkeypatch.setattr(module, "PLAIN", 0)
+    given = [still(RED), still(BLUE)]
+    given[empty] = given[empty][0], np.zeros(SHAPE, bool)
+    monkeypatch.setattr(module, "AGAIN", 0)
+    scene = composed(*given[0], lambda: given[1], rng=np.random.default_rng(1))
+    assert scene.others == () and np.array_equal(scene.mask, given[0][1])

@@ -1,0 +1,161 @@
+"""A tracker that follows the objects of a sequence side by side: one job, one archive."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from plans import Plans, default_config
+
+from masktrack_core.errors import InputError
+from masktrack_core.experiment.flat_config import laid_over
+from masktrack_core.experiment.recipes import read_recipes
+from masktrack_core.experiment.usage import USAGE, usage_record
+from masktrack_core.files import io
+from masktrack_core.files.archives import frame_key, read_track
+from masktrack_core.networks.network import NetworkSpec, build_network
+from masktrack_core.networks.weights import save_weights
+
+from .conftest import ROOT, Workflow
+
+SIZE = (40, 60)
+ROWS = {
+    "schedule": {"iterations": 2, "batch_size": 2, "learning_rate": 0.001},
+    "crop": {"size": 33},
+    "augmentation": {},
+    "deformation": {"dilation_radius": 1},
+}
+
+
+def sequence(folder):
+    """Two squares that touch, and a network of random weights that says how it is used."""
+    for t in range(4):
+        labels = np.zeros(SIZE, np.uint8)
+        labels[10:30, 10 + t : 25 + t], labels[10:30, 25 + t : 40 + t] = 1, 2
+        frame = np.random.default_rng(t).integers(0, 90, (*SIZE, 3)).astype(np.uint8)
+        frame[labels > 0] += 120
+        for kind, suffix in (("Annotations", "png"), ("JPEGImages", "jpg")):
+            path = folder / f"set/{kind}/480p/pair/{t:05d}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "Annotations":
+                io.write_labels(path, labels)
+            else:
+                Image.fromarray(frame).save(path)
+    spec = NetworkSpec(backbone="slim", head="decoder")
+    network = build_network(spec, generator=torch.Generator().manual_seed(3))
+    numbers = {"samples": 4, "neighbours": True}
+    usage = usage_record({"dilation_radius": 2, "threshold": 0.45}, numbers, ROWS, "nothing")
+    save_weights(folder / "network.safetensors", network, {USAGE: usage})
+
+
+@pytest.fixture
+def pair(tmp_path):
+    sequence(tmp_path)
+    tracker = {"network": "given", "finetuning": "given"}
+    overlay = {
+        "datasets": {"pair": {"title": "P", "layout": "davis2017", "root": str(tmp_path / "set")}},
+        "networks": {"given": {"file": str(tmp_path / "network.safetensors")}},
+        "finetunings": {"given": {}},
+        "trackers": {"alone": tracker, "together": tracker | {"objects": "together"}},
+        "variants": {name: {"trackers": [name]} for name in ("alone", "together")},
+        "tables": {
+            "pair": {
+                "datasets": ["pair"],
+                "rows": [{"method": name, "variant": name} for name in ("alone", "together")],
+            }
+        },
+    }
+    return Workflow(tmp_path, overlay)
+
+
+def test_one_job_follows_all_objects_with_the_networks_that_are_there(pair):
+    run = pair("--cores", "1", "results/pair.csv")
+    assert run.status == 0, run.output[-3000:]
+    counts = {"finetune": 2, "track": 2, "track_together": 1, "segment": 4, "score": 4}
+    assert {rule: run.jobs[rule] for rule in counts} == counts
+    results = pair.folder / "results"
+    place = "first/pair/pair"
+    tracks = {n: read_track(results / f"tracks/together/{place}.zip", n) for n in (1, 2)}
+    for t in range(1, 4):
+        masks = [io.read_mask(results / f"masks/together/{place}/{n}/{t:05d}.png") for n in (1, 2)]
+        assert not (masks[0] & masks[1]).any()
+        for n, mask in enumerate(masks, start=1):
+            assert np.array_equal(mask, tracks[n][frame_key(t)] > 0.45)
+    assert pair("-n", "results/pair.csv").jobs == {}
+    archive = f"results/tracks/together/{place}.zip"
+    (pair.folder / archive).unlink()
+    assert pair("-n", archive).jobs == {"track_together": 1}
+
+
+def test_networks_of_all_objects_stand_object_by_object_and_stream_by_stream():
+    config = default_config()
+    config["trackers"]["fused"]["objects"] = "together"
+    common = Plans(config)
+    (dataset, sequence), *_ = [
+        (name, sequence)
+        for name, objects in common.experiment.objects.items()
+        for sequence, number in objects
+        if number == 2
+    ]
+    numbers = common.experiment.objects_of(dataset, sequence)
+    place = {"dataset": dataset, "sequence": sequence, "annotation": "first"}
+    _, inputs = common.job("track_together", tracker="fused", **place)["input"]
+    assert [path.rsplit("/", 1)[1] for path in inputs["networks"]] == [
+        name for n in numbers for name in (f"{n}.safetensors", "segment.safetensors")
+    ]
+    assert [path.rsplit("/", 1)[1] for path in inputs["annotations"]] == [
+        f"{n}.zip" for n in numbers
+    ]
+
+
+def test_the_track_of_an_object_is_where_its_tracker_puts_it():
+    config = default_config()
+    config["trackers"]["flow"]["objects"] = "together"
+    common = Plans(config)
+    place = ("first", "set", "walk", 3)
+    assert common.track_file("flow", *place) == "results/tracks/flow/first/set/walk.zip"
+    assert common.track_file("rgb", *place) == "results/tracks/rgb/first/set/walk/3.zip"
+
+
+def test_a_fine_tuning_reads_the_other_objects_where_it_shows_them():
+    config = default_config()
+    config["finetunings"]["beside"] = config["finetunings"]["paper"] | {"neighbours": True}
+    common = Plans(config)
+    (dataset, sequence), *_ = [
+        (name, sequence)
+        for name, objects in common.experiment.objects.items()
+        for sequence, number in objects
+        if number == 2
+    ]
+    place = {"annotation": "first", "dataset": dataset, "sequence": sequence, "object": "2"}
+
+    def others(finetuning, network="segment"):
+        job = common.job("finetune", network=network, finetuning=finetuning, **place)
+        return [path.rsplit("/", 1)[1] for path in job["input"][1]["others"]]
+
+    theirs = [f"{n}.zip" for n in common.experiment.objects_of(dataset, sequence) if n != 2]
+    assert others("paper") == [] and others("beside") == theirs
+    assert others("released", "released") == theirs  # its file may ask for them
+
+
+def test_the_example_of_davis_2017_follows_alone_and_together_with_the_same_networks(tmp_path):
+    sequence(tmp_path)
+    example = yaml.safe_load((ROOT / "examples" / "davis2017_on_disk.yaml").read_text())
+    example["datasets"]["davis2017"]["root"] = str(tmp_path / "set")
+    common = Plans(laid_over(default_config(), example))
+    assert common.config["datasets"]["davis2017"]["skip"] == ["first", "last"]
+    assert common.config["tables"]["davis2017"]["measures"] == ["J", "F", "J&F"]
+    place = {"annotation": "first", "dataset": "davis2017", "sequence": "pair"}
+    beside = common.job("track_together", tracker="together", **place)["input"][1]
+    alone = [
+        common.job("track", tracker="alone", object=str(n), **place)["input"][1] for n in (1, 2)
+    ]
+    assert beside["networks"] == [path for job in alone for path in job["networks"]]
+    assert beside["annotations"] == [path for job in alone[::-1] for path in job["others"]]
+
+
+def test_a_command_follows_each_object_alone():
+    config = default_config()
+    config["trackers"]["theirs"] = {"command": "x {frames} {out}", "objects": "together"}
+    with pytest.raises(InputError, match=r"trackers\.theirs\.objects: expected alone beside"):
+        read_recipes(config)
