@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import termios
@@ -89,7 +88,7 @@ class Jobs:
 def run_command(words: Sequence[str], progress: Progress, stop: Event) -> None:
     """Run ``masktrack WORDS`` in a process of its own; its bars are the progress.
 
-    It is told to stop as Ctrl-C does, after which the same command goes on. Raises `InputError`
+    It is told to stop by SIGTERM, after which the same command goes on. Raises `InputError`
     with its last line where it fails.
     """
     ours, theirs = os.openpty()  # a terminal: bars are shown on nothing else
@@ -114,7 +113,7 @@ def run_command(words: Sequence[str], progress: Progress, stop: Event) -> None:
 def _interrupt(process: "subprocess.Popen[bytes]", stop: Event) -> None:
     while process.poll() is None:
         if stop.wait(0.2):
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # what a shell starts in the background ignores SIGINT
             process.wait()
 
 

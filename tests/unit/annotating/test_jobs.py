@@ -100,9 +100,11 @@ def test_a_command_that_fails_says_its_last_line(command):
         run_command(["segment"], Progress("learn"), Event())
 
 
-def test_a_command_is_stopped_as_by_ctrl_c(command, tmp_path):
+def test_a_command_is_told_to_stop_and_may_save(command, tmp_path):
     command.write_text(
-        "import pathlib, sys, time\n"
+        "import pathlib, signal, sys, time\n"
+        "def stop(*_):\n    raise KeyboardInterrupt\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
         "try:\n    pathlib.Path(sys.argv[1] + '/begun').touch()\n    time.sleep(300)\n"
         "except KeyboardInterrupt:\n"
         "    pathlib.Path(sys.argv[1] + '/saved').touch()\n    sys.exit(130)\n"
