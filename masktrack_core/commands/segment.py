@@ -193,6 +193,12 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
         "--no-finetune", action="store_true", help="skip the online stage: faster, less exact"
     )
     segment.add_argument(
+        "--guard",
+        action=argparse.BooleanOptionalAction,
+        help="hold back what makes a mask grow and less like the object (with --no-finetune, else "
+        "not)",
+    )
+    segment.add_argument(
         "--iterations",
         type=int,
         metavar="N",
@@ -322,6 +328,8 @@ def _check_together(options: argparse.Namespace) -> None:
         )
     if not 0 <= (options.absent_below or 0.0) <= 1:
         raise InputError(f"--absent-below: expected a J from 0 to 1, got {options.absent_below}")
+    if options.guard and options.objects == "together":
+        raise InputError("--guard: expected with --objects alone, got together; leave one of both")
     if (options.flow == "raft_small") != (options.flow_weights is not None):
         raise InputError(
             "--flow-weights: expected beside --flow raft_small, and nowhere else, got "
@@ -442,7 +450,9 @@ def _adjusted(usage: "Usage", options: argparse.Namespace) -> "Usage":
     from dataclasses import replace
 
     if options.no_finetune:
-        usage = replace(usage, finetuning=None)
+        usage = usage.untaught(guard=options.objects != "together")
+    if options.guard is not None:
+        usage = replace(usage, propagation=replace(usage.propagation, guard=options.guard))
     if options.iterations is not None and usage.finetuning is not None:
         schedule = replace(usage.finetuning.schedule, iterations=options.iterations)
         usage = replace(usage, finetuning=replace(usage.finetuning, schedule=schedule))

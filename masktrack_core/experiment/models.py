@@ -34,15 +34,16 @@ class Model:
         """Return ``(t, mask)`` of every frame of a video, as `segment_video` does.
 
         With the settings of the network's file, as ``masktrack segment`` has them; ``finetune``
-        False leaves out the training on the annotated frames. The network stays as it is: a copy
-        is trained.
+        False leaves out the training on the annotated frames, and guards against changing objects
+        (`tracking.guard`). The network stays as it is: a copy is trained.
         """
+        usage = self.usage if finetune else self.usage.untaught()
         return segment_video(
             copy.deepcopy(self.network),
             frames,
             annotations,
-            finetuning=self.usage.finetuning if finetune else None,
-            propagation=self.usage.propagation,
+            finetuning=usage.finetuning,
+            propagation=usage.propagation,
             others=others,
             seed=seed,
         )

@@ -35,6 +35,14 @@ class Usage:
     #: What it was trained on, in words.
     trained_on: str = "unknown"
 
+    def untaught(self, *, guard: bool = True) -> "Usage":
+        """Return how the network follows an object that it has not learnt.
+
+        ``guard``: against changing objects (`tracking.guard`).
+        """
+        propagation = replace(self.propagation, guard=guard)
+        return replace(self, propagation=propagation, finetuning=None)
+
 
 def usage_record(
     propagation: Mapping[str, Any],

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktrack_core.arrays import Frame, Mask, Prob
+from masktrack_core.masks.colours import colour_shares, overlap_of
 from masktrack_core.tracking.annotations import annotation_sources, nearest_spans
 from masktrack_core.tracking.propagation import FrameSequence
 
@@ -30,8 +31,8 @@ TINY = 0.25
 _GAP = 3
 
 _SMOOTHING = 0.3
-#: Colours are counted at every fourth pixel, eight steps a channel; an overlap above is no better.
-_EVERY, _SHIFT, _ALIKE = 4, 5, 0.9
+#: An overlap of colours above is no better.
+_ALIKE = 0.9
 
 _STEPS = np.arange(256) / 255
 _BITS = np.zeros(256)
@@ -108,13 +109,6 @@ def observe(frame: Frame, prob: Prob, *, threshold: float = 0.5) -> Observation:
     return Observation(float(counts @ _BITS), area, inside, colour_shares(frame, levels >= cut))
 
 
-def colour_shares(frame: Frame, mask: Mask) -> NDArray[np.float64]:
-    """Return the shares of 512 colours in a mask, at every fourth pixel; 0 where it has none."""
-    pixels = frame[::_EVERY, ::_EVERY] >> _SHIFT
-    codes = (pixels @ np.array([64, 8, 1]))[mask[::_EVERY, ::_EVERY]]
-    return np.bincount(codes, minlength=512) / max(len(codes), 1)
-
-
 def signals(
     observations: Sequence[Observation],
     annotations: Mapping[int, Observation],
@@ -136,7 +130,7 @@ def signals(
             area, bits = max(seen.area, 1), max(seen.entropy, 1.0)
             now = np.log(bits / area)
             blur = now if np.isnan(blur) else _SMOOTHING * now + (1 - _SMOOTHING) * blur
-            overlap = np.minimum(seen.colours, annotations[start].colours).sum()
+            overlap = overlap_of(seen.colours, annotations[start].colours)
             found[t] = (
                 blur,
                 np.log(bits / np.sqrt(area)),

@@ -17,6 +17,7 @@ from masktrack_core.masks.elementary import canonical, check_mask, dilate
 from masktrack_core.masks.regions import Window, crop_frame, crop_mask, paste_prob, prior_window
 from masktrack_core.networks.network import MaskTrackNet, foreground
 from masktrack_core.tracking.annotations import nearest_spans
+from masktrack_core.tracking.guard import Guard
 from masktrack_core.tracking.propagation_params import PropagationParams, untouched
 from masktrack_core.tracking.resident import Resident
 
@@ -63,7 +64,7 @@ def propagate(
     order of time; each is computed when it is asked for. Memory does not grow with the video.
 
     On a GPU the mask that guides stays there, and probabilities come in steps of 1/255
-    (`resident`).
+    (`resident`); with ``params.guard`` it does not.
 
     Raises at once ``InputError`` for no annotation, one outside the video or of another size than
     its frame, for empty ones alone, for more than two streams, and for another number of networks.
@@ -89,7 +90,7 @@ def _propagated(
     taken: Mapping[int, Mask],
 ) -> Iterator[tuple[int, Prob]]:
     road: _OnHost | Resident = _OnHost(networks, params)
-    if next(networks[0].parameters()).device.type != "cpu":
+    if next(networks[0].parameters()).device.type != "cpu" and not params.guard:
         road = Resident(networks, params)
     absent = [t for t, mask in annotations.items() if not mask.any()]
     there = annotations.keys() - set(absent)
@@ -98,6 +99,8 @@ def _propagated(
         there, len(streams[0]), absent=absent, backwards=params.backwards
     ):
         road.begin(annotations[start])
+        if isinstance(road, _OnHost) and params.guard:
+            road.guard = Guard(streams[0][start], annotations[start])
         for t, frames in read_ahead(streams, order):
             prob, found = road.estimate(frames, taken.get(t))
             if not found:
@@ -117,6 +120,8 @@ class _OnHost:
     def __init__(self, networks: Sequence[MaskTrackNet], params: PropagationParams) -> None:
         self._networks, self._params = networks, params
         self._previous: Mask = np.zeros((0, 0), np.bool_)
+        #: Holds masks against the annotation that guided first; None lets all pass.
+        self.guard: Guard | None = None
 
     def begin(self, mask: Mask) -> None:
         """Let a mask guide the next frame."""
@@ -134,6 +139,9 @@ class _OnHost:
         if taken is not None:
             prob = np.where(taken, np.float32(0), prob)
         mask: Mask = np.asarray(prob > params.threshold)
+        if self.guard is not None:
+            kept = self.guard.kept(frames[0], mask)
+            prob, mask = np.where(mask & ~kept, np.float32(0), prob), kept
         found = bool(mask.any())
         # Paper: silent on an empty estimate. The last non-empty one goes on guiding: an empty
         # prior could never find the object again.

@@ -33,6 +33,7 @@ class PropagationParams:
     the paper's average (§3.3).
     ``precision``: of the activations; the masks that bf16 finds are others in single pixels.
     ``connected``: drop the parts of a mask that do not touch the coarsened mask before it.
+    ``guard``: hold back what makes a mask grow and less like the annotated object (`guard`).
     ``backwards``: reach the frames before the first annotation from it (paper §5.4).
     """
 
@@ -44,6 +45,8 @@ class PropagationParams:
     flow_weight: float = 0.5
     precision: Literal["fp32", "bf16"] = "fp32"
     connected: bool = False
+    # Paper: every pixel that is found counts. Ours, off by default.
+    guard: bool = False
     backwards: bool = True
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from masktrack_core.arrays import Frame, Mask, Prob, Size
 from masktrack_core.errors import InputError
-from masktrack_core.motion.flow import SMALLEST, FlowParams, dense_flow
+from masktrack_core.motion.carrying import moved
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.tracking.annotations import ObjectAnnotations, nearest_spans
 from masktrack_core.tracking.propagation import (
@@ -38,9 +38,6 @@ Networks = MaskTrackNet | Sequence[MaskTrackNet]
 REACH = 0.012
 """Distance from a mask before at which a claim counts e times less, in diagonals of the frame:
 12 pixels at 480p."""
-
-AGREES = 1.0
-"""Pixels by which a flow and the one back may miss each other for both to be believed."""
 
 _SURE = 1e-4
 """How near to 0 and 1 a probability may come in the comparison of claims."""
@@ -75,6 +72,11 @@ def propagate_together(
         ((label, annotations),) = objects.items()
         alone = propagate(networks[label], streams, annotations, params)
         return ((t, label, prob) for t, prob in alone)
+    if params.guard:
+        raise InputError(
+            "guard: expected false where objects are followed together, which keep each other's "
+            "pixels, got true; leave one of both out"
+        )
     # Called for its checks, and for the weights' order in memory: it computes nothing yet.
     for label, annotations in objects.items():
         propagate(networks[label], streams, annotations, params)
@@ -258,29 +260,6 @@ def settled(
         prob[contested] = np.where(owner == place, highest, np.float32(0))
         answer.append(prob)
     return answer
-
-
-def moved(masks: Sequence[Mask], frame: Frame, before: Frame) -> list[Mask]:
-    """Return masks of the frame before where they are in this one, by dense inverse search.
-
-    Pixels from which the flow to the frame before and back again misses by more than `AGREES` were
-    hidden there, and are in no mask. Frames below 16 pixels a side, in which it finds nothing,
-    leave masks where they are.
-    """
-    height, width = frame.shape[:2]
-    if min(height, width) < SMALLEST:
-        return [*masks]
-    params = FlowParams()
-    back, forth = dense_flow(frame, before, params), dense_flow(before, frame, params)
-    pixels = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    columns, rows = np.meshgrid(*pixels)
-    x, y = columns + back[..., 0], rows + back[..., 1]
-    misses = back + cv2.remap(forth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    seen = np.hypot(misses[..., 0], misses[..., 1]) <= AGREES
-    return [
-        np.asarray((cv2.remap(mask.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.5) & seen)
-        for mask in masks
-    ]
 
 
 def _distance(mask: Mask) -> NDArray[np.float32]:

@@ -283,6 +283,7 @@ EFFECTS = {
             "precision": ("bf16", {"network": slim}),
             "backwards": (False, {}),
             "connected": (True, {"network": Everywhere}),
+            "guard": (True, {"network": Everywhere}),
         },
     ),
     "flow_methods": (

@@ -9,10 +9,10 @@ from torch import nn
 
 from masktrack_core.errors import InputError
 from masktrack_core.masks.elementary import dilate
+from masktrack_core.motion import carrying
 from masktrack_core.networks.network import NetworkSpec, build_network
-from masktrack_core.tracking import together
 from masktrack_core.tracking.propagation import PropagationParams, propagate
-from masktrack_core.tracking.together import moved, propagate_together, settled
+from masktrack_core.tracking.together import propagate_together, settled
 
 SIZE = (48, 96)
 DILATION = 4
@@ -81,7 +81,7 @@ class Scene:
 
 def follow(scene, networks, objects=None, *, monkeypatch, **params):
     """Object → frame → mask, after a look at what holds always."""
-    monkeypatch.setattr(together, "dense_flow", scene.flow)
+    monkeypatch.setattr(carrying, "dense_flow", scene.flow)
     first = {n: {0: scene.truths(n)[0]} for n in range(1, len(scene.paths) + 1)}
     objects = first if objects is None else objects
     params = PropagationParams(**{"dilation_radius": DILATION} | params)
@@ -201,7 +201,7 @@ def test_one_object_has_the_bytes_of_the_propagation(region):
 
 def test_each_frame_is_read_once_and_objects_of_a_frame_come_before_the_next(monkeypatch):
     scene = Scene(right(10, 10, 12, 20), right(22, 10, 12, 20))
-    monkeypatch.setattr(together, "dense_flow", scene.flow)
+    monkeypatch.setattr(carrying, "dense_flow", scene.flow)
     network = Kind()
     objects = {n: {0: scene.truths(n)[0]} for n in (1, 2)}
     answers = propagate_together({1: network, 2: network}, [scene], objects, PropagationParams())
@@ -307,24 +307,6 @@ def test_a_claim_of_nobody_keeps_what_is_below_the_threshold():
     assert [one.mean() for one in settled([prob, prob], [mask, mask], frame, frame)] == [
         pytest.approx(0.3)
     ] * 2
-
-
-def test_masks_move_with_a_texture_that_moves():
-    rng = np.random.default_rng(3)
-    texture = rng.integers(0, 256, (16, 24, 3), np.uint8).repeat(4, 0).repeat(4, 1)
-    before = np.full((128, 160, 3), 60, np.uint8)
-    frame = before.copy()
-    before[20:84, 20:116], frame[24:88, 26:122] = texture, texture
-    mask, truth = np.zeros((2, 128, 160), bool)
-    mask[40:70, 40:90], truth[44:74, 46:96] = True, True
-    (found,) = moved([mask], frame, before)
-    assert (found ^ truth).sum() < 0.02 * truth.sum()
-
-
-def test_masks_of_frames_too_small_for_a_flow_stay():
-    mask = np.eye(8, dtype=bool)
-    frame = np.zeros((8, 8, 3), np.uint8)
-    assert np.array_equal(moved([mask], frame, frame)[0], mask)
 
 
 def test_objects_and_networks_that_differ_are_refused():
