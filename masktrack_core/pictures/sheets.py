@@ -171,6 +171,11 @@ def sheet_figure(rows: Sequence[SheetRow]) -> "Figure":
 
 
 def wrapped(label: str, inches: float) -> str:
-    """Return a label with the breaks that let it stand along a picture of that height."""
+    """Return a label with the breaks that let it stand along a picture of that height.
+
+    It breaks between words and behind a plus, ``MaskTrack+Flow+CRF``.
+    """
     width = max(int(inches * 72 / (0.55 * LABEL_POINTS)), 6)
-    return "\n".join(fill(line, width, break_on_hyphens=False) for line in label.split("\n"))
+    parts = label.replace("+", "+\0 ").split("\n")  # a word's end that is taken back
+    text = "\n".join(fill(part, width, break_on_hyphens=False) for part in parts)
+    return text.replace("\0 ", "").replace("\0", "")

@@ -39,3 +39,14 @@ def test_unlike_counts_are_refused(counts):
 def test_magnitude_of_another_size_is_refused():
     with pytest.raises(InputError, match=r"magnitudes\[0\]: expected shape \(20, 30, 3\)"):
         figure2(pictures(1, value=0), pictures(1, value=0, size=(10, 15)))
+
+
+def test_labels_break_between_words_and_behind_a_plus_only():
+    from masktrack_core.pictures.sheets import wrapped
+
+    assert wrapped("Fine-tuned+Flow+CRF", 1.3) == "Fine-tuned+Flow+\nCRF"
+    assert wrapped("Fine-tuned+Flow+CRF", 3) == "Fine-tuned+Flow+CRF"
+    assert wrapped("bus\nMaskTrack without online fine-tuning", 1) == (
+        "bus\nMaskTrack\nwithout online\nfine-tuning"
+    )
+    assert wrapped("a + b", 1) == "a + b"
