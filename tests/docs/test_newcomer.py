@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -46,19 +48,25 @@ class Clone:
             os.utime(folder / name, (0, 0))
         self.files = {path.name for path in folder.iterdir()}
 
-    def __call__(self, command):
-        """Run a line as the page has it, in the activated environment, and return what it said."""
+    def start(self, command):
+        """Start a line as the page has it, in the activated environment."""
         environment = os.environ | {"PYTHONPATH": str(self.folder), "CUDA_VISIBLE_DEVICES": ""}
         environment["PATH"] = f"{self.folder / '.venv' / 'bin'}:{environment['PATH']}"
-        done = subprocess.run(
+        return subprocess.Popen(
             ["bash", "-c", command],
             cwd=self.folder,
             env=environment,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
-        said = done.stdout + done.stderr
-        assert done.returncode == 0, f"{command}\n{said[-3000:]}"
+
+    def __call__(self, command):
+        """Run a line, and return what it said."""
+        with self.start(command) as process:
+            said, _ = process.communicate(timeout=1200)
+        assert process.returncode == 0, f"{command}\n{said[-3000:]}"
         return said
 
 
@@ -189,7 +197,8 @@ def test_every_command_of_the_readme_runs_as_written(clone, finished):
     shutil.copy(truths[0], finished / "mask.png")
     # But for the site, which is CI's own step, and for all but a few steps of learning.
     few = {line: " --iterations 5" for line in inline if line.startswith("masktrack segment")}
-    said = {line: clone(line + few.get(line, "")) for line in inline if line != "make docs"}
+    done = [line for line in inline if line != "make docs" and "annotate" not in line]
+    said = {line: clone(line + few.get(line, "")) for line in done}
     assert [line.split()[0] for line in said] == [".", "snakemake", "masktrack"]
     assert "Nothing to be done" in said["snakemake --cores 8 results/table2.csv"]
     found = sorted((finished / "masks").glob("*.png"))
@@ -197,6 +206,18 @@ def test_every_command_of_the_readme_runs_as_written(clone, finished):
     followed = np.stack([read_mask(path) for path in found])
     assert region_similarity(followed, np.stack([read_mask(path) for path in truths])).min() > 0.6
     assert (finished / "look.mp4").stat().st_size > 1000
+
+
+def test_the_page_of_the_readme_is_served_until_it_is_told_to_end(clone, finished):
+    (command,) = (line for line in commands_of_the_readme() if "annotate" in line)
+    clip = FrameFolder(finished / "data/rendered_davis/JPEGImages/480p/gallop")
+    write_video(finished / "clip.mp4", [clip[t] for t in range(4)], rate=12)
+    with clone.start(f"exec {command}") as process:  # in the place of the shell: it is told
+        said = next(line for line in process.stdout if "http" in line)
+        with urllib.request.urlopen(said.strip().rpartition(" ")[2], timeout=60) as page:
+            assert b"page.js" in page.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 130
 
 
 def test_the_commands_of_the_tutorials_run_as_written(clone, finished):
