@@ -53,6 +53,9 @@ TARGETS = (
         f"results/{name}.pdf"
         for name in ("table1", "figure2", "figure3", "figure4", "figure5", "curves", "compared")
     ),
+    *("results/compared_frames.pdf", "results/doubted.pdf", "results/swept_sweep.pdf"),
+    "results/annotations/chosen/mine/bear/1.zip",
+    "results/tracks/together/first/mine/bear.zip",
     *("results/deformed_masks.png", "results/index.html", "results/record.yaml"),
     *("results/networks/pretrained.safetensors", "results/export/rgb.safetensors"),
     "results/networks/taken.safetensors",
@@ -68,6 +71,7 @@ def overlay(folder, server):
         {"method": "CRF", "variant": "masktrack_flow_crf"},
         {"method": "Box", "variant": "masktrack", "annotation": "first_box"},
     ]
+    taken = [{"method": "Taken", "variant": "taken"}]
     sheet = {"datasets": ["mine"], "rows": methods[:1]}
     panel = {"title": "P", "variant": "theirs", "annotations": ["first"]}
     grid = {"bilateral_weight": [1], "bilateral_sxy": [6], "bilateral_srgb": [3]}
@@ -108,15 +112,31 @@ def overlay(folder, server):
                 "deformation": "paper",
             },
         },
-        "trackers": {"by_command": {"command": f"{COMMAND} {FOLDERS}", "files": [str(TRACKER)]}},
-        "annotations": {"first_box": {"network": "segment"}},
-        "variants": {"theirs": {"masks": str(folder / "theirs.zip")}},
+        "propagations": {"own": {"dilation_radius": 2}},
+        "trackers": {
+            "by_command": {"command": f"{COMMAND} {FOLDERS}", "files": [str(TRACKER)]},
+            "taken": {"network": "taken", "propagation": "own"},
+            "together": {"network": "taken", "propagation": "own", "objects": "together"},
+        },
+        "annotations": {
+            "first_box": {"network": "segment"},
+            "chosen": {"choose": "doubt", "variant": "taken", "count": 2},
+        },
+        "variants": {
+            "theirs": {"masks": str(folder / "theirs.zip")},
+            "taken": {"trackers": ["taken"]},
+        },
         "tables": {
             "table2": {
                 "datasets": ["mine"],
                 "rows": methods,
                 "measures": ["J", "J_recall", "T"],
                 "published": ["bvs"],
+            },
+            "swept": {
+                "datasets": ["mine"],
+                "rows": taken,
+                "sweep": {"propagations.own.dilation_radius": [1, 2]},
             },
             "oracles": {
                 "datasets": ["rendered_segtrack"],
@@ -133,6 +153,7 @@ def overlay(folder, server):
             "losses": {"networks": ["segment"]},
             "curves": {"kind": "curves", "datasets": ["mine"], "rows": methods[:1]},
             "compared": {"kind": "comparison", "datasets": ["mine"], "rows": methods[:2]},
+            "doubted": {"kind": "doubt", "datasets": ["mine"], "rows": taken},
         },
         "page": {"tables": ["table2"], "figures": ["figure3"], "frames": 1},
     }
