@@ -20,6 +20,7 @@ from masktrack_core.commands.cli import command_line, main
 from masktrack_core.datasets.coco import read_coco
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.models import load
 from masktrack_core.experiment.provenance import reached_modules
 from masktrack_core.experiment.run_locks import sole_run
 from masktrack_core.experiment.usage import USAGE, read_usage, usage_record
@@ -265,7 +266,7 @@ def test_objects_that_are_followed_together_learn_once_and_share_an_archive(
 def test_objects_together_are_those_of_the_core_and_alone_they_meet_in_the_end(
     segment, weights, frames, labels, tmp_path
 ):
-    given = ("--first", labels, "--no-finetune")
+    given = ("--first", labels, "--no-finetune", "--no-guard")
     assert segment(frames, *given, "--objects", "together") == 0
     assert segment(frames, *given, out="a") == 0
     clip, drawn = Clip(frames), io.read_labels(labels)
@@ -751,3 +752,25 @@ def test_the_bars_of_a_run_are_those_announced_with_the_time_left_of_all(
 def test_the_crf_without_a_name_is_the_one_found_on_real_video():
     options = command_line().parse_args(["segment", "clip", "--crf", "--out", "a"])
     assert options.crf == "onavos_davis"
+
+
+@pytest.mark.parametrize(
+    ("given", "guarded"),
+    [
+        ((), False),
+        (("--no-finetune",), True),
+        (("--no-finetune", "--no-guard"), False),
+        (("--guard",), True),
+        (("--no-finetune", "--objects", "together"), False),
+    ],
+)
+def test_what_was_not_learnt_is_guarded_unless_a_person_says_otherwise(given, guarded):
+    options = command_line().parse_args(["segment", "clip", "--out", "a", *given])
+    usage = cli_segment._adjusted(load("included:mask").usage, options)
+    assert usage.propagation.guard is guarded
+    assert (usage.finetuning is None) == ("--no-finetune" in given)
+
+
+def test_a_guard_beside_objects_together_is_refused(segment, frames, first, capsys):
+    assert segment(frames, "--first", first, "--guard", "--objects", "together") == 2
+    assert "--guard: expected with --objects alone" in capsys.readouterr().err
