@@ -104,7 +104,7 @@ def test_somebody_elses_tracker_ran_there_too_and_has_its_row(finished):
 
 def test_jobs_of_networks_hold_one_gpu_and_the_others_none(finished, asked):
     _, run, held = finished
-    alone = sum(run.jobs[rule] for rule in GPU_RULES if rule not in TOGETHER)
+    alone = sum(run.jobs.get(rule, 0) for rule in GPU_RULES if rule not in TOGETHER)
     groups = [row for row in asked if row[0].startswith("rule_follow")]
     assert sorted(len(hold.gpus) for hold in held if hold.gpus) == [1] * (alone + len(groups))
     assert len(held) > alone + len(groups)
