@@ -6,7 +6,7 @@ since, so it stays good as long as those do, however far the road leads.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from threading import Event, RLock
@@ -15,12 +15,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from masktrack_core.arrays import Frame, Mask, Prob
+from masktrack_core.arrays import Mask, Prob
 from masktrack_core.datasets.video_files import Clip
 from masktrack_core.files.archives import frame_key
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.tracking.annotations import nearest_spans, pixels_of_others
 from masktrack_core.tracking.doubt import Observation, expected_j, observe, signals
+from masktrack_core.tracking.filling import Some
 from masktrack_core.tracking.propagation import propagate
 from masktrack_core.tracking.propagation_params import PropagationParams
 
@@ -140,7 +141,7 @@ class Follower:
             guide = self._unpacked(part.road.steps[done - 1].guide)
             at = part.order[done - 1]
         order = part.order[done:]
-        frames = _Reordered(self.clip, [at, *order])
+        frames = Some(self.clip, [at, *order])
         others = {n: part.others[t] for n, t in enumerate(order, start=1) if t in part.others}
         probs = propagate(self._network, [frames], {0: guide}, self.params, others=others)
         for n, prob in probs:
@@ -224,19 +225,6 @@ class _Track(Mapping[str, Prob]):
         if prob is None:
             raise KeyError(name)
         return prob
-
-
-class _Reordered:
-    """Frames of a clip in another order."""
-
-    def __init__(self, clip: Clip, order: Sequence[int]) -> None:
-        self._clip, self._order = clip, order
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def __getitem__(self, place: int) -> Frame:
-        return self._clip[self._order[place]]
 
 
 def _digest(mask: Mask | None) -> bytes:

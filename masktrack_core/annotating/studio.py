@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, RLock
 from typing import Any
@@ -15,6 +14,7 @@ from masktrack_core.annotating.jobs import Jobs, Progress, run_command
 from masktrack_core.annotating.project import DRAWN, Project
 from masktrack_core.arrays import Box, Labels, Prob
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.models import Model
 from masktrack_core.exports.followed import Followed
 from masktrack_core.exports.forms import FORMS
 from masktrack_core.exports.masks import write_masks
@@ -22,10 +22,8 @@ from masktrack_core.files.archives import ProbArchive, frame_key
 from masktrack_core.files.film_writer import write_video
 from masktrack_core.files.io import atomic_folder, write_text
 from masktrack_core.masks.elementary import box_mask, merge_objects
-from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.pictures.films import overlay_clip
 from masktrack_core.tracking.doubt import doubt_of
-from masktrack_core.tracking.propagation_params import PropagationParams
 from masktrack_core.tracking.segmentation import segment_boxes
 
 LEARNT, EXPORTS = "learnt", "exports"
@@ -41,29 +39,28 @@ PLACES = {
 _SILENT_S = 5.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Networks:
-    """The networks behind the page, and how they are propagated."""
-
-    mask: MaskTrackNet
-    propagation: PropagationParams
-    box: MaskTrackNet
-    box_propagation: PropagationParams
-
-
 class Studio:
     """One clip under work. Methods may be called from several threads."""
 
     def __init__(
-        self, project: Project, networks: Networks, *, threads: int, iterations: int | None = None
+        self,
+        project: Project,
+        mask: Model,
+        box: Model,
+        *,
+        threads: int,
+        iterations: int | None = None,
     ) -> None:
-        """Take a project as it is on disk; ``iterations`` of learning, or as the network says."""
+        """Take a project as it is on disk, and the models that follow masks and look into boxes.
+
+        ``iterations`` of learning, or as the network says.
+        """
         self.project, self.clip = project, project.clip
         self.jobs, self.lock = Jobs(), RLock()
-        self._networks = networks
+        self._propagation, self._box = mask.usage.propagation, box
         self._options = ["--threads", str(threads)]
         self._options += [] if iterations is None else ["--iterations", str(iterations)]
-        self._follower = Follower(self.clip, networks.mask, networks.propagation)
+        self._follower = Follower(self.clip, mask.network, self._propagation)
         #: Of each frame; another number where its masks may be others.
         self.stamps = [0] * len(self.clip)
         self.problem = ""
@@ -96,8 +93,8 @@ class Studio:
         shown = box_mask(box, self.clip.size)
         if not shown.any():
             raise InputError(f"box: expected one with a pixel in the frame, got {tuple(box)}")
-        networks = self._networks
-        found = segment_boxes(networks.box, self.clip, {t: shown}, networks.box_propagation)[t]
+        propagation = self._box.usage.propagation
+        found = segment_boxes(self._box.network, self.clip, {t: shown}, propagation)[t]
         for other, mask in self.project.drawn.get(t, {}).items():
             if other != label:
                 found = found & ~mask
@@ -160,7 +157,7 @@ class Studio:
                 clip=self.clip,
                 tracks=self._learnt or self._follower.tracks(),
                 others=self._follower.others(),
-                threshold=self._networks.propagation.threshold,
+                threshold=self._propagation.threshold,
             )
 
     def labels(self, t: int) -> Labels:
@@ -181,7 +178,7 @@ class Studio:
                 probs = {label: mask.astype(np.float32) for label, mask in drawn.items()}
             if not probs:
                 return np.zeros(tuple(self.clip.size), np.uint8)
-            return merge_objects(probs, threshold=self._networks.propagation.threshold)
+            return merge_objects(probs, threshold=self._propagation.threshold)
 
     def follow(self) -> None:
         """Find the masks that are missing, without learning, beside the page."""
@@ -252,7 +249,7 @@ class Studio:
             else:
                 track, masks = self._learnt[label], self.project.annotations()[label]
                 probs = (track[frame_key(t)] for t in range(len(self.clip)))
-                params = self._networks.propagation
+                params = self._propagation
                 found = doubt_of(self.clip, probs, masks, backwards=params.backwards).doubt
                 self._doubts[label] = found
             return [None if np.isnan(one) else round(float(one), 2) for one in found]

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 from masktrack_core.errors import InputError
 
 if TYPE_CHECKING:
-    import torch
-
     from masktrack_core.annotating.server import PageServer
-    from masktrack_core.annotating.studio import Networks, Studio
+    from masktrack_core.annotating.studio import Studio
     from masktrack_core.commands.score import Commands
 
 _HELP = """\
@@ -54,14 +52,20 @@ def add(commands: "Commands") -> None:
 
 def _annotate(options: argparse.Namespace) -> int:
     if not 0 <= options.port < 1 << 16:
-        raise InputError(f"--port: expected 0 to 65535, got {options.port}")
+        raise InputError(
+            f"--port: expected 0 to 65535, got {options.port}; give another, or none for any"
+        )
     if options.threads < 1 or (options.iterations is not None and options.iterations < 1):
-        raise InputError("--threads and --iterations: expected at least 1")
+        raise InputError(
+            "--threads and --iterations: expected at least 1, got "
+            f"{options.threads} and {options.iterations}; correct them, or leave them out"
+        )
     from masktrack_core.annotating.project import Project
     from masktrack_core.annotating.server import PageServer
     from masktrack_core.annotating.studio import Studio
     from masktrack_core.datasets.video_files import Clip
     from masktrack_core.devices import use_device
+    from masktrack_core.experiment.models import load
     from masktrack_core.experiment.run_locks import sole_run
 
     clip = Clip(options.clip)
@@ -71,9 +75,12 @@ def _annotate(options: argparse.Namespace) -> int:
     device = use_device(options.device, options.threads)
     folder.mkdir(parents=True, exist_ok=True)
     with sole_run(folder):
+        models = load("included:mask"), load("included:box")
+        for model in models:
+            model.network.to(device)
         studio = Studio(
             Project(clip, folder),
-            _networks(device),
+            *models,
             threads=options.threads,
             iterations=options.iterations,
         )
@@ -96,16 +103,3 @@ def _serve(server: "PageServer", studio: "Studio") -> None:
         server.server_close()
         studio.jobs.stop()
     logging.getLogger(__name__).info("ended; all of it is in %s", studio.project.folder)
-
-
-def _networks(device: "torch.device") -> "Networks":
-    from masktrack_core.annotating.studio import Networks
-    from masktrack_core.experiment.models import load
-
-    mask, box = load("included:mask"), load("included:box")
-    return Networks(
-        mask=mask.network.to(device),
-        propagation=mask.usage.propagation,
-        box=box.network.to(device),
-        box_propagation=box.usage.propagation,
-    )

@@ -320,16 +320,20 @@ def _check_together(options: argparse.Namespace) -> None:
     if not options.box and options.box_weights is not None:
         raise InputError("--box-weights: expected beside --box, got it alone; remove it")
     if options.threads < 1 or (options.iterations is not None and options.iterations < 1):
-        raise InputError("--threads and --iterations: expected at least 1")
+        raise InputError(
+            "--threads and --iterations: expected at least 1, got "
+            f"{options.threads} and {options.iterations}; correct them, or leave them out"
+        )
     if options.every < 1 or (options.fill and options.every == 1):
         raise InputError(
             "--every: expected at least 1, and at least 2 beside --fill, got "
             f"{options.every}; give --every N, or remove --fill"
         )
     if not 0 <= (options.absent_below or 0.0) <= 1:
-        raise InputError(f"--absent-below: expected a J from 0 to 1, got {options.absent_below}")
-    if options.guard and options.objects == "together":
-        raise InputError("--guard: expected with --objects alone, got together; leave one of both")
+        raise InputError(
+            f"--absent-below: expected a J from 0 to 1, such as 0.2, got {options.absent_below}; "
+            "correct it, or leave it out"
+        )
     if (options.flow == "raft_small") != (options.flow_weights is not None):
         raise InputError(
             "--flow-weights: expected beside --flow raft_small, and nowhere else, got "
@@ -450,7 +454,7 @@ def _adjusted(usage: "Usage", options: argparse.Namespace) -> "Usage":
     from dataclasses import replace
 
     if options.no_finetune:
-        usage = usage.untaught(guard=options.objects != "together")
+        usage = usage.untaught()
     if options.guard is not None:
         usage = replace(usage, propagation=replace(usage.propagation, guard=options.guard))
     if options.iterations is not None and usage.finetuning is not None:

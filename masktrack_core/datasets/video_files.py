@@ -113,7 +113,7 @@ class Clip:
             frames = {number: number for number in numbers}
         else:
             raise InputError(
-                f"annotations: expected frames 0 … {len(self) - 1}, or the numbers in the names "
+                f"{self.path}: expected frames 0 … {len(self) - 1}, or the numbers in the names "
                 f"{self.names[0]} … {self.names[-1]}, got {sorted(numbers)}; correct the numbers"
             )
         for number, t in frames.items():

@@ -11,6 +11,8 @@ from masktrack_core.registry import TIMM, check_name, made_by
 def check_architectures(config: Mapping[str, Any]) -> None:
     """Raise `InputError` naming the row of an unknown trunk, head or loss.
 
+    And that of a network which is told of other objects and shown none itself.
+
     A trunk of timm is built, so that a model without maps, or an absent package, is said at once:
     some seconds, for those who have such a row.
     """
@@ -30,6 +32,14 @@ def check_architectures(config: Mapping[str, Any]) -> None:
                 TimmTrunk(spec.backbone.removeprefix(TIMM), output_stride=spec.output_stride)
         except InputError as error:
             raise InputError(str(error).replace("network.", f"{where}.", 1)) from error
+    for name, row in config["networks"].items():
+        told = config["architectures"].get(row.get("architecture"), {}).get("others")
+        if told and row.get("input") == "none":
+            raise InputError(
+                f"networks.{name}.input: expected mask or box beside "
+                f"architectures.{row['architecture']}.others, got none; others are told apart from "
+                "an object that the network is shown"
+            )
     for name, row in config["schedules"].items():
         check_name(f"schedules.{name}.loss", "loss", row.get("loss", "cross_entropy"))
 

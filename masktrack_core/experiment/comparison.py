@@ -1,6 +1,6 @@
 """Two methods on the same sequences: who is better where, and how sure the difference is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,11 +172,16 @@ def _apart(frames: pd.DataFrame) -> pd.DataFrame:
     order = np.argsort(-size, kind="stable")
     ordered = frames.iloc[order[size[order] > 0]]
     distance = (frames.t.max() - frames.t.min() + 1) / 10
+    return ordered[ordered.t.isin(spaced(ordered.t, distance))]
+
+
+def spaced(times: Iterable[int], distance: float) -> list[int]:
+    """Return those of some frames that lie a distance from all before them, in their order."""
     chosen: list[int] = []
-    for t in ordered.t:
+    for t in times:
         if all(abs(t - other) >= distance for other in chosen):
             chosen.append(t)
-    return ordered[ordered.t.isin(chosen)]
+    return chosen
 
 
 def bootstrap_interval(

@@ -57,12 +57,9 @@ def agreement_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Return Spearman's rank correlation, NaN for a constant; equal values share a mean rank."""
-    from scipy.stats import rankdata
+    from scipy.stats import spearmanr
 
-    ranks = [rankdata(values) for values in (a, b)]
-    if any(np.ptp(values) == 0 for values in ranks):
-        return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float("nan") if 0 in (np.ptp(a), np.ptp(b)) else float(spearmanr(a, b).statistic)
 
 
 def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
@@ -70,11 +67,9 @@ def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
 
     NaN where all are positive, or none.
     """
-    from scipy.stats import rankdata
+    from scipy.stats import mannwhitneyu
 
-    count = int(positive.sum())
-    others = len(positive) - count
-    if not count or not others:
+    above, below = score[positive], score[~positive]
+    if not len(above) or not len(below):
         return float("nan")
-    ranks = rankdata(score)[positive].sum()
-    return float((ranks - count * (count + 1) / 2) / (count * others))
+    return float(mannwhitneyu(above, below).statistic) / (len(above) * len(below))

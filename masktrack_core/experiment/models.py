@@ -60,12 +60,13 @@ class Model:
 
         ``objects``: object → frame → mask (`annotations_by_object`); all else as in `segment`.
         """
+        usage = self.usage if finetune else self.usage.untaught()
         return segment_together(
             self.network,
             frames,
             objects,
-            finetuning=self.usage.finetuning if finetune else None,
-            propagation=self.usage.propagation,
+            finetuning=usage.finetuning,
+            propagation=usage.propagation,
             seed=seed,
         )
 

@@ -35,12 +35,9 @@ class Usage:
     #: What it was trained on, in words.
     trained_on: str = "unknown"
 
-    def untaught(self, *, guard: bool = True) -> "Usage":
-        """Return how the network follows an object that it has not learnt.
-
-        ``guard``: against changing objects (`tracking.guard`).
-        """
-        propagation = replace(self.propagation, guard=guard)
+    def untaught(self) -> "Usage":
+        """Return how the network follows what it has not learnt: with `tracking.guard`."""
+        propagation = replace(self.propagation, guard=True)
         return replace(self, propagation=propagation, finetuning=None)
 
 

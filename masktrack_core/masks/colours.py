@@ -9,9 +9,9 @@ from masktrack_core.arrays import Frame, Mask
 _EVERY, _SHIFT = 4, 5
 
 
-def colour_codes(frame: Frame) -> NDArray[np.int64]:
-    """Return each pixel's colour in eight steps a channel, ``(H, W)``, 0 … 511."""
-    codes: NDArray[np.int64] = (frame >> _SHIFT) @ np.array([64, 8, 1])
+def colour_codes(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the colours of pixels ``(…, 3)``, RGB, in eight steps a channel, 0 … 511."""
+    codes: NDArray[np.int64] = (pixels >> _SHIFT) @ np.array([64, 8, 1])
     return codes
 
 

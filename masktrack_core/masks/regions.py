@@ -160,7 +160,7 @@ def sample_view(
         window = _moved_to(window, neighbour, frame_size, share=rng.uniform(*_WAY))
     middle = (crop.size - 1) / 2
     mirror = similarity((middle, middle), flip=augmentation.flip)
-    turn = similarity(_centre(box), angle_deg=-augmentation.angle_deg)
+    turn = similarity(box_centre(box), angle_deg=-augmentation.angle_deg)
     return compose_affine(turn, compose_affine(window_view(window, crop.size), mirror))
 
 
@@ -244,7 +244,7 @@ def _moved_to(window: Window, box: Box, frame_size: Size, *, share: float) -> Wi
     """Return a window moved towards a box, and into the frame as far as it fits."""
     x, y = (
         _clamp(start + share * (goal - window.side / 2 + 0.5 - start), (0, length - window.side))
-        for start, goal, length in zip(window[:2], _centre(box), frame_size[::-1], strict=True)
+        for start, goal, length in zip(window[:2], box_centre(box), frame_size[::-1], strict=True)
     )
     return Window(x, y, window.side)
 
@@ -264,7 +264,8 @@ def _axes(box: Box, frame_size: Size) -> tuple[tuple[int, int, int], tuple[int, 
     return (box.x, box.width, frame_size.width), (box.y, box.height, frame_size.height)
 
 
-def _centre(box: Box) -> tuple[float, float]:
+def box_centre(box: Box) -> tuple[float, float]:
+    """Return x and y of the middle of a box, in pixels."""
     return box.x + (box.width - 1) / 2, box.y + (box.height - 1) / 2
 
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from masktrack_core.arrays import Size
+from masktrack_core.experiment.comparison import spaced
 from masktrack_core.experiment.printed import Heading, html, number_text, print_table
 from masktrack_core.experiment.results import COMPUTED, COPY, GIVEN, ORACLE
 
@@ -100,11 +101,7 @@ def worst_frames(scores: pd.DataFrame, count: int) -> pd.DataFrame:
     candidates = scores[scores.scored & ~scores.annotated]
     ordered = candidates.sort_values(["J", "t"], kind="stable")
     distance = (ordered.t.max() - ordered.t.min() + 1) / (2 * count) if count else 0
-    chosen: list[int] = []
-    for t in ordered.t:
-        if len(chosen) < count and all(abs(t - other) >= distance for other in chosen):
-            chosen.append(t)
-    return ordered[ordered.t.isin(chosen)]
+    return ordered[ordered.t.isin(spaced(ordered.t, distance)[:count])]
 
 
 def run_sentence(methods: Sequence[ShownMethod], sequences: Sequence[ShownSequence]) -> str:

@@ -12,7 +12,7 @@ from masktrack_core.tracking.propagation_params import PropagationParams
 
 
 class Some:
-    """Some frames of a sequence, counted from 0."""
+    """Some frames of a sequence, in any order, counted from 0."""
 
     def __init__(self, frames: FrameSequence, chosen: Sequence[int]) -> None:
         """Take the sequence, and the numbers of those that are left."""

@@ -11,7 +11,7 @@ from collections import deque
 import cv2
 import numpy as np
 
-from masktrack_core.arrays import Frame, Mask
+from masktrack_core.arrays import Frame, Mask, Prob
 from masktrack_core.masks.colours import colour_codes, colour_shares, overlap_of
 from masktrack_core.masks.elementary import dilate
 from masktrack_core.motion.carrying import moved
@@ -39,6 +39,11 @@ class Guard:
         self._before, self._mask = frame, mask
         self._areas = deque([float(mask.sum())], maxlen=FRAMES)
         self._overlaps = deque([1.0], maxlen=FRAMES)
+
+    def held(self, frame: Frame, prob: Prob, *, threshold: float = 0.5) -> Prob:
+        """Return the probabilities of the next frame of the road, 0 where the mask may not stay."""
+        mask = np.asarray(prob > threshold)
+        return np.where(mask & ~self.kept(frame, mask), np.float32(0), prob)
 
     def kept(self, frame: Frame, mask: Mask) -> Mask:
         """Return what may stay of the mask found in the next frame of the road; it may be empty."""
@@ -68,9 +73,9 @@ class Guard:
         count, parts = cv2.connectedComponents(mask.astype(np.uint8))
         if count <= 2:
             return mask
-        known = (self._colours > KNOWN)[colour_codes(frame)]
+        known = (self._colours > KNOWN)[colour_codes(frame[mask])]
         areas = np.bincount(parts[mask], minlength=count)
-        alike = np.bincount(parts[mask & known], minlength=count)
+        alike = np.bincount(parts[mask][known], minlength=count)
         stays = alike >= ALIKE * np.maximum(areas, 1)
         stays[alike[1:].argmax() + 1] = True
         stays[0] = False

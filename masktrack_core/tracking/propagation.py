@@ -138,10 +138,9 @@ class _OnHost:
         prob = averaged(probs, previous, params)
         if taken is not None:
             prob = np.where(taken, np.float32(0), prob)
-        mask: Mask = np.asarray(prob > params.threshold)
         if self.guard is not None:
-            kept = self.guard.kept(frames[0], mask)
-            prob, mask = np.where(mask & ~kept, np.float32(0), prob), kept
+            prob = self.guard.held(frames[0], prob, threshold=params.threshold)
+        mask: Mask = np.asarray(prob > params.threshold)
         found = bool(mask.any())
         # Paper: silent on an empty estimate. The last non-empty one goes on guiding: an empty
         # prior could never find the object again.

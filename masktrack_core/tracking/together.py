@@ -20,6 +20,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.motion.carrying import moved
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.tracking.annotations import ObjectAnnotations, nearest_spans
+from masktrack_core.tracking.guard import Guard
 from masktrack_core.tracking.propagation import (
     FrameSequence,
     averaged,
@@ -72,11 +73,6 @@ def propagate_together(
         ((label, annotations),) = objects.items()
         alone = propagate(networks[label], streams, annotations, params)
         return ((t, label, prob) for t, prob in alone)
-    if params.guard:
-        raise InputError(
-            "guard: expected false where objects are followed together, which keep each other's "
-            "pixels, got true; leave one of both out"
-        )
     # Called for its checks, and for the weights' order in memory: it computes nothing yet.
     for label, annotations in objects.items():
         propagate(networks[label], streams, annotations, params)
@@ -133,6 +129,8 @@ class _SideBySide:
         self._objects, self._params = objects, params
         #: what guides the next frame
         self._masks: dict[int, Mask] = {}
+        #: what holds each object against its annotation, where ``params.guard`` asks for it
+        self._guards: dict[int, Guard] = {}
         self._size = Size(*next(iter(next(iter(objects.values())).values())).shape)
         #: by frame that is still to be reached backwards, what objects have there, in bits
         self._kept: dict[int, NDArray[np.uint8]] = {}
@@ -176,6 +174,8 @@ class _SideBySide:
         begun = {label: start for label, start in reached.items() if start is not None}
         masks = {label: mask for label, mask in self._masks.items() if label in reached}
         self._masks = masks | {label: self._objects[label][t] for label, t in begun.items()}
+        for label, t in begun.items() if self._params.guard else ():
+            self._guards[label] = Guard(self._streams[0][t], self._masks[label])
 
     def _taken(self, t: int) -> Mask | None:
         """Return the pixels that are others' already: annotated, or reached the other way."""
@@ -195,7 +195,11 @@ class _SideBySide:
         if len(active) > 1:
             masks = [self._masks[label] for label in active]
             probs = settled(probs, masks, frames[0], before, threshold=self._params.threshold)
-        return dict(zip(active, probs, strict=True))
+        found = dict(zip(active, probs, strict=True))
+        for label in active if self._params.guard else ():
+            guard, threshold = self._guards[label], self._params.threshold
+            found[label] = guard.held(frames[0], found[label], threshold=threshold)
+        return found
 
     def _claims(self, active: Sequence[int], frames: Sequence[Frame]) -> list[Prob]:
         """Return what each object's networks say of a frame; a network is asked once a stream."""

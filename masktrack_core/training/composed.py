@@ -15,7 +15,7 @@ import numpy as np
 from masktrack_core.arrays import Box, Frame, Mask, Size
 from masktrack_core.masks.deform import DeformationParams, apply_deformation, sample_deformation
 from masktrack_core.masks.elementary import bounding_box
-from masktrack_core.masks.regions import view_frame
+from masktrack_core.masks.regions import box_centre, view_frame
 from masktrack_core.masks.warp import Matrix, affine_map, similarity, warp_mask
 
 # Paper: nothing of it. Ours, of networks with `others` alone; chosen by no search.
@@ -106,11 +106,7 @@ def _placed(own: Box, theirs: Box, *, rng: np.random.Generator) -> Matrix:
     scale = max(theirs.width, theirs.height) / (share * max(own.width, own.height))
     angle = rng.uniform(0, 2 * np.pi)
     reach = np.array([own.width + theirs.width / scale, own.height + theirs.height / scale]) / 2
-    place = _centre(own) + apart * reach * (np.cos(angle), np.sin(angle))
+    place = box_centre(own) + apart * reach * (np.cos(angle), np.sin(angle))
     view = similarity((0.0, 0.0), scale=scale, flip=bool(rng.random() < 0.5))
-    view[:, 2] = _centre(theirs) - view[:, :2] @ place
+    view[:, 2] = box_centre(theirs) - view[:, :2] @ place
     return view
-
-
-def _centre(box: Box) -> np.ndarray:
-    return np.array([box.x + (box.width - 1) / 2, box.y + (box.height - 1) / 2])

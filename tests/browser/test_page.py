@@ -11,13 +11,12 @@ from threading import Thread
 
 import numpy as np
 import pytest
-import torch
 from drawn_clip import SIZE, write_clip
 
 from masktrack_core.annotating import project as project_module
 from masktrack_core.annotating.project import Project
 from masktrack_core.annotating.server import PageServer
-from masktrack_core.annotating.studio import Networks, Studio
+from masktrack_core.annotating.studio import Studio
 from masktrack_core.commands.cli import main
 from masktrack_core.experiment.models import load
 
@@ -25,7 +24,10 @@ playwright = pytest.importorskip(
     "playwright.sync_api", reason="no Playwright; `make annotate` installs it"
 )
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; apt-get install chromium")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; apt-get install chromium"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 LENGTH = 11
 
@@ -38,25 +40,11 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def server(tmp_path):
-    mask, box = load("included:mask"), load("included:box")
-    networks = Networks(
-        mask=mask.network,
-        propagation=mask.usage.propagation,
-        box=box.network,
-        box_propagation=box.usage.propagation,
-    )
-    clip = write_clip(tmp_path / "clip", LENGTH)
-    studio = Studio(Project(clip, tmp_path / "work"), networks, threads=1, iterations=2)
+    project = Project(write_clip(tmp_path / "clip", LENGTH), tmp_path / "work")
+    models = load("included:mask"), load("included:box")
+    studio = Studio(project, *models, threads=1, iterations=2)
     made = PageServer(studio, "secret")
     thread = Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -63,8 +63,22 @@ def test_a_package_adds_a_name_and_its_version_decides(monkeypatch):
     ],
 )
 def test_a_wrong_name_is_said_with_its_row_before_anything_runs(table, row, said):
-    config = {"architectures": {}, "schedules": {}, "weights": {}} | {table: {"a": row}}
+    config = {key: {} for key in ("architectures", "networks", "schedules", "weights")}
     with pytest.raises(InputError, match=said):
+        check_architectures(config | {table: {"a": row}})
+
+
+def test_a_network_that_is_told_of_others_is_shown_an_object():
+    config = {"schedules": {}, "weights": {}}
+    config["architectures"] = {"told": {"others": True}, "plain": {}}
+    config["networks"] = {
+        "a": {"architecture": "told", "input": "box"},
+        "b": {"architecture": "plain", "input": "none"},
+        "c": {"file": "included:mask"},
+    }
+    check_architectures(config)
+    config["networks"]["d"] = {"architecture": "told", "input": "none"}
+    with pytest.raises(InputError, match=r"networks\.d\.input: .*architectures\.told\.others, got"):
         check_architectures(config)
 
 

@@ -1,18 +1,14 @@
 import pytest
-import torch
 from drawn_clip import write_clip
 
 from masktrack_core.annotating.project import Project
-from masktrack_core.annotating.studio import Networks, Studio
+from masktrack_core.annotating.studio import Studio
 from masktrack_core.experiment.models import load
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def one_order(one_thread):
+    """Sums in one order, for tests of bytes."""
 
 
 @pytest.fixture
@@ -21,18 +17,17 @@ def clip(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def networks():
-    mask, box = load("included:mask"), load("included:box")
-    return Networks(
-        mask=mask.network,
-        propagation=mask.usage.propagation,
-        box=box.network,
-        box_propagation=box.usage.propagation,
-    )
+def mask_model():
+    return load("included:mask")
+
+
+@pytest.fixture(scope="session")
+def box_model():
+    return load("included:box")
 
 
 @pytest.fixture
-def studio(clip, tmp_path, networks):
-    made = Studio(Project(clip, tmp_path / "work"), networks, threads=1, iterations=2)
+def studio(clip, tmp_path, mask_model, box_model):
+    made = Studio(Project(clip, tmp_path / "work"), mask_model, box_model, threads=1, iterations=2)
     yield made
     made.jobs.stop()

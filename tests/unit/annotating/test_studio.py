@@ -126,7 +126,7 @@ def test_one_tab_has_the_pen_until_another_takes_it_or_it_is_silent(studio, monk
 
 
 def test_learning_is_segment_and_its_masks_are_shown_until_something_else_is_drawn(
-    studio, clip, tmp_path, networks
+    studio, clip, tmp_path, mask_model, box_model
 ):
     studio.draw(0, 1, disk(0))
     studio.learn()
@@ -135,7 +135,7 @@ def test_learning_is_segment_and_its_masks_are_shown_until_something_else_is_dra
     learnt = [studio.labels(t) for t in range(LENGTH)]
     for t, labels in enumerate(learnt):
         assert (read_mask(tmp_path / f"work/learnt/{t:05d}.png") == (labels == 1)).all()
-    again = Studio(Project(clip, tmp_path / "work"), networks, threads=1)
+    again = Studio(Project(clip, tmp_path / "work"), mask_model, box_model, threads=1)
     assert again.state("a")["learnt"] and len(again.state("a")["doubt"][1]) == LENGTH
     studio.draw(5, 1, disk(5))
     assert not studio.state("a")["learnt"] and studio.state("a")["missing"] == 6

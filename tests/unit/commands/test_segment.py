@@ -761,7 +761,7 @@ def test_the_crf_without_a_name_is_the_one_found_on_real_video():
         (("--no-finetune",), True),
         (("--no-finetune", "--no-guard"), False),
         (("--guard",), True),
-        (("--no-finetune", "--objects", "together"), False),
+        (("--no-finetune", "--objects", "together"), True),
     ],
 )
 def test_what_was_not_learnt_is_guarded_unless_a_person_says_otherwise(given, guarded):
@@ -769,8 +769,3 @@ def test_what_was_not_learnt_is_guarded_unless_a_person_says_otherwise(given, gu
     usage = cli_segment._adjusted(load("included:mask").usage, options)
     assert usage.propagation.guard is guarded
     assert (usage.finetuning is None) == ("--no-finetune" in given)
-
-
-def test_a_guard_beside_objects_together_is_refused(segment, frames, first, capsys):
-    assert segment(frames, "--first", first, "--guard", "--objects", "together") == 2
-    assert "--guard: expected with --objects alone" in capsys.readouterr().err

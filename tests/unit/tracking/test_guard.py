@@ -1,10 +1,8 @@
 """A neighbour that is taken up is held back; the object itself may grow, turn and return."""
 
 import numpy as np
-import pytest
 import torch
 
-from masktrack_core.errors import InputError
 from masktrack_core.tracking.guard import FRAMES, Guard
 from masktrack_core.tracking.propagation import PropagationParams, propagate
 from masktrack_core.tracking.together import propagate_together
@@ -139,9 +137,14 @@ def test_when_nothing_of_the_object_is_left_the_last_mask_guides_on_and_it_is_fo
     assert np.array_equal(probs[2] > 0.5, box(*DOG))
 
 
-def test_objects_that_are_followed_together_have_no_guard():
+def test_objects_side_by_side_are_held_each_against_its_own_annotation():
+    """The network calls all that is coloured both: the dog and the ball, of one colour, and her."""
+    ball = (48, 70, 12, 20)
+    frames = [scene([(RED, DOG), (BLUE, WOMAN), (RED, ball)])] * 3
     objects = {1: {0: box(*DOG)}, 2: {0: box(*WOMAN)}}
-    with pytest.raises(InputError, match="guard: expected false where objects are followed"):
-        propagate_together(
-            dict.fromkeys(objects, Coloured()), [[BOTH] * 2], objects, PropagationParams(guard=True)
-        )
+    propagation = PropagationParams(dilation_radius=0, guard=True)
+    networks = dict.fromkeys(objects, Coloured())
+    found = {n: prob for t, n, prob in propagate_together(networks, [frames], objects, propagation)}
+    assert (found[1] > 0.5)[box(*DOG)].all() and not (found[1] > 0.5)[:, 36:54].any()
+    assert (found[2] > 0.5)[box(*WOMAN)].all() and not (found[2] > 0.5)[box(*ball)].any()
+    assert not ((found[1] > 0.5) & (found[2] > 0.5)).any()
