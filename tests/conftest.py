@@ -27,6 +27,12 @@ def one_thread():
 
 
 @pytest.fixture
+def bf16(monkeypatch):
+    """Have a CPU compute in bf16, which one that has none of it imitates, slowly."""
+    monkeypatch.setattr("masktrack_core.devices.computes_bf16", lambda device: True)
+
+
+@pytest.fixture
 def inputs():
     """Return the folder of inputs that people's reports describe; skip where it is absent."""
     if not INPUTS.is_dir():

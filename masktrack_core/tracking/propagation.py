@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from masktrack_core.arrays import Frame, Mask, Prob, Size
-from masktrack_core.devices import send
+from masktrack_core.devices import in_bf16, send
 from masktrack_core.errors import InputError
 from masktrack_core.masks.deform import as_prior
 from masktrack_core.masks.elementary import canonical, check_mask, dilate
@@ -216,7 +216,7 @@ def predict_all(
     for window, places in windows.items():
         seen = frame if window is None else crop_frame(frame, window, side)
         prior = np.stack([guides[place] for place in places])
-        found = _forward(network, seen, prior, low=params.precision == "bf16")
+        found = _forward(network, seen, prior, params.precision)
         for place, prob in zip(places, found, strict=True):
             size = Size(*previous[place].shape)
             probs[place] = prob if window is None else paste_prob(prob, window, size)
@@ -225,7 +225,7 @@ def predict_all(
 
 @torch.inference_mode()
 def _forward(
-    network: MaskTrackNet, frame: Frame, priors: NDArray[np.bool_], *, low: bool
+    network: MaskTrackNet, frame: Frame, priors: NDArray[np.bool_], precision: str
 ) -> NDArray[np.float32]:
     """Return the probabilities ``(B, H, W)`` of one picture under several priors."""
     device = next(network.parameters()).device
@@ -233,7 +233,7 @@ def _forward(
     image = send(np.ascontiguousarray(frame), device).permute(2, 0, 1)[None]
     images = image.expand(len(priors), -1, -1, -1)
     network.eval()
-    with torch.autocast(device.type, torch.bfloat16, enabled=low):
+    with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16(precision, device)):
         logits = network(images, send(np.ascontiguousarray(priors), device))
     probs: NDArray[np.float32] = foreground(logits, Size(*frame.shape[:2])).cpu().numpy()
     return probs

@@ -31,7 +31,8 @@ class PropagationParams:
     None is half of ``region_size``, so that nothing is enlarged more than twofold.
     ``flow_weight``: of the second of two streams in the average; the first has the rest. 0.5 is
     the paper's average (§3.3).
-    ``precision``: of the activations; the masks that bf16 finds are others in single pixels.
+    ``precision``: of the activations; the masks that bf16 finds are others in single pixels. It is
+    float32 on a device without it.
     ``connected``: drop the parts of a mask that do not touch the coarsened mask before it.
     ``guard``: hold back what makes a mask grow and less like the annotated object (`guard`).
     ``backwards``: reach the frames before the first annotation from it (paper §5.4).

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from masktrack_core.arrays import Frame, Mask, Prob, Size
-from masktrack_core.devices import send
+from masktrack_core.devices import in_bf16, send
 from masktrack_core.masks.deform import PriorKind
 from masktrack_core.masks.regions import Window, box_window, crop_place, window_view
 from masktrack_core.masks.tensors import (
@@ -114,7 +114,7 @@ class Resident:
         channel = boxed(prior) if kind == "box" else prior & (kind == "mask")
         if network.spec.others:  # an object that is followed alone knows of none
             channel = F.pad(channel, (0, 0, 0, 0, 0, 1))
-        low = self._params.precision == "bf16"
+        low = in_bf16(self._params.precision, self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=low):
             logits = network(images, channel.expand(len(images), -1, -1, -1))
         return foreground(logits, Size(*prior.shape[-2:]))[:, None]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from masktrack_core.devices import in_bf16
 from masktrack_core.errors import InputError
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.progress import bar, is_quiet
@@ -155,7 +156,7 @@ class _Loop:
         set_learning_rate(self.optimiser, poly_lr(self.iteration, self.params))
         image, prior, target = (part.to(self.device, non_blocking=True) for part in batch)
         self.optimiser.zero_grad(set_to_none=True)
-        low = self.params.precision == "bf16"
+        low = in_bf16(self.params.precision, self.device)
         witness = Witness(self.network) if low and not self.inspected else None
         with witness.watching() if witness else nullcontext():
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=low):

@@ -61,7 +61,7 @@ class TrainParams:
     """Where the loss is taken: at the cells of the scores with the target shrunk to them
     (DeepLabv2), or at every pixel with the scores enlarged; ours."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Of the activations; weights stay float32."""
+    """Of the activations; weights stay float32. ``bf16`` is float32 on a device without it."""
     loss: str = "cross_entropy"
     """Loss of a batch, by its name in the registry: cross_entropy (DeepLabv2) | balanced; ours."""
 

@@ -391,8 +391,11 @@ def in_a_process(function):
 
 
 def main():
+    from masktrack_core import devices
+
     torch.set_num_threads(1)
     pretend.register()
+    devices.computes_bf16 = lambda device: True  # a CPU that has none of it imitates it
     with torch.device("meta"):  # sympy
         torch.nn.Conv2d(1, 1, 1)
     found = in_a_process(lambda: {name: walked(name) for name in PATHS})

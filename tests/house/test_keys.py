@@ -38,7 +38,7 @@ SCHEMA = yaml.safe_load((ROOT / "rules" / "schemas" / "config.schema.yaml").read
 SIZE = 48, 64
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "bf16")
 
 
 def picture(seed=0, size=SIZE):

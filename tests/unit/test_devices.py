@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from masktrack_core import devices, gpus
-from masktrack_core.devices import device_facts, return_memory, runs_on, use_device
+from masktrack_core.devices import device_facts, in_bf16, return_memory, runs_on, use_device
 from masktrack_core.errors import InputError
 
 VERSION = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Wed Jan 1 00:00:00 UTC 2025\n"
@@ -38,7 +38,8 @@ def test_other_names_are_refused(name):
 def test_auto_is_the_cpu_where_nobody_gave_a_gpu_and_the_log_says_so(caplog):
     with caplog.at_level(logging.INFO):
         assert use_device("auto", 1) == torch.device("cpu")
-    assert caplog.messages == ["device cpu, threads 1"]
+    (said,) = caplog.messages
+    assert said.startswith("device cpu, threads 1, bf16 ")
 
 
 @pytest.mark.parametrize("sign", ["SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES", "nvidia0"])
@@ -83,7 +84,7 @@ def one_gpu(machine, monkeypatch):
         "get_device_name": lambda device: "Tesla T4",
         "get_device_capability": lambda device: (7, 5),
         "get_arch_list": lambda: ["sm_75", "sm_80", "compute_120"],
-        "is_bf16_supported": lambda: False,
+        "is_bf16_supported": lambda including_emulation=True: including_emulation,
     }
     for name, function in told.items():
         monkeypatch.setattr(torch.cuda, name, function)
@@ -98,7 +99,37 @@ def test_a_gpu_is_described_in_the_first_line(one_gpu, caplog):
         "device cuda, threads 2, name Tesla T4, capability 7.5, driver 580.65.06, cuda 13.0, tf32 "
         "convolutions True, products False, bf16 False, deterministic True"
     ]
-    assert device_facts(torch.device("cpu")) == {"device": "cpu", "threads": "2"}
+
+
+def test_a_cpu_is_described_by_its_threads_and_whether_it_computes_in_bf16(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "amx_bf16": False})
+    use_device("cpu", 2)
+    assert device_facts(torch.device("cpu")) == {"device": "cpu", "threads": "2", "bf16": "False"}
+
+
+@pytest.mark.parametrize(
+    ("abilities", "computes"),
+    [
+        ({"avx2": True, "avx512_bf16": False, "amx_bf16": False}, False),
+        ({"avx2": True, "avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"neon": True, "bf16": True}, True),
+        ({"neon": True, "bf16": False, "sve_bf16": False}, False),
+        ({"cpu_name": "Has bf16", "avx2": True}, False),
+    ],
+)
+def test_bf16_is_computed_where_the_cpu_has_it_and_is_float32_elsewhere(
+    monkeypatch, abilities, computes
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities)
+    assert in_bf16("bf16", torch.device("cpu")) is computes
+    assert in_bf16("fp32", torch.device("cpu")) is False
+
+
+def test_bf16_is_float32_on_a_gpu_that_imitates_it(one_gpu):
+    assert in_bf16("bf16", torch.device("cuda")) is False
+    one_gpu.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert in_bf16("bf16", torch.device("cuda")) is True
 
 
 def test_a_number_beyond_the_gpus_is_refused(one_gpu):

@@ -15,6 +15,7 @@ from snakemake.utils import update_config
 from torch import nn
 from torch.nn import functional as F
 
+from masktrack_core.devices import in_bf16
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.network_files import local_file
 from masktrack_core.experiment.recipes import NetworkRecipe
@@ -54,7 +55,7 @@ STACKS = (
 LOW = TrainParams(iterations=6, batch_size=2, learning_rate=1e-3, precision="bf16", ema=0.9)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "bf16")
 
 
 class Learnt(NamedTuple):
@@ -178,6 +179,10 @@ def affordable(backbone, size):
     return backbone != "vgg16" or size == 97 or (backbone, "aspp", size) in CONFIGURED
 
 
+@pytest.mark.skipif(
+    not in_bf16("bf16", torch.device("cpu")),
+    reason="this CPU has no bf16; trainings are in float32 on it",
+)
 @pytest.mark.parametrize(
     ("backbone", "size"),
     [

@@ -84,7 +84,7 @@ def trained(params: TrainParams = PARAMS, *, examples=None, **run) -> dict[str, 
     return weights(net)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "bf16")
 
 
 @pytest.fixture(scope="module")
