@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from masktrack_core.arrays import Mask, Size
+from masktrack_core.arrays import Mask, Masks, Size
 from masktrack_core.datasets.groups import Groups, object_groups
 from masktrack_core.datasets.index import read_facts
 from masktrack_core.datasets.layouts import VideoLayout
@@ -580,7 +580,8 @@ class _Truth:
     """The truth of an object as it is read."""
 
     masks: Mapping[str, Mask]
-    #: Of the frames that are scored; none where there are problems.
+    #: Of the frames that are scored, one array; None where there are problems.
+    scored: Masks | None
     contours: Sequence[metrics.Contour]
     problems: Sequence[str]
     notes: Sequence[str]
@@ -591,13 +592,15 @@ def _read_truth(task: ScoringTask) -> _Truth:
     before = [first] if first in task.truth.paths else []
     problems: list[str] = []
     masks = _read_masks(task.truth, list(dict.fromkeys([*before, *names])), problems)
-    notes, found = [], []
+    notes: list[str] = []
+    scored = None
     if masks:
         size = _expected_size(task, masks)
         notes = _fit(task.truth, masks, size, problems, like=_like(task))
     if not problems:
-        found = metrics.contours(np.stack([masks[name] for name in names]))
-    return _Truth(masks=masks, contours=found, problems=problems, notes=notes)
+        scored = np.stack([masks[name] for name in names])
+    found = [] if scored is None else metrics.contours(scored)
+    return _Truth(masks=masks, scored=scored, contours=found, problems=problems, notes=notes)
 
 
 def _expected_size(task: ScoringTask, truth: Mapping[str, Mask]) -> Size:
@@ -624,10 +627,9 @@ def _score_object(task: ScoringTask, truth: _Truth) -> SequenceScore | list[str]
     if task.pred is not None:
         pred = _read_masks(task.pred, names, problems)
         notes += _fit(task.pred, pred, size, problems, like=_like(task))
-    if problems:
+    if problems or truth.scored is None:
         return problems
     masks = np.stack([pred[name] for name in names])
-    true_masks = np.stack([truth.masks[name] for name in names])
     t = None
     if task.with_temporal:
         places = [task.frames.index(name) for name in names]
@@ -637,7 +639,7 @@ def _score_object(task: ScoringTask, truth: _Truth) -> SequenceScore | list[str]
         sequence=task.sequence,
         object_id=task.object_id,
         frames=tuple(names),
-        j=metrics.region_similarity(masks, true_masks),
+        j=metrics.region_similarity(masks, truth.scored),
         f=metrics.accuracy_of_contours(masks, truth.contours),
         t=t,
         notes=tuple(notes),
