@@ -17,7 +17,11 @@ from masktrack_core.errors import InputError
 from masktrack_core.experiment import rounds
 from masktrack_core.experiment.architectures import packages_of
 from masktrack_core.experiment.configuration import Experiment
-from masktrack_core.experiment.network_files import network_archive, source_of
+from masktrack_core.experiment.network_files import (
+    network_archive,
+    shares_training,
+    source_of,
+)
 from masktrack_core.gpus import gpus_at_hand
 from masktrack_core.experiment.planning import costs_with, likely_backbones
 from masktrack_core.experiment.provenance import (
@@ -199,7 +203,12 @@ def training_inputs(wildcards):
     return {
         "stills": [f"{RESULTS}/stills/{name}.csv" for name in stills],
         "deformed": [f"{deformed}/{name}.zip" for name in stills],
-        "pretrained": weights("architectures", network.architecture, "pretrained"),
+        "start": [offline_network(network.start)] if network.start else [],
+        "pretrained": (
+            []
+            if network.start
+            else weights("architectures", network.architecture, "pretrained")
+        ),
     }
 
 
@@ -248,6 +257,8 @@ def tracking_networks(wildcards):
 def networks_of_object(wildcards, number):
     """Return what `tracking_networks` does for one of the objects of a sequence."""
     tracker = experiment.recipes.trackers[wildcards.tracker]
+    if tracker.finetuning and is_shared(tracker.finetuning, tracker.network):
+        number = min(experiment.objects_of(wildcards.dataset, wildcards.sequence))
     paths = {
         "offline": offline_network(tracker.network),
         "finetuned": f"{RESULTS}/finetuned/{tracker.network}/{tracker.finetuning}/"
@@ -255,6 +266,12 @@ def networks_of_object(wildcards, number):
         f"{number}.safetensors",
     }
     return [paths[name] for name in tracker.networks]
+
+
+def is_shared(finetuning, network):
+    """Return whether one training is for all objects: its file is that of the first of them."""
+    recipes = experiment.recipes
+    return shares_training(recipes.finetunings[finetuning], recipes.networks[network])
 
 
 def networks_of_all(wildcards):
@@ -323,13 +340,14 @@ def other_annotations(wildcards):
 
 
 def neighbours(wildcards):
-    """Return the annotations of the other objects, where a fine-tuning shows them.
+    """Return the annotations of the other objects, where a fine-tuning shows or learns them.
 
     What a row leaves out the file of its network may say: then they are there too.
     """
     row = config["finetunings"][wildcards.finetuning]
     from_file = experiment.recipes.networks[wildcards.network].file is not None
-    return other_annotations(wildcards) if row.get("neighbours", from_file) else []
+    looked_at = [row.get(key, from_file) for key in ("neighbours", "shared")]
+    return other_annotations(wildcards) if any(looked_at) else []
 
 
 def tracking_flow(wildcards):

@@ -12,7 +12,7 @@ from masktrack_core.files.io import read_table, write_table
 from masktrack_core.networks.weights import load_network, save_weights
 from masktrack_core.tables import INDEX, LOSSES
 from masktrack_core.tracking.annotations import masks_of_others
-from masktrack_core.tracking.segmentation import finetune
+from masktrack_core.tracking.segmentation import finetune, finetune_shared
 from masktrack_core.training.loop import RunParams
 from masktrack_core.training.state import remove_state
 
@@ -36,9 +36,16 @@ def main(job: "Snakemake") -> None:
         workers = 0 if device.type == "cpu" else job.resources.workers
         kept = {"state": Path(p.state), "code": p.code, "progress": label}
         run = RunParams(**kept, save_every_s=every, workers=workers)
-        theirs = {n: read_annotations(Path(path)) for n, path in enumerate(job.input.others, 1)}
-        others = masks_of_others({0: annotations} | theirs, 0)
-        losses = finetune(network, video, annotations, params, others=others, seed=p.seed, run=run)
+        number = int(job.wildcards.object)
+        objects = {int(Path(path).stem): read_annotations(Path(path)) for path in job.input.others}
+        objects[number] = annotations
+        if params.shared:
+            losses = finetune_shared(network, video, objects, params, seed=p.seed, run=run)
+        else:
+            others = masks_of_others(objects, number)
+            losses = finetune(
+                network, video, annotations, params, others=others, seed=p.seed, run=run
+            )
         data = content_digests([Path(job.input.annotations)])
         where = {"device": device_facts(device)}
         made_of = {"online": dict(p.rows) | dict(p.finetuning), "offline": record}

@@ -12,7 +12,7 @@ from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.deform import DeformationParams
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.spec import HUB, NetworkSpec
-from masktrack_core.networks.weights import save_weights, start_network
+from masktrack_core.networks.weights import continue_network, save_weights, start_network
 from masktrack_core.tables import LOSSES
 from masktrack_core.training.examples import StillExamples
 from masktrack_core.training.loop import RunParams, TrainParams, train
@@ -52,7 +52,12 @@ def main(job: "Snakemake") -> None:
         asks_hub = p.rows["architecture"].get("pretrained") == HUB
         absent = HUB if asks_hub else None
         pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else absent
-        network, start = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
+        if job.input.start:
+            network, start = continue_network(
+                NetworkSpec(**parts), Path(job.input.start[0]), seed=p.seed
+            )
+        else:
+            network, start = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
         network.to(device)
         losses = pd.DataFrame(columns=list(LOSSES.names))
         if p.rows["schedule"] is not None:

@@ -1,11 +1,12 @@
 """The stages of ``masktrack segment`` in order, and guesses of what they cost: for its bars."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from masktrack_core.arrays import Size
 from masktrack_core.commands.outputs import Export
-from masktrack_core.commands.stages import Request
+from masktrack_core.commands.stages import SHARED, Request, learns_all
 from masktrack_core.progress import Stage
 
 #: Guesses until a run has its own rates, CPU seconds of one thread (`segment` on 40 frames of 720p;
@@ -37,6 +38,9 @@ def stages(
     """Return the stages of a run over a clip of so many frames, by the words of their bars."""
     found = [Stage("flow", "flow", frames)] * (request.motion is not None)
     runs = [f"object {place} of {objects}" for place in range(1, objects + 1)]
+    if learns_all(request, objects):
+        found += _learnt([SHARED], request)
+        request = replace(request, usage=replace(request.usage, finetuning=None))
     if request.together:
         found += _learnt(runs, request)
         found.append(Stage(f"{objects} objects: follow", "follow", objects * frames))

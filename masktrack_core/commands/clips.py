@@ -59,7 +59,6 @@ from masktrack_core.pictures.overlays import OBJECTS, outline, overlay
 from masktrack_core.progress import bar
 from masktrack_core.tracking.annotations import (
     annotations_by_object,
-    masks_of_others,
     pixels_of_others,
 )
 from masktrack_core.tracking.propagation import checked_annotations
@@ -273,7 +272,7 @@ def _followed_objects(
                 clip=clip,
                 annotations=annotations,
                 others=pixels_of_others(objects, label),
-                neighbours=masks_of_others(objects, label),
+                objects=objects,
                 motion=motion,
                 request=request,
                 folder=folder,

@@ -32,11 +32,12 @@ from masktrack_core.motion.flow import FlowImageParams, FlowModel, FlowParams, f
 from masktrack_core.networks.network import MaskTrackNet
 from masktrack_core.networks.weights import load_network, save_weights
 from masktrack_core.progress import bar
+from masktrack_core.tracking.annotations import ObjectAnnotations, masks_of_others
 from masktrack_core.tracking.crf import CrfParams
 from masktrack_core.tracking.filling import Some, filled
 from masktrack_core.tracking.propagation import FrameSequence, propagate
 from masktrack_core.tracking.refinement import refined_frames
-from masktrack_core.tracking.segmentation import finetune
+from masktrack_core.tracking.segmentation import finetune, finetune_shared
 from masktrack_core.tracking.together import propagate_together
 from masktrack_core.training.loop import RunParams, TrainingDivergedError, TrainingInterruptedError
 from masktrack_core.training.state import remove_state
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds of first-frame training that a killed run may lose.
 _STATE_EVERY_S = 60.0
+#: Words before the bar of a training for all objects.
+SHARED = "all objects"
 #: Archive of objects that are followed together.
 TOGETHER = "together.zip"
 #: Processes that make examples beside a GPU.
@@ -142,8 +145,8 @@ class ObjectRun:
     annotations: Mapping[int, Mask]
     #: By frame, the pixels that annotations give to other objects.
     others: Mapping[int, Mask]
-    #: By frame, the masks of the other objects, one by one.
-    neighbours: Mapping[int, Sequence[Mask]]
+    #: The annotations of all objects, this one's too.
+    objects: ObjectAnnotations
     #: The flow pictures, where the request has a flow stream.
     motion: FrameSequence | None
     request: Request
@@ -213,29 +216,32 @@ class ObjectRun:
 
     def _learnt(self, given: MaskTrackNet) -> MaskTrackNet:
         """Return the network after first-frame training, always as read from its file."""
-        path, state = self.folder / f"{self.name}.safetensors", self.folder / f"{self.name}.state"
+        name = "shared" if self._learns_all else self.name
+        path, state = self.folder / f"{name}.safetensors", self.folder / f"{name}.state"
         if not path.exists():
             self._learn(copy.deepcopy(given), path, state)
         remove_state(state)
         return load_network(path)[0].to(self.request.device)
 
+    @property
+    def _learns_all(self) -> bool:
+        """Return whether one training is for all objects."""
+        return learns_all(self.request, len(self.objects))
+
     def _learn(self, network: MaskTrackNet, path: Path, state: Path) -> None:
         finetuning, seed = self.request.usage.finetuning, self.request.seed
         assert finetuning is not None
-        words = f"{self.words}: learn"
+        words = f"{SHARED if self._learns_all else self.words}: learn"
         # Beside a GPU the cores have nothing else to do; at most as many are taken as there are.
         workers = 0 if self.request.device.type == "cpu" else _WORKERS
         run = RunParams(state=state, save_every_s=_STATE_EVERY_S, workers=workers, progress=words)
+        given = network, self.clip
+        others = masks_of_others(self.objects, int(self.name))
         try:
-            finetune(
-                network,
-                self.clip,
-                self.annotations,
-                finetuning,
-                others=self.neighbours,
-                seed=seed,
-                run=run,
-            )
+            if self._learns_all:
+                finetune_shared(*given, self.objects, finetuning, seed=seed, run=run)
+            else:
+                finetune(*given, self.annotations, finetuning, others=others, seed=seed, run=run)
         except TrainingDivergedError as error:
             raise InputError(f"{self.request.weights}: {error}") from error
         except TrainingInterruptedError as stopped:
@@ -264,6 +270,12 @@ class ObjectRun:
         return bar(probs, words, total=total or len(self.clip), unit="frame")
 
 
+def learns_all(request: Request, objects: int) -> bool:
+    """Return whether one network learns all of several objects."""
+    finetuning = request.usage.finetuning
+    return finetuning is not None and finetuning.shared and objects > 1
+
+
 def follow_together(runs: Sequence[ObjectRun]) -> None:
     """Write the archive of all objects' probabilities, and each one's after the CRF, where absent.
 
@@ -272,11 +284,16 @@ def follow_together(runs: Sequence[ObjectRun]) -> None:
     first = runs[0]
     track = first.folder / TOGETHER
     if not track.exists():
+        usage = first.request.usage
+        if usage.finetuning is None or learns_all(first.request, len(runs)):
+            networks = dict.fromkeys((int(run.name) for run in runs), first.networks())
+        else:
+            networks = {int(run.name): run.networks() for run in runs}
         probs = propagate_together(
-            {int(run.name): run.networks() for run in runs},
+            networks,
             first.streams,
             {int(run.name): run.annotations for run in runs},
-            first.request.usage.propagation,
+            usage.propagation,
         )
         total = len(first.clip) * len(runs)
         shown = bar(probs, f"{len(runs)} objects: follow", total=total, unit="frame")

@@ -218,6 +218,9 @@ class Experiment:
                 words.append(f"the stills of {name}")
         pretrained = self.config["architectures"][recipe.architecture]["pretrained"]
         start = f", its trunk before that as {Path(pretrained).stem}" if pretrained else ""
+        if recipe.start is not None:
+            before = self.trained_on(recipe.start) or self.recipes.networks[recipe.start].file
+            start = f", before that on {before}"
         return f"{', '.join(words)}{start}" if recipe.schedule else f"nothing{start}"
 
     def sequences_of_stills(self, stills: str) -> list[tuple[str, str]]:

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from masktrack_core.datasets.sources import expanded
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.recipes import NetworkRecipe
+from masktrack_core.experiment.recipes import FinetuningRecipe, NetworkRecipe
 from masktrack_core.files.io import file_digest
 from masktrack_core.networks.included import included_file
-from masktrack_core.networks.records import NetworkRecord, read_record
+from masktrack_core.networks.records import NetworkRecord, read_record, says_shared
 
 
 def local_file(network: NetworkRecipe) -> Path | None:
@@ -49,6 +49,17 @@ def network_archive(network: NetworkRecipe) -> dict[str, Any]:
         )
     checksum = f"sha256:{network.sha256}"
     return {f"{network.name}-{file}": {"urls": [url], "checksum": checksum, "instructions": ""}}
+
+
+def shares_training(finetuning: FinetuningRecipe, network: NetworkRecipe) -> bool:
+    """Return whether one training is for all objects of a video: as a row or else a file says.
+
+    A file that is still to be downloaded is not asked: each object has the same training then.
+    """
+    if finetuning.shared is not None:
+        return finetuning.shared
+    path = local_file(network)
+    return path is not None and says_shared(path)
 
 
 def check_network_file(network: NetworkRecipe) -> None:

@@ -42,6 +42,9 @@ class NetworkRecipe(_Recipe):
     #: of that file
     sha256: str | None = None
     architecture: str | None = None
+    # Paper: every network from ImageNet's weights. Ours, none by default.
+    #: whose weights it begins with
+    start: str | None = None
     input: str = "mask"
     stills: tuple[str, ...] = ()
     deformation: str | None = None
@@ -71,6 +74,8 @@ class FinetuningRecipe(_Recipe):
     offline_share: float | None = None
     #: of a network trained here false
     neighbours: bool | None = None
+    #: of a network trained here false
+    shared: bool | None = None
     #: None: that of the configuration
     seed: int | None = None
 
@@ -294,6 +299,7 @@ def _check_meaning(recipes: Recipes) -> None:
                 f"networks.{network.name}: augmentation, crop and schedule belong together; give "
                 "all to train offline, or none for a network that is only fine-tuned"
             )
+        _check_start(network, recipes)
     for variant in recipes.variants.values():
         sources = [key for key in ("trackers", "oracle", "masks") if getattr(variant, key)]
         if len(sources) != 1:
@@ -361,13 +367,25 @@ def _is_external(tracker: TrackerRecipe) -> bool:
     return tracker.command is not None
 
 
+def _check_start(network: NetworkRecipe, recipes: Recipes) -> None:
+    """Raise where a network begins with weights that begin with its own."""
+    behind = [network.name]
+    while (start := recipes.networks[behind[-1]].start) is not None:
+        behind.append(start)
+        if start in behind[:-1]:
+            raise InputError(
+                f"networks.{network.name}.start: expected a network that begins without it, got "
+                f"{' from '.join(behind)}; remove one `start`"
+            )
+
+
 #: What a row of ``networks`` cannot do without, unless it is a file.
 _TRAINED = "architecture", "stills", "deformation"
 
 
 def _check_file(network: NetworkRecipe) -> None:
     """Raise where the row of a file also says how a network is trained."""
-    training = (*_TRAINED, "augmentation", "crop", "schedule", "limit", "seed")
+    training = (*_TRAINED, "start", "augmentation", "crop", "schedule", "limit", "seed")
     given = [key for key in training if getattr(network, key) not in (None, ())]
     if network.file is None or given:
         came = "sha256 without a file" if network.file is None else f"{', '.join(given)} beside it"

@@ -11,6 +11,7 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("stills", "datasets"): "datasets",
         ("networks", "architecture"): "architectures",
+        ("networks", "start"): "networks",
         ("networks", "stills"): "stills",
         ("datasets", "archives"): "archives",
         ("stills", "archives"): "archives",

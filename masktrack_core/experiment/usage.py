@@ -58,7 +58,7 @@ def usage_text(usage: Usage) -> str:
     row, rows = None, {}
     if learns is not None:
         row = {"samples": learns.examples.samples, "offline_share": learns.offline_share}
-        row["neighbours"] = learns.examples.neighbours
+        row |= {"neighbours": learns.examples.neighbours, "shared": learns.shared}
         examples = asdict(learns.examples)
         parts = ("crop", "augmentation", "deformation")
         rows = {"schedule": asdict(learns.schedule)} | {part: examples[part] for part in parts}
@@ -92,8 +92,10 @@ def finetuning_of(
     if "deformation" in given:
         examples = replace(examples, deformation=DeformationParams(**given["deformation"]))
     schedule = TrainParams(**given["schedule"]) if "schedule" in given else said.schedule
-    share = own.get("offline_share", said.offline_share)
-    return FinetuningParams(schedule=schedule, examples=examples, offline_share=share)
+    share, shared = own.get("offline_share", said.offline_share), own.get("shared", said.shared)
+    return FinetuningParams(
+        schedule=schedule, examples=examples, offline_share=share, shared=shared
+    )
 
 
 def usage_of_tracker(

@@ -23,6 +23,7 @@ FINETUNING_DEFAULTS: Mapping[str, Any] = {
     "samples": 1000,
     "offline_share": 0.0,
     "neighbours": False,
+    "shared": False,
 }
 """What a row of ``finetunings`` says itself, beside the names of other rows; of `FinetuningParams`.
 
@@ -103,6 +104,13 @@ def guiding_threshold(paths: Iterable[Path]) -> float:
             "variant a threshold"
         )
     return next(iter(said.values()))
+
+
+def says_shared(path: Path) -> bool:
+    """Return whether a network's file says that one training is for all objects of a video."""
+    usage = _unfolded(read_record(path).record.get(USAGE, "{}"))
+    finetuning = usage.get("finetuning") or {} if isinstance(usage, dict) else {}
+    return bool(finetuning.get("shared", FINETUNING_DEFAULTS["shared"]))
 
 
 def _unfolded(text: str) -> Any:

@@ -27,7 +27,7 @@ from masktrack_core.networks.network import (
     build_network,
     empty_network,
 )
-from masktrack_core.networks.records import FORMAT
+from masktrack_core.networks.records import FORMAT, read_record
 from masktrack_core.networks.spec import HUB, NetworkSpec
 from masktrack_core.networks.timm_trunks import TimmTrunk
 from masktrack_core.seeds import torch_generator
@@ -137,6 +137,31 @@ def start_network(
     network = build_network(spec, generator=torch_generator(seed, "network"))
     record = {} if pretrained is None else load_pretrained(network, pretrained).record()
     return network, record
+
+
+def continue_network(
+    spec: NetworkSpec, path: Path, *, seed: int
+) -> tuple[MaskTrackNet, dict[str, str]]:
+    """Return a network with the weights of a trained one, and the record of where they are from.
+
+    It may be told of other objects where the other is not: those filters begin at zero. Raises
+    InputError as `load_network` does, and naming what else of the two differs.
+    """
+    other, _ = load_network(path)
+    started = other.spec
+    asked = replace(spec, normalisation=started.normalisation, pretrained=started.pretrained)
+    network = build_network(asked, generator=torch_generator(seed, "network"))
+    wanted, got = asdict(asked), asdict(started)
+    differs = [name for name in wanted if wanted[name] != got[name]]
+    free = {"prior_init"} | ({"others"} if spec.others else set())
+    if not free.issuperset(differs):
+        said = ", ".join(f"{name} {got[name]!r}" for name in differs if name not in free)
+        raise InputError(
+            f"{path}: expected a network of this architecture to go on with, got {said}; name "
+            "another one to start from, or change the architecture"
+        )
+    network.load_state_dict(other.state_dict(), strict=spec.others == started.others)
+    return network, {"network": read_record(path).digest}
 
 
 def load_pretrained(

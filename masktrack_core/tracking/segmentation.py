@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from masktrack_core.arrays import Mask
+from masktrack_core.arrays import Frame, Mask
 from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.deform import DeformationParams, as_prior
 from masktrack_core.masks.elementary import canonical
@@ -41,6 +41,9 @@ class FinetuningParams:
     examples: FirstFrameParams = field(default_factory=FirstFrameParams)
     #: ours: share of the offline weights in the mean of them and the fine-tuned ones, from 0
     offline_share: float = 0.0
+    # Paper: a network for each object (§5.1). Ours, off by default.
+    #: whether one network learns all objects of a video (`finetune_shared`)
+    shared: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a share that leaves nothing of what was learnt with ``InputError``."""
@@ -54,10 +57,12 @@ class FinetuningParams:
         samples: int = 1000,
         offline_share: float = 0.0,
         neighbours: bool = False,
+        shared: bool = False,
     ) -> Self:
         """Return the parameters of a row of ``finetunings`` and of the rows that it names."""
         return cls(
             offline_share=offline_share,
+            shared=shared,
             schedule=TrainParams(**rows["schedule"]),
             examples=FirstFrameParams(
                 crop=CropParams(**rows["crop"]),
@@ -88,12 +93,55 @@ def finetune(
     Raises ``InputError`` for annotations that do not fit the frames.
     """
     annotations = checked_annotations(frames, annotations)
-    shown = [(t, mask) for t, mask in sorted(annotations.items()) if mask.any()]
+    shown = [
+        (frames[t], mask, (others or {}).get(t, ()))
+        for t, mask in sorted(annotations.items())
+        if mask.any()
+    ]
+    return _finetuned(network, shown, params, seed=seed, run=run)
+
+
+def finetune_shared(
+    network: MaskTrackNet,
+    frames: FrameSequence,
+    objects: ObjectAnnotations,
+    params: FinetuningParams,
+    *,
+    seed: int,
+    run: RunParams | None = None,
+) -> pd.DataFrame:
+    """Train the network, in place, on all annotated objects of a video; return its losses.
+
+    The objects take turns: what is object in one crop is background in the next, and the mask that
+    guides says which is meant. All else as `finetune` does it for one of them; the steps of the
+    schedule are those of all objects together.
+    """
+    shown = []
+    for label in sorted(objects):
+        annotations = checked_annotations(frames, objects[label])
+        others = masks_of_others(objects, label)
+        shown += [
+            (frames[t], mask, others.get(t, ()))
+            for t, mask in sorted(annotations.items())
+            if mask.any()
+        ]
+    return _finetuned(network, shown, params, seed=seed, run=run)
+
+
+def _finetuned(
+    network: MaskTrackNet,
+    shown: Sequence[tuple[Frame, Mask, Sequence[Mask]]],
+    params: FinetuningParams,
+    *,
+    seed: int,
+    run: RunParams | None,
+) -> pd.DataFrame:
+    """Train a network on frames, each with a mask and those of the other objects in it."""
     examples = FirstFrameExamples(
-        [(frames[t], mask) for t, mask in shown],
+        [(frame, mask) for frame, mask, _ in shown],
         params.examples,
         prior_kind=network.spec.prior,
-        others=[(others or {}).get(t, ()) for t, _ in shown],
+        others=[others for _, _, others in shown],
         told=network.spec.others,
         seed=seed,
     )
@@ -145,20 +193,25 @@ def segment_together(
 
     ``objects``: object → frame → mask, as `annotations.annotations_by_object` makes it. Of each
     pixel one object has it at most, but where annotations overlap. ``finetuning`` None skips the
-    online stage, else each object has a copy of the network that learns it; the one given stays as
-    it is. Nothing is computed before the first is asked for. Order, and what is raised at once:
+    online stage, else each object has a copy of the network that learns it, or all have one with
+    ``finetuning.shared``; the one given stays as it is. Nothing is computed before the first is
+    asked for. Order, and what is raised at once:
     `propagate_together`.
     """
     networks = dict.fromkeys(objects, network)
-    if finetuning is not None:
+    if finetuning is not None and finetuning.shared:
+        networks = dict.fromkeys(objects, copy.deepcopy(network))
+    elif finetuning is not None:
         networks = {label: copy.deepcopy(network) for label in objects}
     probs = propagate_together(networks, [frames], objects, propagation)
 
     def masks() -> Iterator[tuple[int, int, Mask]]:
-        for label, annotations in objects.items() if finetuning is not None else ():
-            assert finetuning is not None
-            others = masks_of_others(objects, label)
-            finetune(networks[label], frames, annotations, finetuning, others=others, seed=seed)
+        if finetuning is not None and finetuning.shared:
+            finetune_shared(networks[min(objects)], frames, objects, finetuning, seed=seed)
+        elif finetuning is not None:
+            for label, annotations in objects.items():
+                others = masks_of_others(objects, label)
+                finetune(networks[label], frames, annotations, finetuning, others=others, seed=seed)
         for t, label, prob in probs:
             yield t, label, prob > propagation.threshold
 

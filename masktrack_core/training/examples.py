@@ -207,11 +207,12 @@ class FirstFrameExamples:
     def __getitem__(self, number: int) -> Example:
         """Return example ``number``, made on the fly; number + samples is the same again."""
         item = number % self._samples
-        frame, mask = self._annotated[item % len(self._annotated)]
-        others = self._others[item % len(self._annotated)]
+        turn, place = divmod(item, len(self._annotated))
+        frame, mask = self._annotated[place]
+        others = self._others[place]
         rng = numpy_rng(self._seed, "first frame", item)
         deformed = apply_deformation(mask, sample_deformation(mask, self._deformation, rng=rng))
-        beside = others[int(rng.integers(len(others)))] if others and item % 2 else None
+        beside = others[int(rng.integers(len(others)))] if others and turn % 2 else None
         theirs = self._announced(others, np.zeros_like(mask), rng=rng) if self._told else None
         return self._cut(frame, mask, deformed, others=theirs, beside=beside, rng=rng)
 

@@ -29,7 +29,7 @@ from masktrack_core.tracking.crf_search import SearchParams, search_crf
 from masktrack_core.tracking.oracles import GrabcutParams, grabcut_oracle
 from masktrack_core.tracking.propagation import PropagationParams, propagate
 from masktrack_core.tracking.refinement import TrackedObject
-from masktrack_core.tracking.segmentation import FinetuningParams, finetune
+from masktrack_core.tracking.segmentation import FinetuningParams, finetune, finetune_shared
 from masktrack_core.training.examples import Example, FirstFrameExamples, FirstFrameParams
 from masktrack_core.training.loop import TrainParams, train
 
@@ -189,8 +189,12 @@ def tuned(**row):
     rows |= {"augmentation": {}, "deformation": {}}
     own = {key: row.pop(key) for key in FINETUNING_DEFAULTS if key in row}
     net, params = slim(), FinetuningParams.from_rows(rows | row, **own)
-    others = {0: [np.roll(blob(), 30, axis=1) & ~blob()]}
-    finetune(net, [picture()], {0: blob()}, params, others=others, seed=1)
+    other = np.roll(blob(), 30, axis=1) & ~blob()
+    if params.shared:
+        objects = {1: {0: blob()}, 2: {0: other}}
+        finetune_shared(net, [picture()], objects, params, seed=1)
+    else:
+        finetune(net, [picture()], {0: blob()}, params, others={0: [other]}, seed=1)
     return [weight.detach().numpy() for weight in net.parameters()]
 
 
@@ -339,6 +343,7 @@ EFFECTS = {
             "samples": (1, {}),
             "offline_share": (0.5, {}),
             "neighbours": (True, {}),
+            "shared": (True, {}),
         },
     ),
 }
@@ -398,6 +403,7 @@ REACH = {
     "finetunings.paper.seed": (2, {}),
     "deformations.paper.seed": (2, {}),
     "networks.segment.architecture": ("other", {}),
+    "networks.segment.start": ("box", {}),
     "networks.segment.input": ("box", {}),
     "networks.segment.stills": (["annotated_videos"], {}),
     "networks.segment.deformation": ("none", {}),

@@ -30,6 +30,7 @@ NAMES = [
     ("stills", "rendered", "archives", ["rbg"]),
     ("datasets", "rendered_davis", "archives", ["rbg"]),
     ("networks", "segment", "architecture", "rbg"),
+    ("networks", "segment", "start", "rbg"),
     ("networks", "segment", "stills", ["rendered", "rbg"]),
     ("networks", "segment", "deformation", "rbg"),
     ("networks", "segment", "augmentation", "rbg"),
@@ -80,6 +81,17 @@ def test_a_variant_is_tracked_or_an_oracle(config):
     config["variants"]["masktrack"]["oracle"] = "box"
     with pytest.raises(InputError, match=r"variants\.masktrack: expected either"):
         read_recipes(config)
+
+
+@pytest.mark.parametrize("ring", [("rgb",), ("rgb", "box"), ("rgb", "box", "flow")])
+def test_networks_that_begin_with_each_other_are_refused(config, ring):
+    for name, start in zip(ring, (*ring[1:], ring[0]), strict=True):
+        config["networks"].setdefault(name, dict(config["networks"]["rgb"]))["start"] = start
+    said = " from ".join((*ring, ring[0]))
+    with pytest.raises(InputError, match=rf"networks\.rgb\.start: .*got {said}; remove"):
+        read_recipes(config)
+    del config["networks"][ring[-1]]["start"]
+    assert read_recipes(config).networks[ring[-1]].start is None
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ ROWS = {
     "augmentation": {"scale": [0.9, 1.1]},
     "deformation": {"dilation_radius": 1},
 }
-NUMBERS = {"samples": 9, "offline_share": 0.25, "neighbours": True}
+NUMBERS = {"samples": 9, "offline_share": 0.25, "neighbours": True, "shared": True}
 SAID = {USAGE: usage_record({"dilation_radius": 3}, NUMBERS, ROWS, "photographs")}
 OPEN = dict.fromkeys(ROWS)
 
@@ -47,7 +47,8 @@ def test_what_a_row_leaves_out_is_what_the_file_says():
             assert found == replace(said, examples=replace(said.examples, **changed))
     found = finetuning_of(SAID, {"samples": 4, "offline_share": 0.0}, OPEN, where="a")
     assert (found.examples.samples, found.offline_share) == (4, 0.0)
-    assert found.examples.neighbours  # as the file says
+    assert found.examples.neighbours and found.shared  # as the file says
+    assert not finetuning_of(SAID, {"shared": False}, OPEN, where="a").shared
     assert not finetuning_of(SAID, {"neighbours": False}, OPEN, where="a").examples.neighbours
     assert found.schedule == said.schedule
 

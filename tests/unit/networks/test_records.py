@@ -78,5 +78,6 @@ def test_what_a_file_that_says_nothing_means_is_what_the_code_does():
         "samples": learns.examples.samples,
         "offline_share": learns.offline_share,
         "neighbours": learns.examples.neighbours,
+        "shared": learns.shared,
     } == FINETUNING_DEFAULTS
     assert PropagationParams().threshold == DEFAULT_THRESHOLD

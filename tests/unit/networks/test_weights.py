@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,13 @@ from masktrack_core.files import tensors as tensor_files
 from masktrack_core.files.tensors import read_tensors
 from masktrack_core.networks.checkpoints import fold_batch_norm, recognise, translate
 from masktrack_core.networks.network import MaskTrackNet, NetworkSpec, build_network
-from masktrack_core.networks.weights import load_network, load_pretrained, save_weights
+from masktrack_core.networks.records import read_record
+from masktrack_core.networks.weights import (
+    continue_network,
+    load_network,
+    load_pretrained,
+    save_weights,
+)
 from masktrack_core.seeds import torch_generator
 from tests.published_networks import drawn
 
@@ -66,6 +73,42 @@ def test_a_network_comes_back_from_disk_as_it_was(tmp_path, fields):
     assert loaded.spec == net.spec
     assert not loaded.training
     assert torch.equal(loaded(*example()), net(*example()))
+
+
+def test_a_training_goes_on_with_a_network_which_may_be_told_of_others_then(tmp_path):
+    path = tmp_path / "before.safetensors"
+    before = network(normalisation="caffe", pretrained="somebody's")
+    save_weights(path, before, {"stills": "ECSSD"})
+    digest = {"network": read_record(path).digest}
+    asked = replace(before.spec, normalisation=None, pretrained=None, prior_init="zero")
+    for told in (False, True):
+        net, record = continue_network(replace(asked, others=told), path, seed=1)
+        assert record == digest
+        assert net.spec == replace(before.spec, others=told, prior_init="zero")
+        image, prior = example()
+        nobody = torch.zeros_like(prior)
+        seen = torch.cat([prior, nobody], 1) if told else prior
+        assert torch.equal(net.eval()(image, seen), before.eval()(image, prior))
+    told_path = tmp_path / "told.safetensors"
+    torch.nn.init.constant_(net.others.weight, 0.5)
+    save_weights(told_path, net, {})
+    again, _ = continue_network(net.spec, told_path, seed=1)
+    assert torch.equal(again.others.weight, net.others.weight)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"head": "aspp"}, "head 'decoder'"),
+        ({"backbone": "mobilenet_v2", "prior": "box"}, "backbone 'slim', prior 'mask'"),
+        ({"others": False}, "others True"),
+    ],
+)
+def test_a_network_of_another_architecture_is_nothing_to_go_on_with(tmp_path, change, said):
+    save_weights(tmp_path / "told.safetensors", network(others=True), {})
+    asked = replace(network(others=True).spec, **change)
+    with pytest.raises(InputError, match=rf"told\.safetensors: .* got {said}; name another"):
+        continue_network(asked, tmp_path / "told.safetensors", seed=1)
 
 
 def test_the_same_network_is_the_same_bytes(tmp_path):
