@@ -106,6 +106,44 @@ def test_an_oracle_is_not_the_best(sequences):
     ]
 
 
+def test_a_published_row_is_ranked_like_ours(sequences):
+    other = sequences[sequences.method == "A"].assign(method="C", source="published", J=80.0)
+    both = pd.concat([sequences, other])
+    columns = table_columns(recipe(), both)
+    table = method_table(both, columns)
+    page = markdown(printed_methods(table, recipe(), columns, {"d": "D", "e": "E"}))
+    assert page.splitlines()[4] == "| C | published | **80.0** | **80.0** |"
+    assert page.count("**") == 4
+
+
+def test_methods_stand_in_the_order_of_their_first_rows(sequences):
+    turned = sequences[::-1]
+    assert method_table(turned, table_columns(recipe(), turned)).method.tolist() == ["B", "A"]
+
+
+def test_the_number_of_a_method_is_the_mean_over_seeds_beside_their_deviation(sequences):
+    ours = sequences[sequences.method == "A"]
+    runs = [ours.assign(seed=seed, J=ours.J + more) for seed, more in ((1, 0), (2, 3), (3, 9))]
+    all_rows = pd.concat([*runs, sequences[sequences.method == "B"].assign(seed=np.nan)])
+    table = method_table(all_rows, table_columns(recipe(), all_rows))
+    assert list(table.columns) == ["method", "source", "d", "d sd", "e", "e sd"]
+    assert table.iloc[0, 2:].tolist() == pytest.approx([64, 21**0.5, 54, 21**0.5])  # 42 / (3 - 1)
+    assert table["d"][1] == 99 and np.isnan(table["d sd"][1])
+
+
+@pytest.mark.parametrize(
+    ("measures", "notes"),
+    [(["F_decay"], ["F decay in percent.", "told"]), (["J"], ["told"]), (["F", "J"], ["told"])],
+)
+def test_a_page_of_one_measure_says_which_where_it_is_not_j(sequences, measures, notes):
+    every = sequences.assign(F_decay=sequences.F)
+    chosen = recipe(measures=measures)
+    columns = table_columns(chosen, every)
+    titles = {"d": "D", "e": "E"}
+    printed = printed_methods(method_table(every, columns), chosen, columns, titles, notes=["told"])
+    assert list(printed.notes) == notes
+
+
 def test_a_method_named_twice_is_refused():
     with pytest.raises(InputError, match=r"tables.t.rows: expected a method of its own.*\['A'\]"):
         recipe(rows=[{"method": "A", "variant": "a"}, {"method": "A", "variant": "b"}])

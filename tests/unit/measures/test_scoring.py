@@ -208,14 +208,22 @@ def test_the_facts_of_davis_are_those_of_the_benchmark():
         assert facts[name] == fact
 
 
-def test_instability_is_measured_where_the_facts_of_davis_say(tmp_path):
+@pytest.mark.parametrize(
+    ("words", "stable", "unstable"),
+    [
+        ((), True, False),
+        (("--temporal", "all"), True, True),
+        (("--temporal", "none"), False, False),
+    ],
+)
+def test_instability_is_measured_where_the_facts_of_davis_say(tmp_path, words, stable, unstable):
     for name in ("blackswan", "breakdance"):
         write(tmp_path / "truth" / name, squares(0))
         write(tmp_path / "pred" / name, squares(1))
-    out = tmp_path / "out"
-    assert score(tmp_path / "truth", tmp_path / "pred", "--out", out, "--jobs", 1) == 0
-    found = {row["sequence"]: row["T"] != "" for row in rows(out / "per_sequence.csv")}
-    assert found == {"blackswan": True, "breakdance": False}
+    out = "--out", tmp_path / "out"
+    assert score(tmp_path / "truth", tmp_path / "pred", *out, "--jobs", 1, *words) == 0
+    found = {row["sequence"]: row["T"] != "" for row in rows(tmp_path / "out/per_sequence.csv")}
+    assert found == {"blackswan": stable, "breakdance": unstable}
 
 
 def test_names_without_leading_zeros_are_in_the_order_of_their_numbers(tmp_path):
