@@ -418,6 +418,19 @@ def test_a_signal_to_every_process_of_a_job_saves_the_state_too(tmp_path, uninte
     assert identical(trained(state=state), uninterrupted)
 
 
+def test_a_signal_in_the_last_step_lets_the_training_end(tmp_path, uninterrupted):
+    net, passes = network(), []
+
+    def stop(*_):
+        passes.append(None)
+        if len(passes) == PARAMS.iterations:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    net.register_forward_hook(stop)
+    train(net, Squares(), PARAMS, seed=1, run=RunParams(state=tmp_path / "state"))
+    assert len(passes) == PARAMS.iterations and identical(weights(net), uninterrupted)
+
+
 class Early:
     """What `register_after_fork` holds on to."""
 
