@@ -91,6 +91,14 @@ def test_a_mean_over_groups_is_that_of_their_means_and_groups_stand_across(seque
     assert with_groups(sequences, {"d": {}, "e": {}}) is sequences
 
 
+def test_the_mean_of_a_sequence_is_over_its_objects_whatever_their_groups(sequences):
+    third = sequences.iloc[[0]].assign(object=3, J=30.0)
+    groups = {"d": {"x": {1: "seen", 2: "unseen", 3: "unseen"}, "y": {1: "unseen"}}, "e": {}}
+    grouped = with_groups(pd.concat([sequences, third]), groups)
+    table = method_table(grouped, table_columns(recipe(across="sequences"), grouped))
+    assert table.loc[0, ["d/x", "d"]].tolist() == [60.0, 65.0]
+
+
 def test_an_oracle_is_not_the_best(sequences):
     other = sequences[sequences.method == "A"].assign(method="C", J=20.0)
     both = pd.concat([sequences, other])
@@ -155,6 +163,7 @@ def test_the_page_shows_ours_before_published_rows_and_oracles_last():
     sources = ["oracle", "computed", "published", "given", "computed"]
     table = pd.DataFrame({"method": list("abcde"), "source": sources, "D": range(5)})
     ordered = ours_first(table)
+    assert list(ordered.columns) == ["method", "source", "D"]
     assert ordered.method.tolist() == list("bedca") and ordered.D.tolist() == [1, 4, 3, 2, 0]
     assert ours_first(table, ["b"]).method.tolist() == list("edcba")
     assert table.method.tolist() == list("abcde")
