@@ -197,12 +197,14 @@ def callers(path: Path, tests: list[str], folder: Path) -> Callers:
     return seen
 
 
-def check(module: str, tests: list[str], folder: Path, *, sample: int | None) -> Counter[str]:
+def check(
+    module: str, tests: list[str], folder: Path, *, sample: int | None, seed: int
+) -> Counter[str]:
     """Test the mutants of one module, print those that survive, return how many of each end."""
     path = folder / "masktrack_core" / f"{module}.py"
     source = path.read_text()
     places = list(mutants(path))
-    random.Random(0).shuffle(places)
+    random.Random(seed).shuffle(places)
     ends = Counter({"places": len(places)})
     seen = callers(path, tests, folder)
     for cached in path.parent.glob(f"__pycache__/{path.stem}.*"):
@@ -234,8 +236,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="+", metavar="MODULE[=TESTS,…]")
     parser.add_argument(
-        "--sample", type=int, help="at most so many mutants a module, drawn with seed 0"
+        "--sample", type=int, help="at most so many mutants a module, drawn with the seed"
     )
+    parser.add_argument("--seed", type=int, default=0, help="another sample than that of 0")
     parser.add_argument("--worktree", action="store_true", help="the files as they are, not HEAD")
     arguments = parser.parse_args()
     for name in HEAVY:
@@ -258,9 +261,10 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "compileall", "-q", place], check=True)
         for entry in arguments.modules:
             module, _, tests = entry.partition("=")
-            room, name = module.rsplit("/", 1)
-            files = tests.split(",") if tests else [f"tests/unit/{room}/test_{name}.py"]
-            ends = check(module, files, folder, sample=arguments.sample)
+            room, _, name = module.rpartition("/")
+            own = str(Path("tests/unit", room, f"test_{name}.py"))
+            files = tests.split(",") if tests else [own]
+            ends = check(module, files, folder, sample=arguments.sample, seed=arguments.seed)
             print(f"=== {module}:", ", ".join(f"{n} {key}" for key, n in ends.items()), flush=True)
 
 

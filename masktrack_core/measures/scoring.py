@@ -495,7 +495,7 @@ def object_tasks(
     rules: ScoringRules,
     with_temporal: bool,
     values: MaskValues | None = None,
-    names_extra: bool = True,
+    names_extra: bool,
 ) -> None:
     """Add a task for each true object of a sequence to what was found.
 

@@ -62,14 +62,18 @@ def batches(
         worker_init_fn=_begin_worker,
         collate_fn=_as_it_is,
     )
-    return iter(loader)
+    # A scheduler sends SIGTERM to every process of a job, a terminal SIGINT, and a worker that died
+    # of it would take the saving of the state with it: only the training, which started the
+    # workers, ends them. They have it blocked from the fork on, not from `_begin_worker` on, which
+    # may come late on a busy machine.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        return iter(loader)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin_worker(_worker: int) -> None:
-    # A scheduler sends SIGTERM to every process of a job, a terminal SIGINT, and a worker that died
-    # of it would take the saving of the state with it: only the training, which started the
-    # workers, ends them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     threading.Thread(target=_obey_parent, daemon=True).start()
     # OpenCV's threads do not survive the fork of a worker, and workers are as many as cores.
     cv2.setNumThreads(0)

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from masktrack_core.datasets.checks import check_config
+from masktrack_core.datasets.index import list_sequences
 
 from .conftest import Workflow
 
@@ -55,7 +56,7 @@ def test_real_sets_are_scored_through_their_entries(real, tmp_path):
     table = pd.read_csv(tmp_path / "results" / "boxes.csv", index_col="method")
     sequences = pd.read_csv(tmp_path / "results" / "boxes_sequences.csv")
     assert sequences.dataset.value_counts().to_dict() == {
-        "davis2016": 14,
+        "davis2016": len(list_sequences(real / "DAVIS", "davis")),
         "youtube_objects": 1,
         "segtrack_v2": 1,
     }

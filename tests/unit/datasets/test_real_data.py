@@ -29,7 +29,7 @@ STILLS = [
 def test_davis_sequences_have_the_published_numbers_of_frames():
     published = read_facts("davis2016").set_index("sequence")["num_frames"]
     pairs = list_sequences(REAL / "DAVIS", "davis")
-    assert len(pairs) == 14
+    assert pairs and {name for name, _ in pairs} <= set(published.index)
     for sequence, object_id in pairs:
         video = open_video(index_video(REAL / "DAVIS", "davis", sequence, [object_id]), object_id)
         assert len(video) == published[sequence], sequence
@@ -60,10 +60,10 @@ def test_protocols_count_the_frames_that_are_published():
     facts = read_facts("davis2016").set_index("sequence")["num_frames"]
     davis = counts(REAL / "DAVIS", "davis2016")
     assert davis == {(name, 1): facts[name] - 2 for name, _ in davis}
-    assert counts(REAL / "YouTubeObjects", "youtube_objects") == {("aeroplane-0001-001", 1): 6}
+    assert counts(REAL / "YouTubeObjects", "youtube_objects")["aeroplane-0001-001", 1] == 6
     segtrack = counts(REAL / "SegTrackv2", "segtrack_v2")
     published = read_facts("segtrack_v2")[["sequence", "object"]].itertuples(index=False, name=None)
-    assert len(segtrack) == 15 and set(segtrack) <= set(published)
+    assert segtrack and set(segtrack) <= set(published)
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_segtrack_girl_is_read_from_grey_stored_as_colour():
 
 def test_the_youtube_shot_has_truth_every_tenth_frame():
     root = REAL / "YouTubeObjects"
-    assert list_sequences(root, "youtube_objects") == [("aeroplane-0001-001", 1)]
+    assert ("aeroplane-0001-001", 1) in list_sequences(root, "youtube_objects")
     index = index_video(root, "youtube_objects", "aeroplane-0001-001", [1])
     assert len(index) == 61
     video = open_video(index, 1)

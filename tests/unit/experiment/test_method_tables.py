@@ -91,6 +91,14 @@ def test_a_mean_over_groups_is_that_of_their_means_and_groups_stand_across(seque
     assert with_groups(sequences, {"d": {}, "e": {}}) is sequences
 
 
+def test_the_mean_of_a_sequence_is_over_its_objects_whatever_their_groups(sequences):
+    third = sequences.iloc[[0]].assign(object=3, J=30.0)
+    groups = {"d": {"x": {1: "seen", 2: "unseen", 3: "unseen"}, "y": {1: "unseen"}}, "e": {}}
+    grouped = with_groups(pd.concat([sequences, third]), groups)
+    table = method_table(grouped, table_columns(recipe(across="sequences"), grouped))
+    assert table.loc[0, ["d/x", "d"]].tolist() == [60.0, 65.0]
+
+
 def test_an_oracle_is_not_the_best(sequences):
     other = sequences[sequences.method == "A"].assign(method="C", J=20.0)
     both = pd.concat([sequences, other])
@@ -106,6 +114,44 @@ def test_an_oracle_is_not_the_best(sequences):
     ]
 
 
+def test_a_published_row_is_ranked_like_ours(sequences):
+    other = sequences[sequences.method == "A"].assign(method="C", source="published", J=80.0)
+    both = pd.concat([sequences, other])
+    columns = table_columns(recipe(), both)
+    table = method_table(both, columns)
+    page = markdown(printed_methods(table, recipe(), columns, {"d": "D", "e": "E"}))
+    assert page.splitlines()[4] == "| C | published | **80.0** | **80.0** |"
+    assert page.count("**") == 4
+
+
+def test_methods_stand_in_the_order_of_their_first_rows(sequences):
+    turned = sequences[::-1]
+    assert method_table(turned, table_columns(recipe(), turned)).method.tolist() == ["B", "A"]
+
+
+def test_the_number_of_a_method_is_the_mean_over_seeds_beside_their_deviation(sequences):
+    ours = sequences[sequences.method == "A"]
+    runs = [ours.assign(seed=seed, J=ours.J + more) for seed, more in ((1, 0), (2, 3), (3, 9))]
+    all_rows = pd.concat([*runs, sequences[sequences.method == "B"].assign(seed=np.nan)])
+    table = method_table(all_rows, table_columns(recipe(), all_rows))
+    assert list(table.columns) == ["method", "source", "d", "d sd", "e", "e sd"]
+    assert table.iloc[0, 2:].tolist() == pytest.approx([64, 21**0.5, 54, 21**0.5])  # 42 / (3 - 1)
+    assert table["d"][1] == 99 and np.isnan(table["d sd"][1])
+
+
+@pytest.mark.parametrize(
+    ("measures", "notes"),
+    [(["F_decay"], ["F decay in percent.", "told"]), (["J"], ["told"]), (["F", "J"], ["told"])],
+)
+def test_a_page_of_one_measure_says_which_where_it_is_not_j(sequences, measures, notes):
+    every = sequences.assign(F_decay=sequences.F)
+    chosen = recipe(measures=measures)
+    columns = table_columns(chosen, every)
+    titles = {"d": "D", "e": "E"}
+    printed = printed_methods(method_table(every, columns), chosen, columns, titles, notes=["told"])
+    assert list(printed.notes) == notes
+
+
 def test_a_method_named_twice_is_refused():
     with pytest.raises(InputError, match=r"tables.t.rows: expected a method of its own.*\['A'\]"):
         recipe(rows=[{"method": "A", "variant": "a"}, {"method": "A", "variant": "b"}])
@@ -117,6 +163,7 @@ def test_the_page_shows_ours_before_published_rows_and_oracles_last():
     sources = ["oracle", "computed", "published", "given", "computed"]
     table = pd.DataFrame({"method": list("abcde"), "source": sources, "D": range(5)})
     ordered = ours_first(table)
+    assert list(ordered.columns) == ["method", "source", "D"]
     assert ordered.method.tolist() == list("bedca") and ordered.D.tolist() == [1, 4, 3, 2, 0]
     assert ours_first(table, ["b"]).method.tolist() == list("edcba")
     assert table.method.tolist() == list("abcde")

@@ -31,6 +31,12 @@ def test_draws_fill_the_parameters_to_both_ends_and_repeat_with_the_seed():
     assert drawn[3] == sample_augmentation(params, rng=numpy_rng(1, 3))
 
 
+def test_a_frame_is_mirrored_where_the_first_number_drawn_is_below_a_half():
+    for item in range(20):
+        drawn = sample_augmentation(AugmentationParams(), rng=numpy_rng(1, item))
+        assert drawn.flip == (numpy_rng(1, item).random() < 0.5)
+
+
 def test_contrast_is_common_to_the_colours_and_tint_is_their_own_half_as_large():
     params = AugmentationParams(colour=0.2)
     gains = np.array([sample_augmentation(params, rng=numpy_rng(1, i)).gain for i in range(400)])

@@ -25,6 +25,7 @@ def test_shares_are_of_the_pixels_in_the_mask_alone():
         8: 0.4,
         448: 0.4,
     }
+    assert shares.shape == (512,)
     assert colour_shares(painted(), np.zeros_like(mask)).sum() == 0
 
 

@@ -92,6 +92,13 @@ def test_a_much_reduced_frame_is_averaged_not_sampled():
     for side in (75, 100):  # a third and a quarter of its size
         small = crop_frame(stripes, Window(0, 0, side), 25)
         assert abs(small.astype(int) - 127).max() <= 1
+    odd = np.zeros((9, 7, 3), np.uint8)  # a row and a column are left over
+    odd += (
+        20 * np.arange(7, dtype=np.uint8)[:, None]
+        + 10 * np.arange(9, dtype=np.uint8)[:, None, None]
+    )
+    halves = crop_frame(odd, Window(0, 0, 6), 3)[..., 0]
+    assert halves.tolist() == [[15, 55, 95], [35, 75, 115], [55, 95, 135]]
     corner = np.zeros((*FRAME, 3), np.uint8)
     corner[40:44, 40:44] = 255
     assert np.array_equal(
@@ -253,6 +260,15 @@ def test_without_an_object_the_crop_falls_anywhere():
         for crop in (CropParams(size=33), CropParams(size=33, region=1.5)):
             view = sample_view(none, none, crop, Augmentation(), rng=numpy_rng(0, item))
             assert np.isfinite(view).all()
+
+
+def test_without_an_object_the_crop_is_turned_about_a_pixel():
+    none, turned = np.zeros(FRAME, bool), Augmentation(angle_deg=90)
+    for item in range(10):
+        view = sample_view(none, none, CropParams(size=33), turned, rng=numpy_rng(0, item))
+        assert (
+            np.abs(view - view.round()).max() < 1e-9
+        )  # pixels of the crop are pixels of the frame
 
 
 def test_a_mirrored_crop_is_the_mirror_of_the_crop():

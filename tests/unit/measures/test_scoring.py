@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from masktrack_core.commands import cli
+from masktrack_core.errors import InputError
 from masktrack_core.experiment.score_report import score_report
 from masktrack_core.files import io
 from masktrack_core.measures import scoring
@@ -23,6 +24,7 @@ from masktrack_core.measures.metrics import (
 )
 from masktrack_core.measures.scoring import (
     Fact,
+    ScoringRules,
     SequenceScore,
     frame_rows,
     read_davis_facts,
@@ -148,13 +150,20 @@ def test_every_column_of_a_frame_holds_its_own_measure():
 
 def test_every_column_of_the_summary_is_the_mean_of_its_own():
     both = sequence_rows([measured("b"), measured("c", shift=0.04)], FACTS)
-    val, everything = summary_rows(both, FACTS)
+    facts = {name: Fact(split=f"{one.split} "[:-1], is_stable=True) for name, one in FACTS.items()}
+    val, everything = summary_rows(both, facts)  # a split read from a file is another text
     assert (val["split"], everything["split"]) == ("val", "all scored")
     assert (val["sequences"], val["T_sequences"]) == (2, 2)
     for name in ("J_mean", "F_mean"):
         assert val[name] == pytest.approx(STATISTICS[name] - 0.02)
     for name in ("J_recall", "J_decay", "F_recall", "F_decay", "T"):
         assert val[name] == pytest.approx(STATISTICS[name])
+
+
+@pytest.mark.parametrize("bad", [{"skip": ("middle",)}, {"before": "left"}, {"after": "left"}])
+def test_rules_of_other_words_are_refused(bad):
+    with pytest.raises(InputError, match="rules: expected skip"):
+        ScoringRules(**bad)
 
 
 def test_the_print_has_the_columns_of_its_heading_in_percent():
@@ -199,14 +208,22 @@ def test_the_facts_of_davis_are_those_of_the_benchmark():
         assert facts[name] == fact
 
 
-def test_instability_is_measured_where_the_facts_of_davis_say(tmp_path):
+@pytest.mark.parametrize(
+    ("words", "stable", "unstable"),
+    [
+        ((), True, False),
+        (("--temporal", "all"), True, True),
+        (("--temporal", "none"), False, False),
+    ],
+)
+def test_instability_is_measured_where_the_facts_of_davis_say(tmp_path, words, stable, unstable):
     for name in ("blackswan", "breakdance"):
         write(tmp_path / "truth" / name, squares(0))
         write(tmp_path / "pred" / name, squares(1))
-    out = tmp_path / "out"
-    assert score(tmp_path / "truth", tmp_path / "pred", "--out", out, "--jobs", 1) == 0
-    found = {row["sequence"]: row["T"] != "" for row in rows(out / "per_sequence.csv")}
-    assert found == {"blackswan": True, "breakdance": False}
+    out = "--out", tmp_path / "out"
+    assert score(tmp_path / "truth", tmp_path / "pred", *out, "--jobs", 1, *words) == 0
+    found = {row["sequence"]: row["T"] != "" for row in rows(tmp_path / "out/per_sequence.csv")}
+    assert found == {"blackswan": stable, "breakdance": unstable}
 
 
 def test_names_without_leading_zeros_are_in_the_order_of_their_numbers(tmp_path):

@@ -233,9 +233,14 @@ def test_costs_have_every_digit_of_a_sum_bin_after_bin(at_a_time, monkeypatch):
 def test_a_long_sequence_is_matched_in_parts_of_alike_work(monkeypatch):
     masks = np.concatenate([wobbly(seed, holes=False) for seed in range(4)])
     whole = temporal_instability(masks)
-    monkeypatch.setattr(temporal, "_CELLS", 20_000)  # two pairs at a time, or one
+    matched, at_once = temporal.matching_costs, []
+    monkeypatch.setattr(
+        temporal, "matching_costs", lambda costs: at_once.append(len(costs)) or matched(costs)
+    )
+    monkeypatch.setattr(temporal, "_CELLS", 10_000)  # two pairs at a time, or one
     np.testing.assert_array_equal(temporal_instability(masks), whole)
     assert len(set(whole.tolist())) == 7
+    assert set(at_once) == {1, 2} and sum(at_once) == 7
 
 
 def test_identical_masks_have_no_instability():

@@ -29,6 +29,13 @@ def test_the_next_frame_mends_most_of_the_frames_that_it_would_answer_for():
     assert next_frame(badness, [0, 35, 50], [5, 6]) == 5
 
 
+def test_what_a_frame_mends_falls_by_half_in_twenty_frames():
+    for own, expected in ((0.93, 58), (0.94, 90)):  # 0.5 ** (2 / 20) is 0.933
+        badness = np.zeros(100)
+        badness[60], badness[90] = 1, own
+        assert next_frame(badness, [0, 64], [58, 90]) == expected
+
+
 def test_frames_nearer_to_what_was_given_count_for_nothing():
     badness = np.array([0, 0.9, 0.9, 0, 0.2, 0, 0, 0.15, 0.0])
     assert next_frame(badness, [0, 3], [5, 6]) == 6  # 4 is as near to 3 as to 5

@@ -90,6 +90,33 @@ def test_parts_apart_in_colours_that_the_object_has_nowhere_are_dropped():
     assert np.array_equal(guard.kept(apart, found), box(20, 10, 18, 18) | box(4, 70, 8, 8))
 
 
+def flat(objects, size=SIZE):
+    """Return a frame of rectangles, each of one colour."""
+    frame = np.full((*size, 3), GREY, np.uint8)
+    for colour, (top, left, height, width) in objects:
+        frame[top : top + height, left : left + width] = colour
+    return frame
+
+
+def test_a_part_stays_of_which_half_is_in_colours_of_the_object():
+    guard = Guard(flat([(RED, DOG)]), box(*DOG))
+    for blue, stays in (((48, 70, 4, 8), True), ((47, 70, 5, 8), False)):
+        found = box(20, 10, 18, 18) | box(44, 70, 8, 8)
+        kept = guard.kept(flat([(RED, DOG), (RED, (44, 70, 8, 8)), (BLUE, blue)]), found)
+        assert kept[44:, 70:].any() == stays
+
+
+def test_a_colour_of_a_thousandth_of_the_object_is_not_known_and_one_of_more_is():
+    size = (100, 160)  # 1000 pixels are looked at
+    for blue, stays in (((0, 0, 4, 4), False), ((0, 0, 4, 8), True)):
+        everything = (RED, (0, 0, *size))
+        guard = Guard(flat([everything, (BLUE, blue)], size), np.ones(size, np.bool_))
+        found = np.zeros(size, np.bool_)
+        found[40:80, :40] = found[:20, :20] = True
+        kept = guard.kept(flat([everything, (BLUE, (0, 0, 20, 20))], size), found)
+        assert kept[40:80, :40].all() and kept[:20, :20].all() == stays
+
+
 def test_the_best_part_stays_in_whatever_colours():
     frame = scene([(BLUE, DOG), (BLUE, (40, 70, 6, 6))])
     guard = Guard(scene([(RED, DOG)]), box(*DOG))

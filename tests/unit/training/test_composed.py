@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from masktrack_core.arrays import Box
 from masktrack_core.masks.deform import DeformationParams
 from masktrack_core.masks.elementary import dilate
 from masktrack_core.training import composed as module
@@ -53,6 +54,22 @@ def test_a_guest_behind_leaves_the_object_whole_and_one_in_front_takes_its_pixel
     hidden = [1 - scene.mask.sum() / mask.sum() for scene in before]
     assert max(hidden) > 0.2 and max(hidden) <= 0.7
     assert not any((scene.mask & ~mask).any() for scene in before)
+
+
+def test_guests_stand_all_around_at_sizes_and_distances_to_both_ends_and_half_are_mirrored():
+    own, theirs = Box(40, 25, 24, 30), Box(10, 25, 12, 20)
+    views = [module._placed(own, theirs, rng=np.random.default_rng(seed)) for seed in range(400)]
+    turns, shifts = np.array(views)[..., :2], np.array(views)[..., 2]
+    assert 160 < (np.linalg.det(turns) < 0).sum() < 240
+    sizes = 20 / np.sqrt(np.abs(np.linalg.det(turns)))  # of the longer side in the still
+    assert 0.5 <= sizes.min() / 30 < 0.52 and 1.28 < sizes.max() / 30 <= 1.3
+    places = np.linalg.solve(turns, ((15.5, 34.5) - shifts)[..., None])[..., 0]
+    half_sides = (np.array([24, 30]) + np.outer(sizes / 20, [12, 20])) / 2
+    away = (places - (51.5, 39.5)) / half_sides
+    apart = np.hypot(*away.T)
+    assert 0.4 <= apart.min() < 0.42 and 1.03 < apart.max() <= 1.05
+    quarters = [((away * signs) > 0).all(axis=1).sum() for signs in ((1, 1), (1, -1), (-1, 1))]
+    assert all(70 < count < 130 for count in quarters)
 
 
 def test_the_same_object_again_is_of_its_colour(monkeypatch):

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from masktrack_core.arrays import Size
 from masktrack_core.errors import InputError
 from masktrack_core.files.archives import MaskArchive, write_mask_archive
 from masktrack_core.masks.augment import AugmentationParams
@@ -15,6 +16,7 @@ from masktrack_core.training.examples import (
     FirstFrameParams,
     StillExamples,
     Stills,
+    _outside,
 )
 
 STILL = AugmentationParams(flip=False, rotation_deg=0)
@@ -208,6 +210,28 @@ def test_a_crop_that_leaves_the_frame_at_any_side_is_void_there(size):
     assert sides == {(True, False), (False, True), (False, False)}
 
 
+@pytest.mark.parametrize("angle", [45, 135, 225, 315])
+@pytest.mark.parametrize("centre", [(4, 30), (75, 30), (40, 4), (40, 55)])
+def test_each_corner_of_a_crop_that_leaves_the_frame_alone_is_void(angle, centre):
+    """Of a turned crop of 11 pixels, whose corners are 7 from its centre, in a frame of 80 × 60."""
+    turn = np.deg2rad(angle)
+    turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    y, x = np.mgrid[:11, :11] - 5
+    coordinates = np.stack([x, y], axis=-1) @ turned.T + centre
+    void = _outside(coordinates, Size(60, 80))
+    beyond = (coordinates < -0.5) | (coordinates > np.array([79.5, 59.5]))
+    assert np.array_equal(void, beyond.any(axis=-1))
+    assert void.sum() == 10 and void[[0, 0, -1, -1], [0, -1, 0, -1]].sum() == 1
+
+
+def test_the_rim_of_a_frame_is_the_outer_edge_of_its_pixels_and_belongs_to_it():
+    rim = np.array([[[-0.5, -0.5], [79.5, -0.5]], [[-0.5, 59.5], [79.5, 59.5]]])
+    assert not _outside(rim, Size(60, 80)).any()
+    for beyond in ([-0.6, 9], [79.6, 9], [9, -0.6], [9, 59.6]):
+        rim = np.array([[[-0.5, 9], [79.5, 9], beyond], [[9, -0.5], [9, 59.5], beyond]])
+        assert _outside(rim, Size(60, 80)).tolist() == [[False, False, True]] * 2
+
+
 def test_a_turned_frame_keeps_its_number_of_pixels_and_all_else_is_void():
     full = np.ones((60, 80), bool)
     one = replace(
@@ -258,7 +282,9 @@ def test_nothing_to_learn_from_is_refused():
 
 def test_frame_and_mask_of_two_sizes_are_refused():
     mask = np.zeros((6, 8), bool)
-    with pytest.raises(InputError, match="one size"):
+    with pytest.raises(
+        InputError, match=r"^annotated frame 0: .* one size, got \(6, 9\), \(6, 8\)"
+    ):
         FirstFrameExamples([(np.zeros((6, 9, 3), np.uint8), mask)], FirstFrameParams(), seed=1)
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from multiprocessing.util import register_after_fork
 from pathlib import Path
 
 import numpy as np
@@ -415,6 +416,30 @@ def test_a_signal_to_every_process_of_a_job_saves_the_state_too(tmp_path, uninte
     with pytest.raises(TrainingInterruptedError, match=rf"by {sent.name} after \d of 6 steps"):
         trained(examples=breaking_in(7, cancel), state=state, workers=1)
     assert identical(trained(state=state), uninterrupted)
+
+
+def test_a_signal_in_the_last_step_lets_the_training_end(tmp_path, uninterrupted):
+    net, passes = network(), []
+
+    def stop(*_):
+        passes.append(None)
+        if len(passes) == PARAMS.iterations:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    net.register_forward_hook(stop)
+    train(net, Squares(), PARAMS, seed=1, run=RunParams(state=tmp_path / "state"))
+    assert len(passes) == PARAMS.iterations and identical(weights(net), uninterrupted)
+
+
+class Early:
+    """What `register_after_fork` holds on to."""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_a_worker_that_has_only_just_begun_is_left_to_the_training(uninterrupted, sent):
+    early = Early()  # before the loader's own lines in the process
+    register_after_fork(early, lambda _: os.kill(os.getpid(), sent))
+    assert identical(trained(workers=1), uninterrupted)
 
 
 def test_sigterm_after_another_signal_or_itself_loses_nothing(tmp_path):
