@@ -86,7 +86,7 @@ def test_objects_take_turns_in_one_training_in_the_order_of_their_numbers(traine
         wanted = [(LEFT, 0), (RIGHT, 0), (RIGHT, 2), (LATE, 2)]
         for (frame, mask), (true, t) in zip(found._annotated, wanted, strict=True):
             assert np.array_equal(mask, true) and frame is frames[t]
-    assert all((examples[number].target == 1).any() for number in range(8))
+    assert all((examples[number].target == 1).any() for number in range(4))
 
 
 def test_each_object_is_told_of_the_others_of_its_frame_and_moved_to_them_in_every_second_turn(
