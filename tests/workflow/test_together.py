@@ -1,5 +1,8 @@
 """A tracker that follows the objects of a sequence side by side: one job, one archive."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -14,11 +17,12 @@ from masktrack_core.experiment.usage import USAGE, usage_record
 from masktrack_core.files import io
 from masktrack_core.files.archives import frame_key, read_track
 from masktrack_core.networks.network import NetworkSpec, build_network
-from masktrack_core.networks.weights import save_weights
+from masktrack_core.networks.weights import load_network, save_weights
 
 from .conftest import ROOT, Workflow
 
 SIZE = (40, 60)
+METHODS = "alone", "together", "shared"
 ROWS = {
     "schedule": {"iterations": 2, "batch_size": 2, "learning_rate": 0.001},
     "crop": {"size": 33},
@@ -55,13 +59,17 @@ def pair(tmp_path):
     overlay = {
         "datasets": {"pair": {"title": "P", "layout": "davis2017", "root": str(tmp_path / "set")}},
         "networks": {"given": {"file": str(tmp_path / "network.safetensors")}},
-        "finetunings": {"given": {}},
-        "trackers": {"alone": tracker, "together": tracker | {"objects": "together"}},
-        "variants": {name: {"trackers": [name]} for name in ("alone", "together")},
+        "finetunings": {"given": {}, "shared": {"shared": True}},
+        "trackers": {
+            "alone": tracker,
+            "together": tracker | {"objects": "together"},
+            "shared": tracker | {"finetuning": "shared", "objects": "together"},
+        },
+        "variants": {name: {"trackers": [name]} for name in METHODS},
         "tables": {
             "pair": {
                 "datasets": ["pair"],
-                "rows": [{"method": name, "variant": name} for name in ("alone", "together")],
+                "rows": [{"method": name, "variant": name} for name in METHODS],
             }
         },
     }
@@ -71,11 +79,16 @@ def pair(tmp_path):
 def test_one_job_follows_all_objects_with_the_networks_that_are_there(pair):
     run = pair("--cores", "1", "results/pair.csv")
     assert run.status == 0, run.output[-3000:]
-    counts = {"finetune": 2, "track": 2, "track_together": 1, "segment": 4, "score": 4}
+    # Two objects each learnt, which two trackers use, and once both in one training.
+    counts = {"finetune": 3, "track": 2, "track_together": 2, "segment": 6, "score": 6}
     assert {rule: run.jobs[rule] for rule in counts} == counts
     results = pair.folder / "results"
     place = "first/pair/pair"
     tracks = {n: read_track(results / f"tracks/together/{place}.zip", n) for n in (1, 2)}
+    learnt = sorted(path.name for path in results.glob("finetuned/given/shared/**/*.csv"))
+    assert learnt == ["1.csv"]
+    log = (results / "logs/finetune/given/shared" / place / "1.log").read_text()
+    assert "loss" in log
     for t in range(1, 4):
         masks = [io.read_mask(results / f"masks/together/{place}/{n}/{t:05d}.png") for n in (1, 2)]
         assert not (masks[0] & masks[1]).any()
@@ -106,6 +119,37 @@ def test_networks_of_all_objects_stand_object_by_object_and_stream_by_stream():
     assert [path.rsplit("/", 1)[1] for path in inputs["annotations"]] == [
         f"{n}.zip" for n in numbers
     ]
+
+
+def test_objects_that_one_training_is_for_share_its_network(tmp_path):
+    sequence(tmp_path)
+    config = default_config()
+    config["networks"]["given"] = {"file": str(tmp_path / "network.safetensors")}
+    for name, row in {"said": {}, "shared": {"shared": True}, "each": {"shared": False}}.items():
+        config["finetunings"][name] = row
+        tracker = {"network": "given", "finetuning": name, "objects": "together"}
+        config["trackers"][name] = tracker
+    common = Plans(config)
+    (dataset, sequence), *_ = [
+        (name, sequence)
+        for name, objects in common.experiment.objects.items()
+        for sequence, number in objects
+        if number == 2
+    ]
+    numbers = common.experiment.objects_of(dataset, sequence)
+    place = {"dataset": dataset, "sequence": sequence, "annotation": "first"}
+
+    def networks(tracker):
+        inputs = common.job("track_together", tracker=tracker, **place)["input"][1]
+        return [Path(path).stem for path in inputs["networks"]]
+
+    each, first = [str(n) for n in numbers], [str(min(numbers))] * len(numbers)
+    assert networks("each") == networks("said") == each and networks("shared") == first
+    network, record = load_network(tmp_path / "network.safetensors")
+    usage = json.loads(record[USAGE])
+    usage["finetuning"]["shared"] = True
+    save_weights(tmp_path / "network.safetensors", network, {USAGE: json.dumps(usage)})
+    assert networks("each") == each and networks("said") == networks("shared") == first
 
 
 def test_the_track_of_an_object_is_where_its_tracker_puts_it():

@@ -43,6 +43,17 @@ def test_objects_that_are_followed_together_learn_first_and_are_refined_last():
     ]
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_one_training_for_all_objects_is_one_stage_and_comes_first(together):
+    usage = replace(REQUEST.usage, finetuning=replace(REQUEST.usage.finetuning, shared=True))
+    shared = replace(REQUEST, usage=usage, together=together)
+    found = [(stage.words, stage.units) for stage in stages(20, 2, shared)]
+    alone = stages(20, 2, replace(shared, usage=replace(usage, finetuning=None)))
+    assert found[0] == ("all objects: learn", 200)
+    assert found[1:] == [(stage.words, stage.units) for stage in alone]
+    assert stages(20, 1, shared)[0].words == "object 1 of 1: learn"
+
+
 def test_all_that_a_run_can_do_is_a_stage_and_has_a_guess():
     exports = [Export("cutout", Path(name)) for name in ("a.mov", "a.webm", "a")]
     exports += [Export(kind, Path(kind)) for kind in ("coco", "contours", "probs")]

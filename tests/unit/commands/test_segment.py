@@ -285,6 +285,32 @@ def test_objects_together_are_those_of_the_core_and_alone_they_meet_in_the_end(
     assert contents(tmp_path / "out") != contents(tmp_path / "a")
 
 
+@pytest.mark.parametrize("objects", ["together", "alone"])
+def test_a_network_that_learns_all_objects_does_so_once_and_goes_on_where_it_was_stopped(
+    segment, frames, labels, tmp_path, monkeypatch, objects
+):
+    usage = usage_record({}, {"samples": 4, "shared": True, "neighbours": True}, ROWS, "nothing")
+    spec = NetworkSpec(backbone="slim", head="decoder", others=True)
+    network = build_network(spec, generator=torch.Generator().manual_seed(3))
+    path = tmp_path / "shared.safetensors"
+    save_weights(path, network, {USAGE: usage})
+    made = {name: stop_at(monkeypatch, name, 0) for name in ("finetune", "finetune_shared")}
+    stopped = "propagate_together" if objects == "together" else "propagate"
+    made[stopped] = stop_at(monkeypatch, stopped, 1)
+    arguments = ("--first", labels, "--objects", objects, "--weights", path)
+    assert segment(frames, *arguments) == 130
+    assert segment(frames, *arguments) == 0
+    once = {"finetune": 0, "finetune_shared": 1, stopped: 2 if objects == "together" else 3}
+    assert {name: len(times) for name, times in made.items()} == once
+    if objects == "together":
+        drawn, found = io.read_labels(labels), np.zeros((5, *SIZE), np.uint8)
+        given = {label: {0: drawn == label} for label in (1, 4)}
+        for t, label, mask in load(path).segment_together(Clip(frames), given):
+            found[t][mask] = label
+        said = [io.read_labels(tmp_path / "out" / f"{t + 7}.png") for t in range(5)]
+        assert np.array_equal(said, found)
+
+
 def test_one_object_is_followed_alone_either_way(segment, frames, first, tmp_path):
     assert segment(frames, "--first", first, "--objects", "together") == 0
     assert segment(frames, "--first", first) == 0  # the same run
