@@ -151,7 +151,7 @@ def device_facts(device: torch.device) -> dict[str, str]:
 def computes_bf16(device: torch.device) -> bool:
     """Return whether a device has arithmetic of its own for bf16, rather than imitating it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     abilities = torch.cpu.get_capabilities()  # avx512_bf16, amx_bf16; bf16, sve_bf16 on Arm
     return any(found for name, found in abilities.items() if name.endswith("bf16"))
 

@@ -6,6 +6,7 @@ from snakemake.benchmark import benchmarked
 from snakemake.script import PythonScript
 
 from masktrack_core.experiment.job_server import JobServers
+from masktrack_core.experiment.planning import TORCH_RULES
 
 
 def one_thread(resources):
@@ -37,7 +38,8 @@ def forking(servers, plainly):
             and self.threads == 1
         ):
             kind = self.path.get_filename().removesuffix(".py")
-            job = servers.start(fname, kind, one_thread(self.resources))
+            environment = one_thread(self.resources)
+            job = servers.start(fname, kind, environment, heavy=kind in TORCH_RULES)
         if job is None:
             plainly(self, fname, edit=edit)
             return

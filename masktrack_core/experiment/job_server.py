@@ -4,9 +4,10 @@ Half of the embedded benchmark was Python importing torch, pandas and OpenCV ane
 Here a server imports them and forks itself for each: the fork runs its script as ``python script``
 would, with its own process, environment, memory, exit and CPU time, and nothing of another job.
 
-Which modules a kind of job imports is learned from the first one. Nothing runs in a server but
-imports, so a fork finds every cache empty, every generator unused and no GPU touched; a server in
-which an import started a thread, of which a fork would have but a half, forks nothing.
+Which modules a kind of job imports is learned from the first one; whether torch is among them is
+said before, for its import is most of what there is to save. Nothing runs in a server but imports,
+so a fork finds every cache empty, every generator unused and no GPU touched; a server in which an
+import started a thread, of which a fork would have but a half, forks nothing.
 
 A server is bound to the process that started it by a socket without a name: it cannot be left over,
 nor be met by another run. When that process is gone, its jobs get SIGTERM; when the server is
@@ -92,14 +93,17 @@ class JobServers:
         self._learned: dict[str, dict[str, list[str]]] = {}
         atexit.register(self.close)
 
-    def start(self, script: str, kind: str, environment: Mapping[str, str]) -> ForkedJob | None:
+    def start(
+        self, script: str, kind: str, environment: Mapping[str, str], *, heavy: bool = False
+    ) -> ForkedJob | None:
         """Return a process that will run a script; None where it is to be started plainly.
 
         ``kind`` names what imports the same modules, ``environment`` is that of the job. Variables
         that libraries read when they are loaded, such as ``OMP_NUM_THREADS``, must be the same in
-        all: a server is started with those of its first job.
+        all: a server is started with those of its first job. ``heavy``: it imports torch, which is
+        learned from its first job where that is not said.
         """
-        learned = self._learned.setdefault(kind, {})
+        learned = self._learned.setdefault(kind, {"modules": [HEAVY]} if heavy else {})
         heavy = HEAVY in learned.get("modules", ())
         try:
             with self._lock:

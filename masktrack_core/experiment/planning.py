@@ -14,6 +14,8 @@ from masktrack_core.networks.records import read_record
 
 #: Rules whose jobs ask for a GPU where there is one.
 GPU_RULES = ("annotate_boxes", "finetune", "track", "track_together", "train")
+#: Rules whose scripts import torch.
+TORCH_RULES = (*GPU_RULES, "export", "take_network")
 #: CPU seconds in which a job with torch and one without start up: with a Python of their own, and
 #: forked from a server (benchmarks/README.md: bench_start.py).
 START_S = {"own": (2.2, 0.5), "forked": (0.06, 0.01)}

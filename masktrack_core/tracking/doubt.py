@@ -13,7 +13,7 @@ An annotated frame is not doubted, nor one of which nothing is claimed.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from masktrack_core.arrays import Frame, Mask, Prob
 from masktrack_core.masks.colours import colour_shares, overlap_of
 from masktrack_core.tracking.annotations import annotation_sources, nearest_spans
-from masktrack_core.tracking.propagation import FrameSequence
+
+if TYPE_CHECKING:  # the module of the network's loop loads torch
+    from masktrack_core.tracking.propagation import FrameSequence
 
 #: Expected J below which a frame is one to look at, and below which the object is probably lost.
 LOOK, LOST = 0.7, 0.5
@@ -147,7 +149,7 @@ def expected_j(found: NDArray[np.float64], fit: Fit = FITTED) -> NDArray[np.floa
 
 
 def doubt_of(
-    frames: FrameSequence,
+    frames: "FrameSequence",
     probs: Iterable[Prob],
     annotations: Mapping[int, Mask],
     *,

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from masktrack_core.arrays import Mask, Size
 from masktrack_core.errors import InputError
@@ -24,7 +24,9 @@ from masktrack_core.files.archives import frame_key
 from masktrack_core.files.io import read_labels, write_frame, write_mask
 from masktrack_core.tracking.answers import checked_mask, refuse_empty
 from masktrack_core.tracking.commands import NEEDED
-from masktrack_core.tracking.propagation import FrameSequence
+
+if TYPE_CHECKING:  # the module of the network's loop loads torch
+    from masktrack_core.tracking.propagation import FrameSequence
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ _LAST_LINES = 3
 
 def track_by_command(
     command: str,
-    frames: FrameSequence,
+    frames: "FrameSequence",
     annotations: Mapping[int, Mask],
     folder: Path,
     *,

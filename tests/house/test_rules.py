@@ -1,11 +1,15 @@
 """Every rule logs, names its parameters, and reruns with its own part of the core."""
 
+import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 from plans import Plans, Wildcards, default_config
 from snakemake.io import is_flagged
+
+from masktrack_core.experiment.planning import TORCH_RULES
 
 ROOT = Path(__file__).parents[2]
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
@@ -100,3 +104,31 @@ def flattened(values):
 def test_scripts_see_only_the_parameters_of_their_rule(script):
     assert "snakemake.config" not in (ROOT / "workflow_scripts" / f"{script}.py").read_text()
     assert "job.config" not in (ROOT / "workflow_scripts" / f"{script}.py").read_text()
+
+
+@cache
+def imported_at_once(path):
+    """Return what a file imports when it is loaded, and not in functions or for types alone."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def loaded_with(path, seen):
+    """Return what a file and the core modules that it loads import when they are loaded."""
+    for name in imported_at_once(path) - seen:
+        seen.add(name)
+        module = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+        if name.startswith("masktrack_core.") and module.is_file():
+            loaded_with(module, seen)
+    return seen
+
+
+def test_jobs_are_forked_with_torch_where_their_script_loads_it_and_others_do_not_load_it():
+    scripts = {path.stem: path for path in (ROOT / "workflow_scripts").glob("*.py")}
+    loading = {name for name, path in scripts.items() if "torch" in loaded_with(path, set())}
+    assert loading == set(TORCH_RULES)

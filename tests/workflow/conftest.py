@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import snakemake_server
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -41,11 +43,19 @@ class Workflow:
     def __call__(self, *arguments, python=sys.executable, project=ROOT):
         path = self.folder / "overlay.yaml"
         path.write_text(yaml.safe_dump(self.overlay))
-        command = [str(python), "-m", "snakemake", "--snakefile", str(project / "Snakefile")]
-        command += ["--configfile", str(project / "config.yaml"), str(path)]
-        command += ["--directory", str(self.folder), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
-        return Run(done.returncode, done.stdout + done.stderr)
+        words = ["--snakefile", str(project / "Snakefile")]
+        words += ["--configfile", str(project / "config.yaml"), str(path)]
+        words += ["--directory", str(self.folder), *arguments]
+        with tempfile.TemporaryFile("w+") as said:
+            status = None
+            if python == sys.executable:
+                status = snakemake_server.run(words, self.folder, said)
+            if status is None:
+                command = [str(python), "-m", "snakemake", *words]
+                pipes = {"stdout": said, "stderr": subprocess.STDOUT}
+                status = subprocess.run(command, cwd=self.folder, **pipes).returncode
+            said.seek(0)
+            return Run(status, said.read())
 
 
 @pytest.fixture

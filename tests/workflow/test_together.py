@@ -130,14 +130,14 @@ def test_objects_that_one_training_is_for_share_its_network(tmp_path):
         tracker = {"network": "given", "finetuning": name, "objects": "together"}
         config["trackers"][name] = tracker
     common = Plans(config)
-    (dataset, sequence), *_ = [
-        (name, sequence)
-        for name, objects in common.experiment.objects.items()
-        for sequence, number in objects
+    (dataset, name), *_ = [
+        (dataset, name)
+        for dataset, objects in common.experiment.objects.items()
+        for name, number in objects
         if number == 2
     ]
-    numbers = common.experiment.objects_of(dataset, sequence)
-    place = {"dataset": dataset, "sequence": sequence, "annotation": "first"}
+    numbers = common.experiment.objects_of(dataset, name)
+    place = {"dataset": dataset, "sequence": name, "annotation": "first"}
 
     def networks(tracker):
         inputs = common.job("track_together", tracker=tracker, **place)["input"][1]

@@ -19,11 +19,11 @@ def jobs(tmp_path):
     """Start scripts in a folder as jobs; what they print goes to a file each may append to."""
     servers = JobServers()
 
-    def start(source, kind="kind", **variables):
+    def start(source, kind="kind", heavy=False, **variables):
         script = tmp_path / f"{kind}.py"
         script.write_text(source)
         place = {"PYTHONPATH": str(tmp_path), "ANSWER": str(tmp_path / "answer")}
-        return servers.start(str(script), kind, place | variables)
+        return servers.start(str(script), kind, place | variables, heavy=heavy)
 
     def answers():
         return [json.loads(line) for line in (tmp_path / "answer").read_text().splitlines()]
@@ -65,6 +65,15 @@ def test_what_one_kind_imports_with_torch_is_not_in_the_server_of_the_others(job
     for kind, module in [("a", "torch"), ("b", "colorsys")] * 3:
         assert jobs.start(f"{source}{TELL}import {module}", kind).run().status == 0
     assert jobs.answers() == [[], [], *[["torch"], ["colorsys"]] * 2]
+
+
+def test_a_kind_that_is_said_to_import_torch_finds_it_in_its_first_job_and_the_next(jobs, tmp_path):
+    (tmp_path / "torch.py").write_text("")
+    source = "import sys\nfound = sorted({'torch', 'colorsys'} & set(sys.modules))\n"
+    for _ in range(2):
+        job = jobs.start(f"{source}{TELL}import torch, colorsys", heavy=True)
+        assert job.run().status == 0
+    assert jobs.answers() == [["torch"], ["colorsys", "torch"]]
 
 
 @pytest.mark.parametrize(
