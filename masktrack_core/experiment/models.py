@@ -72,7 +72,7 @@ class Model:
 
 
 def load(where: str | Path) -> Model:
-    """Return a trained network with its usage: ``included:mask``, ``included:box``, or a file.
+    """Return a trained network with its usage: ``included:mask`` (box, objects), or a file.
 
     Where a file says nothing of its use, that of `usage.read_usage`. It is on the CPU; move
     ``model.network`` for another device. Raises `InputError` for what is no network of ours.

@@ -37,7 +37,7 @@ class NetworkRecipe(_Recipe):
     Or a file of a network that was trained elsewhere, which says itself what it is made of.
     """
 
-    #: included:mask, included:box, a path or an http(s) address, instead of all that trains one
+    #: included:mask (box, objects), a path or an http(s) address, instead of all that trains one
     file: str | None = None
     #: of that file
     sha256: str | None = None
