@@ -9,6 +9,7 @@ import yaml
 
 from masktrack_core.experiment.usage import USAGE, read_usage
 from masktrack_core.masks.regions import CropParams
+from masktrack_core.networks import included
 from masktrack_core.networks.included import included_network
 from masktrack_core.networks.weights import load_network
 from masktrack_core.tracking.propagation import PropagationParams
@@ -17,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 TRAINED = ROOT / "masktrack_core" / "networks" / "trained"
 CARD = (TRAINED / "README.md").read_text()
 NAMES = [path.stem for path in TRAINED.glob("*.safetensors")]
+#: What each is shown of the previous frame, and whether it is told of other objects.
+SHOWN = {"mask": ("mask", False), "box": ("box", False), "objects": ("mask", True)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,13 +31,14 @@ def test_an_included_network_is_the_one_on_the_card_and_says_how_it_is_used(name
     assert hashlib.sha256(path.read_bytes()).hexdigest() in row
     assert record["commit"] in CARD and record["code"] in CARD
     assert USAGE in record and usage.trained_on in row and usage.finetuning is not None
-    assert network.spec.prior == name
+    assert (network.spec.prior, network.spec.others) == SHOWN[name]
     assert path.stat().st_size < 8 * 2**20
     assert not re.search(rb"/(home|work|root|tmp|Users)/", path.read_bytes()[:65536])
 
 
-def test_a_network_that_is_shown_masks_is_included():
-    assert "mask" in NAMES
+def test_the_networks_that_the_code_names_are_included():
+    assert set(NAMES) == set(SHOWN) == set(included.NAMES)
+    assert sum(included_network(name).stat().st_size for name in NAMES) < 12e6
 
 
 def scales(crop, propagation):

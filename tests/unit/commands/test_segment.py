@@ -30,6 +30,7 @@ from masktrack_core.files.film_writer import write_video
 from masktrack_core.masks.elementary import merge_objects
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.motion.flow import FlowImageParams, FlowParams, flow_images
+from masktrack_core.networks.included import included_network
 from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.networks.weights import load_network, save_weights
 from masktrack_core.pictures.overlays import OBJECTS
@@ -309,6 +310,43 @@ def test_a_network_that_learns_all_objects_does_so_once_and_goes_on_where_it_was
             found[t][mask] = label
         said = [io.read_labels(tmp_path / "out" / f"{t + 7}.png") for t in range(5)]
         assert np.array_equal(said, found)
+
+
+@pytest.mark.parametrize(
+    ("words", "network", "together"),
+    [
+        (("--first", "labels"), "objects", True),
+        (("--first", "labels", "--objects", "alone"), "mask", False),
+        (("--first", "labels", "--every", "2", "--fill"), "mask", False),
+        (("--first", "labels", "--weights", "own"), "own", False),
+        (("--first", "labels", "--weights", "own", "--objects", "together"), "own", True),
+        (("--first", "labels", "--weights", "told"), "told", True),
+        (("--first", "first"), "mask", False),
+        (("--first", "first", "--weights", "told"), "told", False),
+    ],
+)
+def test_several_objects_are_followed_together_by_a_network_that_is_told_of_others(
+    frames, first, labels, weights, tmp_path, monkeypatch, words, network, together
+):
+    told = build_network(
+        NetworkSpec(backbone="slim", head="decoder", others=True),
+        generator=torch.Generator().manual_seed(3),
+    )
+    save_weights(tmp_path / "told.safetensors", told, {})
+    given = {"first": first, "labels": labels, "told": tmp_path / "told.safetensors"}
+    given["own"] = weights / "mask.safetensors"
+    asked = []
+
+    def segment_clip(clip, objects, out, request, **_):
+        asked.append(request)
+
+    monkeypatch.setattr(clips, "segment_clip", segment_clip)
+    options = [str(given.get(word, word)) for word in words]
+    arguments = ["segment", str(frames), "--out", str(tmp_path / "o"), "--device", "cpu", *options]
+    assert main(arguments) == 0
+    (request,) = asked
+    known = {name: included_network(name) for name in ("mask", "objects")} | given
+    assert (request.weights, request.together) == (known[network], together)
 
 
 def test_one_object_is_followed_alone_either_way(segment, frames, first, tmp_path):
