@@ -185,9 +185,10 @@ def _add_settings(segment: argparse.ArgumentParser) -> None:
     segment.add_argument(
         "--objects",
         choices=("together", "alone"),
-        help="follow several side by side, of each pixel one at most in every frame, or each alone "
-        "until they meet in the end (paper §5.1); beside --fill always alone (default: together "
-        "with a network that is told where the others are, as the included one for several is)",
+        default="alone",
+        help="follow several each alone until they meet in the end (paper §5.1), or side by side, "
+        "of each pixel one at most in every frame, with an included network that is told where the "
+        "others are; beside --fill always alone (default: alone)",
     )
     segment.add_argument(
         "--no-finetune", action="store_true", help="skip the online stage: faster, less exact"
@@ -299,8 +300,8 @@ def _segment(options: argparse.Namespace) -> int:
     stretch.check({box.t for box in boxes} | {file.t for file in files})
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
     clip, objects = cut.clip, cut.objects
-    several = len(objects) > 1 and not cut.marks and options.objects != "alone"
-    request = _request(options, device, several=several)
+    together = options.objects == "together" and len(objects) > 1 and not cut.marks
+    request = _request(options, device, together=together)
     request = replace(request, marks=cut.marks)
     ahead = stages(len(clip), len(objects), request, options.export, options.overlay)
     with course(ahead, guesses(clip.size)):
@@ -408,14 +409,13 @@ def _objects(
     return read_annotations(clip, files, options.mask_values, complete=complete, boxed=boxed)
 
 
-def _request(options: argparse.Namespace, device: "torch.device", *, several: bool) -> "Request":
+def _request(options: argparse.Namespace, device: "torch.device", *, together: bool) -> "Request":
     from masktrack_core.commands.stages import Request
     from masktrack_core.experiment.models import load
     from masktrack_core.networks.included import included_network
 
-    weights = options.weights or included_network("objects" if several else "mask")
-    model = load(weights)
-    usage, is_told = model.usage, model.network.spec.others
+    weights = options.weights or included_network("objects" if together else "mask")
+    usage = load(weights).usage
     logging.getLogger(__name__).info("%s: trained on %s", weights.name, usage.trained_on)
     return Request(
         weights=weights,
@@ -424,7 +424,7 @@ def _request(options: argparse.Namespace, device: "torch.device", *, several: bo
         crf=_crf(options),
         seed=options.seed,
         absent_below=options.absent_below,
-        together=several and (options.objects == "together" or is_told),
+        together=together,
         device=device,
         processes=options.threads,
         overwrite=options.overwrite,

@@ -84,7 +84,6 @@ ELSEWHERE = {
         "as it takes them",
     ),
     "tracking.answers": ("unit/tracking/test_external.py", "what a command answers, checked"),
-    "tracking.segmentation": ("unit/tracking/test_propagation.py", "the façade over it"),
     "tracking.crf_kernels": ("unit/tracking/test_crf.py", "kept kernels beside built ones"),
     "training.batches": ("unit/training/test_loop.py", "batches as the loop takes them"),
     "training.optimisers": ("unit/training/test_loop.py", "steps as the loop takes them"),

@@ -315,26 +315,18 @@ def test_a_network_that_learns_all_objects_does_so_once_and_goes_on_where_it_was
 @pytest.mark.parametrize(
     ("words", "network", "together"),
     [
-        (("--first", "labels"), "objects", True),
-        (("--first", "labels", "--objects", "alone"), "mask", False),
-        (("--first", "labels", "--every", "2", "--fill"), "mask", False),
+        (("--first", "labels"), "mask", False),
+        (("--first", "labels", "--objects", "together"), "objects", True),
+        (("--first", "labels", "--objects", "together", "--every", "2", "--fill"), "mask", False),
         (("--first", "labels", "--weights", "own"), "own", False),
         (("--first", "labels", "--weights", "own", "--objects", "together"), "own", True),
-        (("--first", "labels", "--weights", "told"), "told", True),
-        (("--first", "first"), "mask", False),
-        (("--first", "first", "--weights", "told"), "told", False),
+        (("--first", "first", "--objects", "together"), "mask", False),
     ],
 )
-def test_several_objects_are_followed_together_by_a_network_that_is_told_of_others(
+def test_objects_together_are_followed_by_the_included_network_that_is_told_of_others(
     frames, first, labels, weights, tmp_path, monkeypatch, words, network, together
 ):
-    told = build_network(
-        NetworkSpec(backbone="slim", head="decoder", others=True),
-        generator=torch.Generator().manual_seed(3),
-    )
-    save_weights(tmp_path / "told.safetensors", told, {})
-    given = {"first": first, "labels": labels, "told": tmp_path / "told.safetensors"}
-    given["own"] = weights / "mask.safetensors"
+    given = {"first": first, "labels": labels, "own": weights / "mask.safetensors"}
     asked = []
 
     def segment_clip(clip, objects, out, request, **_):

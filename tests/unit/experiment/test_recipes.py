@@ -83,12 +83,12 @@ def test_a_variant_is_tracked_or_an_oracle(config):
         read_recipes(config)
 
 
-@pytest.mark.parametrize("ring", [("rgb",), ("rgb", "box"), ("rgb", "box", "flow")])
+@pytest.mark.parametrize("ring", [("segment",), ("segment", "box"), ("segment", "box", "third")])
 def test_networks_that_begin_with_each_other_are_refused(config, ring):
     for name, start in zip(ring, (*ring[1:], ring[0]), strict=True):
-        config["networks"].setdefault(name, dict(config["networks"]["rgb"]))["start"] = start
+        config["networks"].setdefault(name, dict(config["networks"]["segment"]))["start"] = start
     said = " from ".join((*ring, ring[0]))
-    with pytest.raises(InputError, match=rf"networks\.rgb\.start: .*got {said}; remove"):
+    with pytest.raises(InputError, match=rf"networks\.segment\.start: .*got {said}; remove"):
         read_recipes(config)
     del config["networks"][ring[-1]]["start"]
     assert read_recipes(config).networks[ring[-1]].start is None

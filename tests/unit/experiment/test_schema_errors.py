@@ -14,7 +14,7 @@ SCHEMA = Path(__file__).parents[3] / "rules" / "schemas" / "config.schema.yaml"
     ("part", "words"),
     [
         ("networks: {x: {fil: a}}", "networks.x: Additional properties are not allowed ('fil' was"),
-        ("networks: {x: {fil: a}}", "; expected file, sha256, architecture, input,"),
+        ("networks: {x: {fil: a}}", "; expected file, sha256, architecture, start,"),
         ("networks: {x: {sha256: 1}}", "networks.x.sha256: 1 is not of type 'string'; SHA-256 of"),
         ("datasets: {a: {title: A, layout: davis, only: [8]}}", "datasets.a.only[0]: 8 is not of"),
         ("seed: many", "seed: 'many' is not of type 'integer'; Root of every random draw."),
