@@ -145,10 +145,27 @@ def test_a_network_is_trained_on_its_stills_and_their_masks_of_its_deformation()
             "results/deformed/no_nonrigid/rendered.zip",
             "results/deformed/no_nonrigid/annotated_videos.zip",
         ],
+        "start": [],
         "pretrained": [],
     }
     untrained = common.training_inputs(at(network="initial"))
-    assert untrained == {"stills": [], "deformed": [], "pretrained": []}
+    assert untrained == {"stills": [], "deformed": [], "start": [], "pretrained": []}
+
+
+def test_a_training_that_goes_on_with_a_network_wants_no_weights_of_a_trunk():
+    def change(config):
+        config["architectures"]["slim"]["pretrained"] = __file__
+
+    begun = functions(change)
+    assert begun.training_inputs(at(network="segment"))["pretrained"] == [__file__]
+
+    def go_on(config):
+        change(config)
+        config["networks"]["segment"]["start"] = "box"
+
+    inputs = functions(go_on).training_inputs(at(network="segment"))
+    assert inputs["start"] == ["results/networks/box.safetensors"]
+    assert inputs["pretrained"] == []
 
 
 def test_finetuned_networks_are_temporary_where_they_are_not_to_be_kept(common):
