@@ -51,6 +51,7 @@ STACKS = (
     ("config.yaml", "paper.yaml"),
     ("config.yaml", "examples/davis_on_disk.yaml"),
     ("config.yaml", "examples/davis_on_disk.yaml", "examples/davis_experiments.yaml"),
+    ("config.yaml", "examples/davis_on_disk.yaml", "examples/told_of_others.yaml"),
 )
 LOW = TrainParams(iterations=6, batch_size=2, learning_rate=1e-3, precision="bf16", ema=0.9)
 
