@@ -122,7 +122,7 @@ def test_masks_probabilities_and_table_are_those_of_the_cpu_but_for_last_digits(
     ours, theirs = (files(one, "masks/**/*.png") for one in (folder, on_cpu))
     assert ours.keys() == theirs.keys()
     other = {name: (read(ours[name]) != read(theirs[name])).mean() for name in ours}
-    assert np.mean(list(other.values())) < 1e-3
+    assert np.mean(list(other.values())) < 3e-3  # 0.0013 on a CPU with AVX2
     released = [name for name in ours if name.parts[1] == "released_offline"]
     assert np.mean([read(ours[name]).mean() for name in released]) > 1
     assert np.mean([other[name] for name in released]) < 1e-4
