@@ -52,7 +52,8 @@ def tasks(pairs: list[tuple[Path, Path]], *, with_temporal: bool) -> list[Scorin
     truths = FolderTruth(root=pairs[0][0].parent, sparse=False)
     for truth, masks in pairs:
         objects = truths.objects_of(truth.name, None, masks=())
-        object_tasks(truth.name, objects, masks, found, rules=rules, with_temporal=with_temporal)
+        options = {"rules": rules, "with_temporal": with_temporal, "names_extra": True}
+        object_tasks(truth.name, objects, masks, found, **options)
     return found.tasks
 
 

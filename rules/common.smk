@@ -1,6 +1,7 @@
 # Shared by the files of rules. Experiment tables, and functions from wildcards to rows and inputs.
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
@@ -268,6 +269,7 @@ def networks_of_object(wildcards, number):
     return [paths[name] for name in tracker.networks]
 
 
+@cache
 def is_shared(finetuning, network):
     """Return whether one training is for all objects: its file is that of the first of them."""
     recipes = experiment.recipes

@@ -1,4 +1,4 @@
-"""CPU seconds of each test file, what it starts included: ``make test-times``.
+"""CPU seconds of each test file, what it starts included: ``make times``.
 
 A plugin of pytest. Wall time tells little on a machine that others use; these seconds are those of
 the process and of all children it waited for. What a daemon starts for itself (SLURM's jobs) is

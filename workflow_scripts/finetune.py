@@ -46,7 +46,7 @@ def main(job: "Snakemake") -> None:
             losses = finetune(
                 network, video, annotations, params, others=others, seed=p.seed, run=run
             )
-        data = content_digests([Path(job.input.annotations)])
+        data = content_digests(map(Path, [job.input.annotations, *job.input.others]))
         where = {"device": device_facts(device)}
         made_of = {"online": dict(p.rows) | dict(p.finetuning), "offline": record}
         online = run_record({"code": p.code, "seed": p.seed, "data": data} | where | made_of)

@@ -281,8 +281,6 @@ def _export(text: str) -> "Export":
 
 def _segment(options: argparse.Namespace) -> int:
     _check_together(options)
-    from dataclasses import replace
-
     from masktrack_core.commands.ahead import guesses, stages
     from masktrack_core.commands.clips import segment_clip
     from masktrack_core.commands.overlay import check_overlay, write_overlay
@@ -301,8 +299,7 @@ def _segment(options: argparse.Namespace) -> int:
     cut = stretch.cut(_objects(clip, files, boxes, options, device))
     clip, objects = cut.clip, cut.objects
     together = options.objects == "together" and len(objects) > 1 and not cut.marks
-    request = _request(options, device, together=together)
-    request = replace(request, marks=cut.marks)
+    request = _request(options, device, together=together, marks=cut.marks)
     ahead = stages(len(clip), len(objects), request, options.export, options.overlay)
     with course(ahead, guesses(clip.size)):
         segment_clip(clip, objects, options.out, request, boxes=boxes, exports=options.export)
@@ -312,7 +309,9 @@ def _segment(options: argparse.Namespace) -> int:
 
 
 def _check_together(options: argparse.Namespace) -> None:
-    """Raise `InputError` for options that do not fit together, before anything is read."""
+    """Raise `InputError` for options that do not fit together, before anything is computed."""
+    from masktrack_core.networks.records import read_record
+
     if not options.box and options.first is None and options.annotations is None:
         raise InputError(
             "segment: expected --first, --annotations or --box, got none of them; "
@@ -335,6 +334,13 @@ def _check_together(options: argparse.Namespace) -> None:
             f"--absent-below: expected a J from 0 to 1, such as 0.2, got {options.absent_below}; "
             "correct it, or leave it out"
         )
+    if not 0 <= (options.dilation or 0) < 1000:
+        raise InputError(
+            f"--dilation: expected pixels from 0 to 999, got {options.dilation}; correct it, or "
+            "leave it out"
+        )
+    for weights in filter(None, (options.weights, options.box_weights)):
+        read_record(weights)
     if (options.flow == "raft_small") != (options.flow_weights is not None):
         raise InputError(
             "--flow-weights: expected beside --flow raft_small, and nowhere else, got "
@@ -409,7 +415,9 @@ def _objects(
     return read_annotations(clip, files, options.mask_values, complete=complete, boxed=boxed)
 
 
-def _request(options: argparse.Namespace, device: "torch.device", *, together: bool) -> "Request":
+def _request(
+    options: argparse.Namespace, device: "torch.device", *, together: bool, marks: tuple[int, ...]
+) -> "Request":
     from masktrack_core.commands.stages import Request
     from masktrack_core.experiment.models import load
     from masktrack_core.networks.included import included_network
@@ -425,6 +433,7 @@ def _request(options: argparse.Namespace, device: "torch.device", *, together: b
         seed=options.seed,
         absent_below=options.absent_below,
         together=together,
+        marks=marks,
         device=device,
         processes=options.threads,
         overwrite=options.overwrite,
@@ -466,8 +475,6 @@ def _adjusted(usage: "Usage", options: argparse.Namespace) -> "Usage":
         propagation = replace(usage.propagation, backwards=options.backwards)
         usage = replace(usage, propagation=propagation)
     if options.dilation is not None:
-        if not 0 <= options.dilation < 1000:
-            raise InputError(f"--dilation: expected pixels from 0, got {options.dilation}")
         propagation = replace(usage.propagation, dilation_radius=options.dilation)
         usage = replace(usage, propagation=propagation)
     return usage

@@ -219,8 +219,10 @@ class Experiment:
         pretrained = self.config["architectures"][recipe.architecture]["pretrained"]
         start = f", its trunk before that as {Path(pretrained).stem}" if pretrained else ""
         if recipe.start is not None:
-            before = self.trained_on(recipe.start) or self.recipes.networks[recipe.start].file
-            start = f", before that on {before}"
+            # Of a file its name: this is handed on, and its folder is of one machine.
+            file = self.recipes.networks[recipe.start].file
+            before = f"as {Path(file).name}" if file else f"on {self.trained_on(recipe.start)}"
+            start = f", before that {before}"
         return f"{', '.join(words)}{start}" if recipe.schedule else f"nothing{start}"
 
     def sequences_of_stills(self, stills: str) -> list[tuple[str, str]]:

@@ -95,8 +95,7 @@ def guiding_threshold(paths: Iterable[Path]) -> float:
     """
     said = {}
     for path in paths:
-        usage = _unfolded(read_record(path).record.get(USAGE, "{}"))
-        propagation = usage.get("propagation") or {} if isinstance(usage, dict) else {}
+        propagation = _usage_in(path, "propagation")
         said[Path(path).name] = float(propagation.get("threshold", DEFAULT_THRESHOLD))
     if len(set(said.values())) != 1:
         raise InputError(
@@ -108,9 +107,13 @@ def guiding_threshold(paths: Iterable[Path]) -> float:
 
 def says_shared(path: Path) -> bool:
     """Return whether a network's file says that one training is for all objects of a video."""
+    return bool(_usage_in(path, "finetuning").get("shared", FINETUNING_DEFAULTS["shared"]))
+
+
+def _usage_in(path: Path, part: str) -> Mapping[str, Any]:
+    """Return what a network's file says of one part of its usage; empty where nothing."""
     usage = _unfolded(read_record(path).record.get(USAGE, "{}"))
-    finetuning = usage.get("finetuning") or {} if isinstance(usage, dict) else {}
-    return bool(finetuning.get("shared", FINETUNING_DEFAULTS["shared"]))
+    return usage.get(part) or {} if isinstance(usage, dict) else {}
 
 
 def _unfolded(text: str) -> Any:

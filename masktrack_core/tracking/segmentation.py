@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, Self
 
 import pandas as pd
@@ -92,12 +93,7 @@ def finetune(
     objects (`annotations.masks_of_others`), looked at where ``params.examples.neighbours`` says so.
     Raises ``InputError`` for annotations that do not fit the frames.
     """
-    annotations = checked_annotations(frames, annotations)
-    shown = [
-        (frames[t], mask, (others or {}).get(t, ()))
-        for t, mask in sorted(annotations.items())
-        if mask.any()
-    ]
+    shown = _shown(frames, annotations, others or {})
     return _finetuned(network, shown, params, seed=seed, run=run)
 
 
@@ -116,27 +112,34 @@ def finetune_shared(
     guides says which is meant. All else as `finetune` does it for one of them; the steps of the
     schedule are those of all objects together.
     """
-    shown = []
-    for label in sorted(objects):
-        annotations = checked_annotations(frames, objects[label])
-        others = masks_of_others(objects, label)
-        shown += [
-            (frames[t], mask, others.get(t, ()))
-            for t, mask in sorted(annotations.items())
-            if mask.any()
-        ]
-    return _finetuned(network, shown, params, seed=seed, run=run)
+    each = [
+        _shown(frames, annotations, masks_of_others(objects, label))
+        for label, annotations in sorted(objects.items())
+    ]
+    return _finetuned(network, [*chain.from_iterable(each)], params, seed=seed, run=run)
+
+
+_Shown = tuple[Frame, Mask, Sequence[Mask]]
+"""A frame, the mask of the object in it, and the masks of the others."""
+
+
+def _shown(
+    frames: FrameSequence, annotations: Mapping[int, Mask], others: Mapping[int, Sequence[Mask]]
+) -> list[_Shown]:
+    """Return what a network learns an object from: the annotated frames that show it, in order."""
+    checked = sorted(checked_annotations(frames, annotations).items())
+    return [(frames[t], mask, others.get(t, ())) for t, mask in checked if mask.any()]
 
 
 def _finetuned(
     network: MaskTrackNet,
-    shown: Sequence[tuple[Frame, Mask, Sequence[Mask]]],
+    shown: Sequence[_Shown],
     params: FinetuningParams,
     *,
     seed: int,
     run: RunParams | None,
 ) -> pd.DataFrame:
-    """Train a network on frames, each with a mask and those of the other objects in it."""
+    """Train a network on what it is shown, and average it with what it was."""
     examples = FirstFrameExamples(
         [(frame, mask) for frame, mask, _ in shown],
         params.examples,
@@ -195,8 +198,7 @@ def segment_together(
     pixel one object has it at most, but where annotations overlap. ``finetuning`` None skips the
     online stage, else each object has a copy of the network that learns it, or all have one with
     ``finetuning.shared``; the one given stays as it is. Nothing is computed before the first is
-    asked for. Order, and what is raised at once:
-    `propagate_together`.
+    asked for. Order, and what is raised at once: `propagate_together`.
     """
     networks = dict.fromkeys(objects, network)
     if finetuning is not None and finetuning.shared:

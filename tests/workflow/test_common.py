@@ -1,11 +1,14 @@
 """The functions of rules/common.smk, from wildcards to rows and inputs, without a run."""
 
 import copy
+import shutil
 from types import SimpleNamespace
 
 import pytest
 from plans import Plans, default_config
 from snakemake.io import is_flagged
+
+from masktrack_core.networks.included import included_network
 
 
 def functions(change=lambda config: None):
@@ -166,6 +169,21 @@ def test_a_training_that_goes_on_with_a_network_wants_no_weights_of_a_trunk():
     inputs = functions(go_on).training_inputs(at(network="segment"))
     assert inputs["start"] == ["results/networks/box.safetensors"]
     assert inputs["pretrained"] == []
+
+
+def test_what_a_network_goes_on_with_is_said_without_the_folders_of_a_machine(tmp_path):
+    config = default_config()
+    mine = shutil.copy(included_network("mask"), tmp_path / "mine.safetensors")
+    config["networks"]["given"] = {"file": str(mine)}
+    config["networks"]["included"] = {"file": "included:mask"}
+    config["networks"]["second"] = config["networks"]["segment"] | {"start": "segment"}
+    for name, start in {"a": "given", "b": "included", "c": "second"}.items():
+        config["networks"][name] = config["networks"]["segment"] | {"start": start}
+    experiment = Plans(config).experiment
+    first = experiment.trained_on("segment")
+    assert experiment.trained_on("a") == f"{first}, before that as mine.safetensors"
+    assert experiment.trained_on("b") == f"{first}, before that as included:mask"
+    assert experiment.trained_on("c") == f"{first}, before that on {first}, before that on {first}"
 
 
 def test_finetuned_networks_are_temporary_where_they_are_not_to_be_kept(common):

@@ -10,16 +10,21 @@ import yaml
 from PIL import Image
 from plans import Plans, default_config
 
+from masktrack_core.datasets.videos import FrameFolder
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.flat_config import laid_over
 from masktrack_core.experiment.recipes import read_recipes
-from masktrack_core.experiment.usage import USAGE, usage_record
+from masktrack_core.experiment.usage import USAGE, finetuning_of, usage_record
 from masktrack_core.files import io
-from masktrack_core.files.archives import frame_key, read_track
+from masktrack_core.files.archives import frame_key, read_annotations, read_track
 from masktrack_core.networks.network import NetworkSpec, build_network
+from masktrack_core.networks.records import read_record
 from masktrack_core.networks.weights import load_network, save_weights
+from masktrack_core.tracking.segmentation import finetune_shared
 
 from .conftest import ROOT, Workflow
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = (40, 60)
 METHODS = "alone", "together", "shared"
@@ -57,6 +62,7 @@ def pair(tmp_path):
     sequence(tmp_path)
     tracker = {"network": "given", "finetuning": "given"}
     overlay = {
+        "seed": 5,
         "datasets": {"pair": {"title": "P", "layout": "davis2017", "root": str(tmp_path / "set")}},
         "networks": {"given": {"file": str(tmp_path / "network.safetensors")}},
         "finetunings": {"given": {}, "shared": {"shared": True}},
@@ -87,8 +93,14 @@ def test_one_job_follows_all_objects_with_the_networks_that_are_there(pair):
     tracks = {n: read_track(results / f"tracks/together/{place}.zip", n) for n in (1, 2)}
     learnt = sorted(path.name for path in results.glob("finetuned/given/shared/**/*.csv"))
     assert learnt == ["1.csv"]
-    log = (results / "logs/finetune/given/shared" / place / "1.log").read_text()
-    assert "loss" in log
+    shared = results / "finetuned/given/shared" / place / "1.safetensors"
+    assert json.loads(read_record(shared).record["data"]).keys() == {"1.zip", "2.zip"}
+    network, record = load_network(pair.folder / "network.safetensors")
+    params = finetuning_of(record, {"shared": True}, dict.fromkeys(ROWS), where="network")
+    annotations = {n: read_annotations(results / f"annotations/{place}/{n}.zip") for n in (1, 2)}
+    frames = FrameFolder(pair.folder / "set/JPEGImages/480p/pair")
+    finetune_shared(network, frames, annotations, params, seed=pair.overlay["seed"])
+    assert alike(network, load_network(shared)[0])
     for t in range(1, 4):
         masks = [io.read_mask(results / f"masks/together/{place}/{n}/{t:05d}.png") for n in (1, 2)]
         assert not (masks[0] & masks[1]).any()
@@ -100,18 +112,49 @@ def test_one_job_follows_all_objects_with_the_networks_that_are_there(pair):
     assert pair("-n", archive).jobs == {"track_together": 1}
 
 
-def test_networks_of_all_objects_stand_object_by_object_and_stream_by_stream():
-    config = default_config()
-    config["trackers"]["fused"]["objects"] = "together"
-    common = Plans(config)
-    (dataset, sequence), *_ = [
+def alike(one, other):
+    """Return whether the parameters that both networks have are the same to the last bit."""
+    theirs = other.state_dict()
+    return all(torch.equal(tensor, theirs[name]) for name, tensor in one.state_dict().items())
+
+
+def test_a_network_goes_on_with_the_weights_of_another_in_a_workflow_too(pair):
+    pair.overlay["architectures"] = {
+        "told": {"backbone": "slim", "head": "decoder", "others": True}
+    }
+    grown = {
+        "architecture": "told",
+        "start": "given",
+        "stills": ["rendered"],
+        "deformation": "paper",
+    }
+    pair.overlay["networks"]["grown"] = grown
+    run = pair("--cores", "1", "results/networks/grown.safetensors")
+    assert run.status == 0 and run.jobs == {"take_network": 1, "train": 1}, run.output[-3000:]
+    begun, _ = load_network(pair.folder / "network.safetensors")
+    found, record = load_network(pair.folder / "results/networks/grown.safetensors")
+    assert alike(begun, found) and not found.others.weight.any()
+    taken = read_record(pair.folder / "results/networks/given.safetensors")
+    assert json.loads(record["pretrained"]) == {"network": taken.digest}
+
+
+def of_several(common):
+    """Return the place of a sequence of several objects, and their numbers."""
+    dataset, sequence = next(
         (name, sequence)
         for name, objects in common.experiment.objects.items()
         for sequence, number in objects
         if number == 2
-    ]
-    numbers = common.experiment.objects_of(dataset, sequence)
+    )
     place = {"dataset": dataset, "sequence": sequence, "annotation": "first"}
+    return place, common.experiment.objects_of(dataset, sequence)
+
+
+def test_networks_of_all_objects_stand_object_by_object_and_stream_by_stream():
+    config = default_config()
+    config["trackers"]["fused"]["objects"] = "together"
+    common = Plans(config)
+    place, numbers = of_several(common)
     _, inputs = common.job("track_together", tracker="fused", **place)["input"]
     assert [path.rsplit("/", 1)[1] for path in inputs["networks"]] == [
         name for n in numbers for name in (f"{n}.safetensors", "segment.safetensors")
@@ -129,17 +172,10 @@ def test_objects_that_one_training_is_for_share_its_network(tmp_path):
         config["finetunings"][name] = row
         tracker = {"network": "given", "finetuning": name, "objects": "together"}
         config["trackers"][name] = tracker
-    common = Plans(config)
-    (dataset, name), *_ = [
-        (dataset, name)
-        for dataset, objects in common.experiment.objects.items()
-        for name, number in objects
-        if number == 2
-    ]
-    numbers = common.experiment.objects_of(dataset, name)
-    place = {"dataset": dataset, "sequence": name, "annotation": "first"}
+    place, numbers = of_several(Plans(config))
 
     def networks(tracker):
+        common = Plans(config)  # a run reads the file of a network once
         inputs = common.job("track_together", tracker=tracker, **place)["input"][1]
         return [Path(path).stem for path in inputs["networks"]]
 
@@ -165,19 +201,13 @@ def test_a_fine_tuning_reads_the_other_objects_where_it_shows_them():
     config = default_config()
     config["finetunings"]["beside"] = config["finetunings"]["paper"] | {"neighbours": True}
     common = Plans(config)
-    (dataset, sequence), *_ = [
-        (name, sequence)
-        for name, objects in common.experiment.objects.items()
-        for sequence, number in objects
-        if number == 2
-    ]
-    place = {"annotation": "first", "dataset": dataset, "sequence": sequence, "object": "2"}
+    place, numbers = of_several(common)
 
     def others(finetuning, network="segment"):
-        job = common.job("finetune", network=network, finetuning=finetuning, **place)
+        job = common.job("finetune", network=network, finetuning=finetuning, object="2", **place)
         return [path.rsplit("/", 1)[1] for path in job["input"][1]["others"]]
 
-    theirs = [f"{n}.zip" for n in common.experiment.objects_of(dataset, sequence) if n != 2]
+    theirs = [f"{n}.zip" for n in numbers if n != 2]
     assert others("paper") == [] and others("beside") == theirs
     assert others("released", "released") == theirs  # its file may ask for them
 

@@ -341,6 +341,20 @@ def test_objects_together_are_followed_by_the_included_network_that_is_told_of_o
     assert (request.weights, request.together) == (known[network], together)
 
 
+@pytest.mark.parametrize("option", ["--weights", "--box-weights"])
+def test_a_file_that_is_no_network_is_refused_before_a_box_is_segmented(
+    frames, tmp_path, monkeypatch, capsys, option
+):
+    def segments_in_boxes(*_):
+        raise AssertionError("computed before the options were looked at")
+
+    monkeypatch.setattr(clips, "segments_in_boxes", segments_in_boxes)
+    path = tmp_path / "gone.safetensors"
+    words = ["segment", frames, "--box", "8,10,16,16", option, path, "--out", tmp_path / "o"]
+    assert main([str(word) for word in words]) == 2
+    assert f"{path}: expected a network, no such file" in capsys.readouterr().err
+
+
 def test_one_object_is_followed_alone_either_way(segment, frames, first, tmp_path):
     assert segment(frames, "--first", first, "--objects", "together") == 0
     assert segment(frames, "--first", first) == 0  # the same run
