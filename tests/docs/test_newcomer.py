@@ -153,9 +153,12 @@ def test_nothing_was_written_outside_results_and_data(clone, finished):
 def test_the_table_in_the_documentation_is_the_one_that_comes(finished):
     documented = pd.read_csv(ROOT / "docs/data/default/table2.csv")
     found = pd.read_csv(finished / "results" / "table2.csv")
-    # It was made on a CPU with bf16; one without rounds all of a training in another way.
+    # It was made on a CPU with bf16; one with AVX2, which rounds all of a training in another way,
+    # had networks' rows up to 2.5 away.
     alike = in_bf16("bf16", torch.device("cpu"))
     pd.testing.assert_frame_equal(found, documented, rtol=0, atol=0.05 if alike else 10)
+    columns = documented.columns[1:]
+    assert (found[columns] - documented[columns]).abs().to_numpy().mean() < 2
     oracles = documented.method.str.contains("oracle|Copy")
     assert oracles.sum() == 3
     pd.testing.assert_frame_equal(found[oracles], documented[oracles], rtol=0, atol=0.05)
