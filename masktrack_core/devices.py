@@ -159,7 +159,7 @@ def computes_bf16(device: torch.device) -> bool:
 def in_bf16(precision: str, device: torch.device) -> bool:
     """Return whether activations of this precision are bf16 there: where the device has it.
 
-    Elsewhere they are float32: imitated, a step of training takes twelve times as long on a CPU.
+    Elsewhere they are float32: imitated, a step of training takes seven times as long on a CPU.
     """
     return precision == "bf16" and computes_bf16(device)
 
