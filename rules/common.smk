@@ -213,11 +213,12 @@ def training_inputs(wildcards):
     }
 
 
-def told_deformation(wildcards):
-    """Return how masks of composed stills are deformed, where a network is told of others."""
+def composed_deformation(wildcards):
+    """Return how masks of composed stills are deformed, where a network learns from such."""
     network = experiment.recipes.networks[wildcards.network]
     told = config["architectures"][network.architecture].get("others")
-    return unseeded(config["deformations"][network.deformation]) if told else None
+    meet = told or network.composed
+    return unseeded(config["deformations"][network.deformation]) if meet else None
 
 
 def network_download(wildcards):

@@ -59,7 +59,7 @@ rule train:
             crop="crops",
             schedule="schedules",
         ),
-        others=told_deformation,
+        others=composed_deformation,
         packages=packages,
         masks_per_still=config["masks_per_still"],
         state=lambda wildcards: f"{RESULTS}/state/networks/{wildcards.network}",

@@ -38,8 +38,9 @@ def examples(job: "Snakemake") -> StillExamples:
     augmentation, crop = AugmentationParams(**rows["augmentation"]), CropParams(**rows["crop"])
     row, seed = job.params.others, job.params.seed
     others = None if row is None else DeformationParams(**row)
-    given = {"augmentation": augmentation, "prior_kind": recipe["input"], "others": others}
-    return StillExamples(stills, crop, **given, seed=seed)
+    told = bool(rows["architecture"].get("others"))
+    given = {"augmentation": augmentation, "prior_kind": recipe["input"]}
+    return StillExamples(stills, crop, **given, others=others, told=told, seed=seed)
 
 
 def main(job: "Snakemake") -> None:

@@ -34,11 +34,11 @@ def check_architectures(config: Mapping[str, Any]) -> None:
             raise InputError(str(error).replace("network.", f"{where}.", 1)) from error
     for name, row in config["networks"].items():
         told = config["architectures"].get(row.get("architecture"), {}).get("others")
-        if told and row.get("input") == "none":
+        if row.get("input") == "none" and (told or row.get("composed")):
+            key = f"architectures.{row['architecture']}.others" if told else "composed"
             raise InputError(
-                f"networks.{name}.input: expected mask or box beside "
-                f"architectures.{row['architecture']}.others, got none; others are told apart from "
-                "an object that the network is shown"
+                f"networks.{name}.input: expected mask or box beside {key}, got none; others are "
+                "told apart from an object that the network is shown"
             )
     for name, row in config["schedules"].items():
         check_name(f"schedules.{name}.loss", "loss", row.get("loss", "cross_entropy"))

@@ -47,6 +47,9 @@ class NetworkRecipe(_Recipe):
     start: str | None = None
     input: str = "mask"
     stills: tuple[str, ...] = ()
+    # Paper: nothing of other objects. Ours, off by default.
+    #: whether objects of other stills are pasted beside a still's own; always for one that is told
+    composed: bool = False
     deformation: str | None = None
     augmentation: str | None = None
     limit: int | None = None

@@ -90,12 +90,13 @@ class StillExamples:
         augmentation: AugmentationParams = STILL_AUGMENTATION,
         prior_kind: PriorKind = "mask",
         others: DeformationParams | None = None,
+        told: bool = False,
         seed: int,
     ) -> None:
         """Take stills, of which at least one is expected; else ``InputError``.
 
-        ``others``: for a network that is told of other objects, how masks are deformed where some
-        are pasted beside the still's own (`composed`); None for one that is not.
+        ``others``: how masks are deformed where other objects are pasted beside the still's own
+        (`composed`); None: none are. ``told``: whether the network has a channel for them.
         """
         if not len(stills.names) or stills.masks_per_image < 1:
             raise InputError(
@@ -105,6 +106,7 @@ class StillExamples:
         self._stills = stills
         self._seed = seed
         self._others = others
+        self._told = told
         self._cut = _Cut(crop, augmentation, prior_kind)
 
     def __len__(self) -> int:
@@ -129,8 +131,10 @@ class StillExamples:
         if scene.others:
             change = sample_deformation(scene.mask, self._others, rng=rng)
             deformed = apply_deformation(scene.mask, change)
-        theirs = announced(scene.others, self._others, rng=rng)
-        theirs = np.zeros_like(mask) if theirs is None else theirs
+        theirs = None
+        if self._told:
+            said = announced(scene.others, self._others, rng=rng)
+            theirs = np.zeros_like(mask) if said is None else said
         return self._cut(scene.frame, scene.mask, deformed, others=theirs, rng=rng)
 
     def _another(self, rng: np.random.Generator) -> tuple[Frame, Mask]:
@@ -141,7 +145,7 @@ class StillExamples:
         """Return what tells these examples from others: content of the stills, crop, seed."""
         names = list(self._stills.names)
         counts = self._stills.masks_per_image, self._seed
-        told = () if self._others is None else (self._others,)
+        told = () if self._others is None else (self._others, self._told)
         return _digest(self._stills.digest(), names, counts, *told, self._cut.facts)
 
 

@@ -406,6 +406,7 @@ REACH = {
     "networks.segment.start": ("box", {}),
     "networks.segment.input": ("box", {}),
     "networks.segment.stills": (["annotated_videos"], {}),
+    "networks.segment.composed": (True, {}),
     "networks.segment.deformation": ("none", {}),
     "networks.segment.augmentation": ("online", {}),
     "networks.segment.crop": ("other", {}),

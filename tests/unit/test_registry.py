@@ -68,7 +68,7 @@ def test_a_wrong_name_is_said_with_its_row_before_anything_runs(table, row, said
         check_architectures(config | {table: {"a": row}})
 
 
-def test_a_network_that_is_told_of_others_is_shown_an_object():
+def test_a_network_that_learns_from_composed_stills_is_shown_an_object():
     config = {"schedules": {}, "weights": {}}
     config["architectures"] = {"told": {"others": True}, "plain": {}}
     config["networks"] = {
@@ -79,6 +79,9 @@ def test_a_network_that_is_told_of_others_is_shown_an_object():
     check_architectures(config)
     config["networks"]["d"] = {"architecture": "told", "input": "none"}
     with pytest.raises(InputError, match=r"networks\.d\.input: .*architectures\.told\.others, got"):
+        check_architectures(config)
+    config["networks"]["d"] = {"architecture": "plain", "composed": True, "input": "none"}
+    with pytest.raises(InputError, match=r"networks\.d\.input: .*beside composed, got none"):
         check_architectures(config)
 
 

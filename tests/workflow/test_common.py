@@ -101,6 +101,19 @@ def test_a_search_starts_from_the_crf_that_it_names(common):
     assert common.searched_crf(wildcards) == []
 
 
+def test_masks_of_composed_stills_are_deformed_as_those_of_the_network():
+    def change(config):
+        networks, architectures = config["networks"], config["architectures"]
+        networks["meet"] = networks["segment"] | {"composed": True, "deformation": "no_dilation"}
+        architectures["told"] = architectures["slim"] | {"others": True}
+        networks["told"] = networks["segment"] | {"architecture": "told"}
+
+    common = functions(change)
+    deformations = common.config["deformations"]
+    found = [common.composed_deformation(at(network=name)) for name in ("segment", "meet", "told")]
+    assert found == [None, deformations["no_dilation"], deformations["paper"]]
+
+
 def test_a_tracker_takes_its_own_networks_flow_and_the_annotations_of_the_others(common):
     place = {"annotation": "first", "dataset": "rendered_segtrack", "sequence": "dancers"}
     fused = at(tracker="fused", object="1", **place)

@@ -8,6 +8,7 @@ from masktrack_core.errors import InputError
 from masktrack_core.files.archives import MaskArchive, write_mask_archive
 from masktrack_core.masks.augment import AugmentationParams
 from masktrack_core.masks.deform import DeformationParams
+from masktrack_core.masks.elementary import VOID
 from masktrack_core.masks.regions import CropParams
 from masktrack_core.training.examples import (
     STILL_AUGMENTATION,
@@ -353,7 +354,7 @@ def test_the_digest_of_annotated_frames_is_that_of_every_pixel_and_parameter():
 def test_a_network_that_is_told_sees_composed_stills_and_the_others_beside_the_mask():
     crop = CropParams(size=97)
     plain = StillExamples(stills(), crop, augmentation=STILL, seed=1)
-    told = StillExamples(stills(), crop, augmentation=STILL, others=NOTHING, seed=1)
+    told = StillExamples(stills(), crop, augmentation=STILL, others=NOTHING, told=True, seed=1)
     assert plain.digest() != told.digest()
     drawn = [told[number] for number in range(40)]
     assert {one.prior.shape for one in drawn} == {(2, 97, 97)}
@@ -362,6 +363,22 @@ def test_a_network_that_is_told_sees_composed_stills_and_the_others_beside_the_m
     for one in with_others:  # not deformed: whom the second channel shows is background
         assert not (one.target[one.prior[1]] == 1).any()
         assert (one.image[0][one.prior[1]] > 100).mean() > 0.9
+
+
+def test_a_network_that_is_not_told_sees_composed_stills_with_its_own_mask_alone():
+    crop = CropParams(size=97)
+    examples = StillExamples(stills(), crop, augmentation=STILL, others=NOTHING, seed=1)
+    told = StillExamples(stills(), crop, augmentation=STILL, others=NOTHING, told=True, seed=1)
+    assert examples.digest() != told.digest()
+    drawn = [examples[number] for number in range(40)]
+    assert {one.prior.shape for one in drawn} == {(1, 97, 97)}
+    composed = [one for one in drawn if ((one.image[0] > 100) & (one.target == 0)).sum() > 20]
+    assert 15 < len(composed) < 40
+    for one in composed:  # not deformed: the mask is the object's, what is as bright is background
+        assert ((one.target == 1) == one.prior[0])[one.target != VOID].all()
+    plain = StillExamples(stills(), crop, augmentation=STILL, seed=1)
+    alone = [plain[number] for number in range(40)]
+    assert not any(((one.image[0] > 100) & (one.target == 0)).sum() > 20 for one in alone)
 
 
 def neighboured(**params):
