@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from masktrack_core.errors import InputError
-from masktrack_core.networks.spec import HUB, NetworkSpec
+from masktrack_core.networks.spec import HUB, NetworkSpec, check_continues
 from masktrack_core.registry import TIMM, check_name, made_by
 
 
 def check_architectures(config: Mapping[str, Any]) -> None:
     """Raise `InputError` naming the row of an unknown trunk, head or loss.
 
-    And that of a network which is told of other objects and shown none itself.
+    And that of a network which is told of other objects and shown none itself, or which begins
+    with the weights of one of another architecture that is trained here. A file is looked at by the
+    training, which is its first reader.
 
     A trunk of timm is built, so that a model without maps, or an absent package, is said at once:
     some seconds, for those who have such a row.
@@ -25,7 +27,7 @@ def check_architectures(config: Mapping[str, Any]) -> None:
                 f"{row.get('backbone')!r}; give a file or a row of weights"
             )
         try:
-            spec = NetworkSpec(**{key: row[key] for key in row if key != "pretrained"})
+            spec = NetworkSpec(**_parts(row))
             if spec.backbone.startswith(TIMM):
                 from masktrack_core.networks.timm_trunks import TimmTrunk
 
@@ -33,6 +35,10 @@ def check_architectures(config: Mapping[str, Any]) -> None:
         except InputError as error:
             raise InputError(str(error).replace("network.", f"{where}.", 1)) from error
     for name, row in config["networks"].items():
+        started = config["networks"].get(row.get("start") or name, {})
+        if started is not row and started.get("architecture"):
+            ours, theirs = (_spec(config, one) for one in (row, started))
+            check_continues(f"networks.{name}.start: {row['start']}", ours, theirs)
         told = config["architectures"].get(row.get("architecture"), {}).get("others")
         if row.get("input") == "none" and (told or row.get("composed")):
             key = f"architectures.{row['architecture']}.others" if told else "composed"
@@ -42,6 +48,16 @@ def check_architectures(config: Mapping[str, Any]) -> None:
             )
     for name, row in config["schedules"].items():
         check_name(f"schedules.{name}.loss", "loss", row.get("loss", "cross_entropy"))
+
+
+def _parts(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in architecture.items() if key != "pretrained"}
+
+
+def _spec(config: Mapping[str, Any], network: Mapping[str, Any]) -> NetworkSpec:
+    """Return the spec of a network that is trained here; its names are known."""
+    architecture = config["architectures"][network["architecture"]]
+    return NetworkSpec(**_parts(architecture) | {"prior": network.get("input", "mask")})
 
 
 def packages_of(

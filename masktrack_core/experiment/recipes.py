@@ -388,8 +388,8 @@ _TRAINED = "architecture", "stills", "deformation"
 
 def _check_file(network: NetworkRecipe) -> None:
     """Raise where the row of a file also says how a network is trained."""
-    training = (*_TRAINED, "start", "augmentation", "crop", "schedule", "limit", "seed")
-    given = [key for key in training if getattr(network, key) not in (None, ())]
+    training = (*_TRAINED, "start", "composed", "augmentation", "crop", "schedule", "limit", "seed")
+    given = [key for key in training if getattr(network, key) not in (None, (), False)]
     if network.file is None or given:
         came = "sha256 without a file" if network.file is None else f"{', '.join(given)} beside it"
         raise InputError(

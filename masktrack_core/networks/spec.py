@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple, get_args
 
 from masktrack_core.errors import InputError
@@ -127,6 +127,23 @@ class NetworkSpec:
                     f"network.dilations: expected at least one, each of at least 1 cell, got "
                     f"{self.dilations}; leave it out for the head's own"
                 )
+
+
+def check_continues(where: str, asked: NetworkSpec, started: NetworkSpec) -> None:
+    """Raise InputError where a network cannot begin with the weights of another, saying why.
+
+    Normalisation and pretrained weights are the other's, first values of the mask's filters no
+    longer count, and a network may be told of others where the other is not.
+    """
+    wanted, got = asdict(asked), asdict(started)
+    free = {"normalisation", "pretrained", "prior_init"} | ({"others"} if asked.others else set())
+    differs = [name for name in wanted if name not in free and wanted[name] != got[name]]
+    if differs:
+        raise InputError(
+            f"{where}: expected a network of this architecture to go on with, got "
+            f"{', '.join(f'{name} {got[name]!r}' for name in differs)}; name another one to start "
+            "from, or change the architecture"
+        )
 
 
 def one_of(field: str, name: str, choices: Sequence[str]) -> None:

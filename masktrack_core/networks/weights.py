@@ -28,7 +28,7 @@ from masktrack_core.networks.network import (
     empty_network,
 )
 from masktrack_core.networks.records import FORMAT, read_record
-from masktrack_core.networks.spec import HUB, NetworkSpec
+from masktrack_core.networks.spec import HUB, NetworkSpec, check_continues
 from masktrack_core.networks.timm_trunks import TimmTrunk
 from masktrack_core.seeds import torch_generator
 
@@ -149,17 +149,9 @@ def continue_network(
     """
     other, _ = load_network(path)
     started = other.spec
+    check_continues(str(path), spec, started)
     asked = replace(spec, normalisation=started.normalisation, pretrained=started.pretrained)
     network = build_network(asked, generator=torch_generator(seed, "network"))
-    wanted, got = asdict(asked), asdict(started)
-    differs = [name for name in wanted if wanted[name] != got[name]]
-    free = {"prior_init"} | ({"others"} if spec.others else set())
-    if not free.issuperset(differs):
-        said = ", ".join(f"{name} {got[name]!r}" for name in differs if name not in free)
-        raise InputError(
-            f"{path}: expected a network of this architecture to go on with, got {said}; name "
-            "another one to start from, or change the architecture"
-        )
     network.load_state_dict(other.state_dict(), strict=spec.others == started.others)
     return network, {"network": read_record(path).digest}
 

@@ -403,7 +403,7 @@ REACH = {
     "finetunings.paper.seed": (2, {}),
     "deformations.paper.seed": (2, {}),
     "networks.segment.architecture": ("other", {}),
-    "networks.segment.start": ("box", {}),
+    "networks.segment.start": ("reduced", {}),
     "networks.segment.input": ("box", {}),
     "networks.segment.stills": (["annotated_videos"], {}),
     "networks.segment.composed": (True, {}),

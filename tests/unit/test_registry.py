@@ -85,6 +85,33 @@ def test_a_network_that_learns_from_composed_stills_is_shown_an_object():
         check_architectures(config)
 
 
+def test_a_network_goes_on_with_one_of_its_own_architecture():
+    config = {"schedules": {}, "weights": {}}
+    config["architectures"] = {
+        "plain": {"backbone": "slim", "head": "decoder", "pretrained": "a.safetensors"},
+        "told": {"backbone": "slim", "head": "decoder", "prior_init": "zero", "others": True},
+        "other": {"backbone": "mobilenet_v2", "head": "decoder"},
+    }
+    config["networks"] = {
+        "first": {"architecture": "plain"},
+        "file": {"file": "included:mask"},
+        "more": {"architecture": "plain", "start": "first"},
+        "told": {"architecture": "told", "start": "more"},
+        "taken": {"architecture": "other", "start": "file"},  # the training looks at it
+    }
+    check_architectures(config)
+    wrong = (
+        ({"architecture": "other", "start": "first"}, "backbone 'slim'"),
+        ({"architecture": "plain", "start": "told"}, "others True"),
+        ({"architecture": "plain", "start": "first", "input": "box"}, "prior 'mask'"),
+    )
+    for row, said in wrong:
+        config["networks"]["last"] = row
+        key = rf"networks\.last\.start: {row['start']}"
+        with pytest.raises(InputError, match=rf"{key}: expected .*, got {said}; name"):
+            check_architectures(config)
+
+
 @pytest.mark.parametrize("script", ["train", "finetune", "track"])
 def test_own_trunks_heads_and_losses_are_part_of_the_code_of_a_job(script):
     reached = reached_modules(ROOT / "workflow_scripts" / f"{script}.py")

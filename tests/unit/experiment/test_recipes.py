@@ -254,6 +254,7 @@ def test_trackers_whose_threshold_is_a_files_and_a_rows_need_one_of_the_variant(
     ("table", "row", "words"),
     [
         ("networks", {"file": "a", "schedule": "offline"}, "taken: expected a file.*got schedule"),
+        ("networks", {"file": "a", "composed": True}, "taken: expected a file.*got composed"),
         ("networks", {"sha256": "0" * 64}, "taken: expected a file.*got sha256 without"),
         ("networks", {"architecture": "slim"}, "taken: expected architecture.*no stills, deform"),
         ("trackers", {"network": "segment"}, r"taken\.propagation: expected a row"),
