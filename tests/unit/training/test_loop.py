@@ -1,4 +1,5 @@
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from masktrack_core import progress
 from masktrack_core.errors import InputError
 from masktrack_core.networks.network import (
     MaskTrackNet,
@@ -21,6 +23,7 @@ from masktrack_core.networks.network import (
     parameter_groups,
 )
 from masktrack_core.seeds import numpy_rng, torch_generator
+from masktrack_core.training import loop
 from masktrack_core.training.examples import Example
 from masktrack_core.training.loop import (
     RunParams,
@@ -224,6 +227,26 @@ def test_the_log_says_the_loss_of_ten_steps(caplog):
     said = [one.getMessage() for one in caplog.records if "of 25: loss" in one.getMessage()]
     steps = (3, 5, 8, 10, 13, 15, 18, 20, 23, 25)
     assert said == [f"step {step} of 25: loss {losses[step - 1]:.4f}" for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("words", "level", "disable"),
+    [(None, "INFO", True), ("learn", "INFO", None), ("learn", "WARNING", True)],
+)
+def test_a_bar_is_shown_to_a_terminal_where_it_has_words_and_the_log_is_not_quiet(
+    monkeypatch, caplog, words, level, disable
+):
+    caplog.set_level(level, logger="masktrack_core")
+    asked = []
+
+    def bar(**options):
+        asked.append(options)
+        return progress.bar(**options)
+
+    monkeypatch.setattr(loop, "bar", bar)
+    trained(TrainParams(iterations=1, batch_size=1), progress=words)
+    expected = {"words": words or "", "total": 1, "unit": "step", "initial": 0, "leave": False}
+    assert asked == [expected | {"disable": disable}]
 
 
 def test_one_step_of_sgd_is_weight_minus_rate_times_gradient():
@@ -495,6 +518,19 @@ def test_a_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
     if state.exists():
         kept = torch.load(state, weights_only=True)
         assert all(tensor.isfinite().all() for tensor in kept["network"].values())
+
+
+def test_a_loss_that_is_no_number_ends_a_training_on_the_cpu_in_its_step():
+    net, passes = network(), []
+
+    def spoilt(_net, _given, scores):
+        passes.append(None)
+        return scores * (math.nan if len(passes) == 3 else 1)
+
+    net.register_forward_hook(spoilt)
+    with pytest.raises(TrainingDivergedError, match="the loss of step 2 is nan"):
+        train(net, Squares(), PARAMS, seed=1)
+    assert len(passes) == 3
 
 
 def test_a_last_step_that_spoils_the_weights_is_no_network():
