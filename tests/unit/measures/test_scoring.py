@@ -559,6 +559,14 @@ def test_a_split_asks_for_all_its_sequences(folders, tmp_path, capsys):
     assert "c: missing in MASKS, the whole sequence" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("split", "expected"), [("train", ["a"]), ("val", ["b", "c"]), ("all", ["a", "b", "c"])]
+)
+def test_of_a_split_no_other_sequence_is_scored(folders, split, expected):
+    truth, pred = folders
+    assert [one.sequence for one in scoring.score(truth, pred, split=split)] == expected
+
+
 def test_a_path_that_is_no_folder_is_named(tmp_path, capsys):
     assert score(tmp_path / "nowhere", tmp_path) == 2
     assert "nowhere: expected a folder or a zip archive" in capsys.readouterr().err
