@@ -220,6 +220,16 @@ def test_the_defaults_are_the_paper_s_and_those_of_deeplab():
     }
 
 
+def test_the_defaults_of_a_run_write_no_state_and_show_no_bar():
+    assert asdict(RunParams()) == {
+        "state": None,
+        "code": "",
+        "save_every_s": 300,
+        "workers": 0,
+        "progress": None,
+    }
+
+
 def test_the_log_says_the_loss_of_ten_steps(caplog):
     params = TrainParams(iterations=25, batch_size=1)
     with caplog.at_level(logging.INFO):
@@ -574,14 +584,16 @@ def test_a_full_disk_is_said_and_the_state_before_stays(tmp_path):
 def test_the_fastest_algorithm_is_looked_for_but_where_sums_have_one_order(once):
     flags, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
     seen = []
+
+    def look(_number):
+        seen.append((flags.enabled, flags.benchmark, flags.deterministic))
+
     torch.set_deterministic_debug_mode("error" if once else "default")
     try:
-        trained(
-            examples=Squares(before=lambda _: seen.append((flags.benchmark, flags.deterministic)))
-        )
+        trained(examples=Squares(before=look))
     finally:
         torch.set_deterministic_debug_mode("default")
-    assert set(seen) == {(not once, once)}
+    assert set(seen) == {(True, not once, once)}
     assert flags.benchmark == before
 
 
