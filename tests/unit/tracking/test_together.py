@@ -312,6 +312,15 @@ def test_a_claim_without_doubt_counts_as_one_of_a_ten_thousandth():
         assert (settled(probs, masks, frame, frame)[0] > 0).sum(1).tolist() == [columns] * 20
 
 
+def test_a_claim_below_a_half_counts_as_what_it_is():
+    masks = [np.zeros((20, 40), bool) for _ in range(2)]
+    masks[0][:, :10], masks[1][:, 30:] = True, True
+    probs = [np.full((20, 40), p, np.float32) for p in (0.4, 0.88)]
+    frame = np.zeros((20, 40, 3), np.uint8)
+    first, _ = settled(probs, masks, frame, frame, threshold=0.3)
+    assert (first > 0).sum(1).tolist() == [19] * 20  # log-odds of -0.41 and 1.99: 1.3 pixels
+
+
 def test_equal_claims_go_to_the_one_that_comes_first():
     mask = np.ones((20, 20), bool)
     prob, frame = np.full((20, 20), 0.8, np.float32), np.zeros((20, 20, 3), np.uint8)

@@ -154,6 +154,27 @@ def test_a_share_of_guests_stands_in_front_and_a_share_of_others_is_not_announce
         assert (answer is not None) == said
 
 
+@pytest.mark.parametrize(
+    ("shift", "is_let_in"),
+    [(6, True), (5, False), (-6, True), (-5, False), (200, False)],
+    ids=["three tenths", "less", "on the right", "less on the right", "out of the picture"],
+)
+@pytest.mark.parametrize("in_front", [True, False])
+def test_a_guest_is_let_in_where_three_tenths_of_each_are_seen(
+    monkeypatch, shift, is_let_in, in_front
+):
+    """Of two objects of 20 columns."""
+    mask = np.zeros(SHAPE, bool)
+    mask[25:55, 40:60] = True
+    view = np.array([[1.0, 0, shift], [0, 1, 0]])
+    monkeypatch.setattr(module, "_placed", lambda *_, **__: view)
+    monkeypatch.setattr(module, "IN_FRONT", float(in_front))
+    scene = module.Scene(np.zeros((*SHAPE, 3), np.uint8), mask, ())
+    joined = module._joined(scene, scene.frame, mask, rng=np.random.default_rng(1))
+    seen = [one.sum() for one in (joined.mask, *joined.others)]
+    assert seen == (([180, 600] if in_front else [600, 180]) if is_let_in else [600])
+
+
 def test_others_are_announced_where_they_are_but_for_a_share(monkeypatch):
     params = DeformationParams(scale=0, shift=0, control_points=0, margin=0, dilation_radius=3)
     masks = still(RED)[1], still(BLUE, 70)[1]

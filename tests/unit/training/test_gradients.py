@@ -412,8 +412,8 @@ def test_one_jump_is_said_and_recorded_and_three_end_the_training(monkeypatch, c
 
 def test_jumps_far_apart_and_before_an_interruption_are_counted(monkeypatch, tmp_path):
     params = TrainParams(iterations=130, batch_size=1)
-    Jumps(monkeypatch, {12, 20, 112})
-    train(network(), Squares(), params, seed=1)  # two within the last hundred steps
+    Jumps(monkeypatch, {12, 20, 112, 121})
+    train(network(), Squares(), params, seed=1)  # never three within a hundred steps
     run = RunParams(state=tmp_path / "state", save_every_s=0)
     Jumps(monkeypatch, {12, 20})
     with pytest.raises(CrashError):

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, replace
 from multiprocessing.util import register_after_fork
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -552,6 +553,18 @@ def test_a_last_step_that_spoils_the_weights_is_no_network():
 def test_a_training_that_is_soon_over_writes_no_state(tmp_path):
     trained(state=tmp_path / "state")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_state_is_written_as_often_as_it_is_told_by_a_clock_of_any_age(tmp_path, monkeypatch):
+    now, written = [10.0], []
+
+    def pass_time(number):
+        now[0] += 10 if number % 2 else 0
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(loop, "write_state", lambda _, state: written.append(state["iteration"]))
+    trained(examples=Squares(before=pass_time), state=tmp_path / "state", save_every_s=20)
+    assert written == [2, 4, 6]
 
 
 FULL_DISK = """
