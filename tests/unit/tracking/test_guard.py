@@ -113,6 +113,14 @@ def test_the_areas_of_the_last_five_frames_are_the_measure():
         assert guard.kept(flat([(RED, wide), (BLUE, other)]), box(*other)).any() == passes
 
 
+def test_a_mask_that_grew_is_held_where_more_than_three_hundredths_of_its_colours_are_others():
+    before, larger = (0, 0, 40, 32), (0, 0, 40, 40)  # of which 100 pixels are looked at
+    for blue, passes in (((0, 36, 9, 4), True), ((0, 36, 13, 4), False)):  # at 3 and at 4
+        guard = Guard(flat([(RED, before)]), box(*before))
+        kept = guard.kept(flat([(RED, larger), (BLUE, blue)]), box(*larger))
+        assert np.array_equal(kept, box(*larger)) == passes
+
+
 def test_a_part_stays_of_which_half_is_in_colours_of_the_object():
     guard = Guard(flat([(RED, DOG)]), box(*DOG))
     for blue, stays in (((48, 70, 4, 8), True), ((47, 70, 5, 8), False)):
