@@ -559,6 +559,14 @@ def test_a_split_asks_for_all_its_sequences(folders, tmp_path, capsys):
     assert "c: missing in MASKS, the whole sequence" in capsys.readouterr().err
 
 
+def test_without_a_word_what_one_side_lacks_is_left_out(folders, tmp_path):
+    truth, _ = folders
+    write(tmp_path / "some" / "b", squares(1))
+    (alone,) = scoring.score(truth, tmp_path / "some")
+    (beside,) = scoring.score_methods(truth, {"some": tmp_path / "some"})["some"]
+    assert alone.sequence == beside.sequence == "b"
+
+
 @pytest.mark.parametrize(
     ("split", "expected"), [("train", ["a"]), ("val", ["b", "c"]), ("all", ["a", "b", "c"])]
 )
