@@ -24,6 +24,7 @@ from masktrack_core.measures.metrics import (
 )
 from masktrack_core.measures.scoring import (
     Fact,
+    GivenMasks,
     ScoringRules,
     SequenceScore,
     frame_rows,
@@ -428,6 +429,36 @@ def test_named_sequences_are_scored_and_must_be_there(folders, capsys):
     assert [row["sequence"] for row in found] == ["a", "c", "", ""]
     assert score(truth, pred, "--sequences", "a,x", "--jobs", 1) == 2
     assert "x: missing in TRUTH and in MASKS" in capsys.readouterr().err
+
+
+def test_what_is_missing_of_every_sequence_is_named_and_whose_where_there_are_several(folders):
+    truth, pred = folders
+    for name in "ac":
+        (pred / name / "00002.png").unlink()
+    one = {"one": pred}
+    for given, before in ((one, ""), (one | {"two": pred}, "one: ")):
+        with pytest.raises(InputError) as raised:
+            scoring.score_methods(truth, given)
+        lines = str(raised.value).split("\n")
+        assert lines[1:3] == [f"{before}{name}/00002.png: missing" for name in "ac"]
+        assert len(lines) == 1 + 2 * len(given)
+
+
+def test_the_log_says_how_many_are_scored_where_no_bar_does(folders, caplog):
+    truth, pred = folders
+    caplog.set_level("INFO", logger="masktrack_core")
+    said = ["scoring 3 objects of sequences, processes: 1"]
+    for options, expected in (({}, said), ({"progress": True}, []), ({"sequences": ["b"]}, [])):
+        scoring.score(truth, pred, **options)
+        assert [text for text in caplog.messages if "processes" in text] == expected
+        caplog.clear()
+
+
+def test_an_object_without_a_number_is_the_first():
+    nothing = np.zeros(0)
+    alone = SequenceScore(sequence="a", frames=(), j=nothing, f=nothing, t=None)
+    task = scoring.ScoringTask(sequence="a", truth=GivenMasks({}), pred=None, frames=())
+    assert alone.object_id == task.object_id == 1
 
 
 @pytest.fixture
