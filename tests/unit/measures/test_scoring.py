@@ -24,6 +24,7 @@ from masktrack_core.measures.metrics import (
 )
 from masktrack_core.measures.scoring import (
     Fact,
+    GivenMasks,
     ScoringRules,
     SequenceScore,
     frame_rows,
@@ -430,6 +431,36 @@ def test_named_sequences_are_scored_and_must_be_there(folders, capsys):
     assert "x: missing in TRUTH and in MASKS" in capsys.readouterr().err
 
 
+def test_what_is_missing_of_every_sequence_is_named_and_whose_where_there_are_several(folders):
+    truth, pred = folders
+    for name in "ac":
+        (pred / name / "00002.png").unlink()
+    one = {"one": pred}
+    for given, before in ((one, ""), (one | {"two": pred}, "one: ")):
+        with pytest.raises(InputError) as raised:
+            scoring.score_methods(truth, given)
+        lines = str(raised.value).split("\n")
+        assert lines[1:3] == [f"{before}{name}/00002.png: missing" for name in "ac"]
+        assert len(lines) == 1 + 2 * len(given)
+
+
+def test_the_log_says_how_many_are_scored_where_no_bar_does(folders, caplog):
+    truth, pred = folders
+    caplog.set_level("INFO", logger="masktrack_core")
+    said = ["scoring 3 objects of sequences, processes: 1"]
+    for options, expected in (({}, said), ({"progress": True}, []), ({"sequences": ["b"]}, [])):
+        scoring.score(truth, pred, **options)
+        assert [text for text in caplog.messages if "processes" in text] == expected
+        caplog.clear()
+
+
+def test_an_object_without_a_number_is_the_first():
+    nothing = np.zeros(0)
+    alone = SequenceScore(sequence="a", frames=(), j=nothing, f=nothing, t=None)
+    task = scoring.ScoringTask(sequence="a", truth=GivenMasks({}), pred=None, frames=())
+    assert alone.object_id == task.object_id == 1
+
+
 @pytest.fixture
 def methods(folders, tmp_path):
     truth, pred = folders
@@ -557,6 +588,22 @@ def test_a_split_asks_for_all_its_sequences(folders, tmp_path, capsys):
     write(tmp_path / "one" / "b", squares(1))
     assert score(truth, tmp_path / "one", "--split", "val", "--jobs", 1) == 2
     assert "c: missing in MASKS, the whole sequence" in capsys.readouterr().err
+
+
+def test_without_a_word_what_one_side_lacks_is_left_out(folders, tmp_path):
+    truth, _ = folders
+    write(tmp_path / "some" / "b", squares(1))
+    (alone,) = scoring.score(truth, tmp_path / "some")
+    (beside,) = scoring.score_methods(truth, {"some": tmp_path / "some"})["some"]
+    assert alone.sequence == beside.sequence == "b"
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"), [("train", ["a"]), ("val", ["b", "c"]), ("all", ["a", "b", "c"])]
+)
+def test_of_a_split_no_other_sequence_is_scored(folders, split, expected):
+    truth, pred = folders
+    assert [one.sequence for one in scoring.score(truth, pred, split=split)] == expected
 
 
 def test_a_path_that_is_no_folder_is_named(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """A neighbour that is taken up is held back; the object itself may grow, turn and return."""
 
 import numpy as np
+import pytest
 import torch
 
 from masktrack_core.tracking.guard import FRAMES, Guard
@@ -98,6 +99,28 @@ def flat(objects, size=SIZE):
     return frame
 
 
+def test_the_areas_of_the_last_five_frames_are_the_measure():
+    """Medians of 200, 200, 200, 400, 400 and of 200, 200, 400, 400, 400."""
+    narrow, wide = (20, 10, 20, 10), (20, 10, 20, 20)
+    for before, width, passes in (
+        ([narrow, narrow, wide, wide], 12, False),
+        ([narrow, narrow, wide, wide, wide], 21, True),
+    ):
+        guard = Guard(flat([(RED, narrow)]), box(*narrow))
+        for part in before:
+            assert guard.kept(flat([(RED, part)]), box(*part)).sum() == box(*part).sum()
+        other = (20, 60, 20, width)
+        assert guard.kept(flat([(RED, wide), (BLUE, other)]), box(*other)).any() == passes
+
+
+def test_a_mask_that_grew_is_held_where_more_than_three_hundredths_of_its_colours_are_others():
+    before, larger = (0, 0, 40, 32), (0, 0, 40, 40)  # of which 100 pixels are looked at
+    for blue, passes in (((0, 36, 9, 4), True), ((0, 36, 13, 4), False)):  # at 3 and at 4
+        guard = Guard(flat([(RED, before)]), box(*before))
+        kept = guard.kept(flat([(RED, larger), (BLUE, blue)]), box(*larger))
+        assert np.array_equal(kept, box(*larger)) == passes
+
+
 def test_a_part_stays_of_which_half_is_in_colours_of_the_object():
     guard = Guard(flat([(RED, DOG)]), box(*DOG))
     for blue, stays in (((48, 70, 4, 8), True), ((47, 70, 5, 8), False)):
@@ -175,3 +198,15 @@ def test_objects_side_by_side_are_held_each_against_its_own_annotation():
     assert (found[1] > 0.5)[box(*DOG)].all() and not (found[1] > 0.5)[:, 36:54].any()
     assert (found[2] > 0.5)[box(*WOMAN)].all() and not (found[2] > 0.5)[box(*ball)].any()
     assert not ((found[1] > 0.5) & (found[2] > 0.5)).any()
+
+
+@pytest.mark.parametrize("beside", [{}, {2: {0: box(2, 80, 4, 4), 1: np.zeros(SIZE, np.bool_)}}])
+def test_an_object_is_held_against_its_pictures_and_not_against_the_stream_beside_them(beside):
+    larger = (14, 10, 36, 40)
+    pictures, flows = ([scene([(tone, DOG)]), scene([(tone, larger)])] for tone in (RED, BLUE))
+    propagation = PropagationParams(dilation_radius=0, guard=True)
+    objects = {1: {0: box(*DOG)}} | beside
+    networks = dict.fromkeys(objects, Coloured())
+    answers = propagate_together(networks, [pictures, flows], objects, propagation)
+    found = {(t, n): prob for t, n, prob in answers}
+    assert np.array_equal(found[1, 1] > 0.5, box(*larger))

@@ -258,6 +258,14 @@ def test_what_is_reached_forwards_stays_where_another_is_reached_backwards(monke
     assert not (found[1][5] & found[2][5]).any()
 
 
+def test_objects_of_one_kind_that_touch_keep_every_pixel_backwards_too(monkeypatch):
+    scene = Scene(right(10, 10, 12, 20), right(22, 10, 12, 20))
+    objects = {n: {7: scene.truths(n)[7]} for n in (1, 2)}
+    network = Kind()
+    found = follow(scene, {1: network, 2: network}, objects, monkeypatch=monkeypatch)
+    assert equal(found, scene) == {1: [], 2: []}
+
+
 def test_each_frame_is_reached_from_the_annotation_nearest_in_time(monkeypatch):
     scene = Scene(right(10, 10, 12, 20), right(60, 10, 12, 20))
     objects = {n: {t: scene.truths(n)[t] for t in (2, 6)} for n in (1, 2)}
@@ -292,6 +300,25 @@ def test_the_nearer_mask_before_wins_what_two_claim_and_the_highest_probability_
     assert np.unique(first).tolist() == pytest.approx([0, 0.95])
     assert np.array_equal(second > 0, first == 0)
     assert settled(probs[:1], masks[:1], frame, frame)[0] is probs[0]
+
+
+def test_a_claim_without_doubt_counts_as_one_of_a_ten_thousandth():
+    masks = [np.zeros((20, 40), bool) for _ in range(2)]
+    masks[0][:, :10], masks[1][:, 30:] = True, True
+    frame = np.zeros((20, 40, 3), np.uint8)
+    # The log-odds differ by 7.01: 3.76 pixels of distance, of which the half is 1.9.
+    for second, columns in ((0.9, 22), (1.0, 20)):
+        probs = [np.full((20, 40), p, np.float32) for p in (1.0, second)]
+        assert (settled(probs, masks, frame, frame)[0] > 0).sum(1).tolist() == [columns] * 20
+
+
+def test_a_claim_below_a_half_counts_as_what_it_is():
+    masks = [np.zeros((20, 40), bool) for _ in range(2)]
+    masks[0][:, :10], masks[1][:, 30:] = True, True
+    probs = [np.full((20, 40), p, np.float32) for p in (0.4, 0.88)]
+    frame = np.zeros((20, 40, 3), np.uint8)
+    first, _ = settled(probs, masks, frame, frame, threshold=0.3)
+    assert (first > 0).sum(1).tolist() == [19] * 20  # log-odds of -0.41 and 1.99: 1.3 pixels
 
 
 def test_equal_claims_go_to_the_one_that_comes_first():

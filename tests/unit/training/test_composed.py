@@ -108,6 +108,73 @@ def test_a_share_of_stills_stays_as_it_is(monkeypatch):
         assert np.array_equal(scene.mask, mask) and scene.others == ()
 
 
+class Draws(np.random.Generator):
+    """Draws from 0 to 1 that are given; all others are those of a seed."""
+
+    def __init__(self, *given):
+        super().__init__(np.random.PCG64(1))
+        self.given = [*given]
+
+    def random(self):
+        return self.given.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("draws", "areas"),
+    [
+        ((0.149,), [1200]),
+        ((0.15, 0.5, 0.3, 0.4, 0.3), [1200, 720]),
+        ((0.15, 0.499, 0.3, 0.4, 0.3), [600, 600, 720]),
+        ((0.15, 0.5, 0.299, 0.4, 0.4, 0.3), [1200, 720, 720]),
+        ((0.15, 0.5, 0.3, 0.399, 0.3), [1200, 1200]),
+        ((0.15, 0.5, 0.3, 0.4, 0.299), [720, 1200]),
+    ],
+    ids=["plain", "one guest", "parted", "two guests", "again", "swapped"],
+)
+def test_a_draw_below_a_share_changes_a_scene_and_one_at_it_does_not(monkeypatch, draws, areas):
+    def joined(scene, _guest, shape, *, rng):
+        return scene._replace(others=(*scene.others, shape))
+
+    monkeypatch.setattr(module, "_joined", joined)
+    mask = np.zeros(SHAPE, bool)
+    mask[25:55, 40:60], mask[25:55, 70:90] = True, True
+    rng = Draws(*draws)
+    scene = composed(still(RED)[0], mask, lambda: still(BLUE), rng=rng)
+    assert [one.sum() for one in (scene.mask, *scene.others)] == areas and not rng.given
+
+
+def test_a_share_of_guests_stands_in_front_and_a_share_of_others_is_not_announced():
+    frame, mask = still(RED)
+    scene = module.Scene(frame, mask, ())
+    for draw, hides in ((0.399, True), (0.4, False)):
+        beside = module._joined(scene, *still(BLUE, 10), rng=Draws(0.5, draw))
+        assert beside.others and (beside.mask.sum() < mask.sum()) == hides
+    for draw, said in ((0.149, False), (0.15, True)):
+        answer = announced((mask,), DeformationParams(), rng=Draws(draw))
+        assert (answer is not None) == said
+
+
+@pytest.mark.parametrize(
+    ("shift", "is_let_in"),
+    [(6, True), (5, False), (-6, True), (-5, False), (200, False)],
+    ids=["three tenths", "less", "on the right", "less on the right", "out of the picture"],
+)
+@pytest.mark.parametrize("in_front", [True, False])
+def test_a_guest_is_let_in_where_three_tenths_of_each_are_seen(
+    monkeypatch, shift, is_let_in, in_front
+):
+    """Of two objects of 20 columns."""
+    mask = np.zeros(SHAPE, bool)
+    mask[25:55, 40:60] = True
+    view = np.array([[1.0, 0, shift], [0, 1, 0]])
+    monkeypatch.setattr(module, "_placed", lambda *_, **__: view)
+    monkeypatch.setattr(module, "IN_FRONT", float(in_front))
+    scene = module.Scene(np.zeros((*SHAPE, 3), np.uint8), mask, ())
+    joined = module._joined(scene, scene.frame, mask, rng=np.random.default_rng(1))
+    seen = [one.sum() for one in (joined.mask, *joined.others)]
+    assert seen == (([180, 600] if in_front else [600, 180]) if is_let_in else [600])
+
+
 def test_others_are_announced_where_they_are_but_for_a_share(monkeypatch):
     params = DeformationParams(scale=0, shift=0, control_points=0, margin=0, dilation_radius=3)
     masks = still(RED)[1], still(BLUE, 70)[1]

@@ -211,18 +211,21 @@ def test_a_crop_that_leaves_the_frame_at_any_side_is_void_there(size):
     assert sides == {(True, False), (False, True), (False, False)}
 
 
+@pytest.mark.parametrize(("near", "outside"), [(4, 10), (6.2, 1)])
 @pytest.mark.parametrize("angle", [45, 135, 225, 315])
-@pytest.mark.parametrize("centre", [(4, 30), (75, 30), (40, 4), (40, 55)])
-def test_each_corner_of_a_crop_that_leaves_the_frame_alone_is_void(angle, centre):
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_each_corner_of_a_crop_that_leaves_the_frame_alone_is_void(near, outside, angle, side):
     """Of a turned crop of 11 pixels, whose corners are 7 from its centre, in a frame of 80 × 60."""
+    centres = {"left": (near, 30), "right": (79 - near, 30)}
+    centres |= {"top": (40, near), "bottom": (40, 59 - near)}
     turn = np.deg2rad(angle)
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     y, x = np.mgrid[:11, :11] - 5
-    coordinates = np.stack([x, y], axis=-1) @ turned.T + centre
+    coordinates = np.stack([x, y], axis=-1) @ turned.T + centres[side]
     void = _outside(coordinates, Size(60, 80))
     beyond = (coordinates < -0.5) | (coordinates > np.array([79.5, 59.5]))
     assert np.array_equal(void, beyond.any(axis=-1))
-    assert void.sum() == 10 and void[[0, 0, -1, -1], [0, -1, 0, -1]].sum() == 1
+    assert void.sum() == outside and void[[0, 0, -1, -1], [0, -1, 0, -1]].sum() == 1
 
 
 def test_the_rim_of_a_frame_is_the_outer_edge_of_its_pixels_and_belongs_to_it():

@@ -251,18 +251,38 @@ def test_a_training_whose_taps_see_only_padding_says_so_once(caplog):
     assert "network.dilations" in said
 
 
-def test_neither_zeros_dropout_nor_a_crop_without_truth_is_taken_for_a_dead_tap(caplog):
-    class Unknown(Squares):
-        def __getitem__(self, number):
-            example = super().__getitem__(number)
-            example.target[:] = 255 if number < 2 else example.target
-            return example
+class Unknown(Squares):
+    """Squares of which the first two, a batch, have no known pixel."""
 
+    def __getitem__(self, number):
+        example = super().__getitem__(number)
+        example.target[:] = 255 if number < 2 else example.target
+        return example
+
+
+def one_cell():
+    """A network whose taps all see something of a crop of 33 pixels."""
     spec = NetworkSpec(backbone="slim", head="largefov", prior_init="zero", dilations=(1,))
-    net = build_network(spec, generator=torch_generator(1))
+    return build_network(spec, generator=torch_generator(1))
+
+
+def test_neither_zeros_dropout_nor_a_crop_without_truth_is_taken_for_a_dead_tap(caplog):
     with caplog.at_level(logging.WARNING):
-        losses = train(net, Unknown(), LOW, seed=1)
+        losses = train(one_cell(), Unknown(), LOW, seed=1)
     assert losses.gradient_norm[0] == 0 < losses.gradient_norm[1]
+    assert caplog.messages == []
+
+
+def test_nor_is_a_crop_without_truth_in_a_network_of_three_hundred_parameters(caplog):
+    net = one_cell()
+    net.head.shifts = nn.ParameterList(torch.zeros(1, 1, 1) for _ in range(300))
+
+    def shifted(head, _given, scores):
+        return scores + F.pad(sum(head.shifts), (0, 0, 0, 0, 0, 1))
+
+    net.head.register_forward_hook(shifted)
+    with caplog.at_level(logging.WARNING):
+        train(net, Unknown(), PARAMS, seed=1)
     assert caplog.messages == []
 
 
@@ -392,8 +412,8 @@ def test_one_jump_is_said_and_recorded_and_three_end_the_training(monkeypatch, c
 
 def test_jumps_far_apart_and_before_an_interruption_are_counted(monkeypatch, tmp_path):
     params = TrainParams(iterations=130, batch_size=1)
-    Jumps(monkeypatch, {12, 20, 112})
-    train(network(), Squares(), params, seed=1)  # two within the last hundred steps
+    Jumps(monkeypatch, {12, 20, 112, 121})
+    train(network(), Squares(), params, seed=1)  # never three within a hundred steps
     run = RunParams(state=tmp_path / "state", save_every_s=0)
     Jumps(monkeypatch, {12, 20})
     with pytest.raises(CrashError):

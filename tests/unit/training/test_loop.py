@@ -1,4 +1,5 @@
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -7,12 +8,14 @@ import time
 from dataclasses import asdict, replace
 from multiprocessing.util import register_after_fork
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from masktrack_core import progress
 from masktrack_core.errors import InputError
 from masktrack_core.networks.network import (
     MaskTrackNet,
@@ -21,6 +24,7 @@ from masktrack_core.networks.network import (
     parameter_groups,
 )
 from masktrack_core.seeds import numpy_rng, torch_generator
+from masktrack_core.training import loop
 from masktrack_core.training.examples import Example
 from masktrack_core.training.loop import (
     RunParams,
@@ -217,6 +221,16 @@ def test_the_defaults_are_the_paper_s_and_those_of_deeplab():
     }
 
 
+def test_the_defaults_of_a_run_write_no_state_and_show_no_bar():
+    assert asdict(RunParams()) == {
+        "state": None,
+        "code": "",
+        "save_every_s": 300,
+        "workers": 0,
+        "progress": None,
+    }
+
+
 def test_the_log_says_the_loss_of_ten_steps(caplog):
     params = TrainParams(iterations=25, batch_size=1)
     with caplog.at_level(logging.INFO):
@@ -224,6 +238,26 @@ def test_the_log_says_the_loss_of_ten_steps(caplog):
     said = [one.getMessage() for one in caplog.records if "of 25: loss" in one.getMessage()]
     steps = (3, 5, 8, 10, 13, 15, 18, 20, 23, 25)
     assert said == [f"step {step} of 25: loss {losses[step - 1]:.4f}" for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("words", "level", "disable"),
+    [(None, "INFO", True), ("learn", "INFO", None), ("learn", "WARNING", True)],
+)
+def test_a_bar_is_shown_to_a_terminal_where_it_has_words_and_the_log_is_not_quiet(
+    monkeypatch, caplog, words, level, disable
+):
+    caplog.set_level(level, logger="masktrack_core")
+    asked = []
+
+    def bar(**options):
+        asked.append(options)
+        return progress.bar(**options)
+
+    monkeypatch.setattr(loop, "bar", bar)
+    trained(TrainParams(iterations=1, batch_size=1), progress=words)
+    expected = {"words": words or "", "total": 1, "unit": "step", "initial": 0, "leave": False}
+    assert asked == [expected | {"disable": disable}]
 
 
 def test_one_step_of_sgd_is_weight_minus_rate_times_gradient():
@@ -497,6 +531,19 @@ def test_a_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
         assert all(tensor.isfinite().all() for tensor in kept["network"].values())
 
 
+def test_a_loss_that_is_no_number_ends_a_training_on_the_cpu_in_its_step():
+    net, passes = network(), []
+
+    def spoilt(_net, _given, scores):
+        passes.append(None)
+        return scores * (math.nan if len(passes) == 3 else 1)
+
+    net.register_forward_hook(spoilt)
+    with pytest.raises(TrainingDivergedError, match="the loss of step 2 is nan"):
+        train(net, Squares(), PARAMS, seed=1)
+    assert len(passes) == 3
+
+
 def test_a_last_step_that_spoils_the_weights_is_no_network():
     params = TrainParams(iterations=1, batch_size=2, learning_rate=1e38)
     with pytest.raises(TrainingDivergedError, match="weights after step 1 are not finite"):
@@ -506,6 +553,18 @@ def test_a_last_step_that_spoils_the_weights_is_no_network():
 def test_a_training_that_is_soon_over_writes_no_state(tmp_path):
     trained(state=tmp_path / "state")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_state_is_written_as_often_as_it_is_told_by_a_clock_of_any_age(tmp_path, monkeypatch):
+    now, written = [10.0], []
+
+    def pass_time(number):
+        now[0] += 10 if number % 2 else 0
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(loop, "write_state", lambda _, state: written.append(state["iteration"]))
+    trained(examples=Squares(before=pass_time), state=tmp_path / "state", save_every_s=20)
+    assert written == [2, 4, 6]
 
 
 FULL_DISK = """
@@ -538,14 +597,16 @@ def test_a_full_disk_is_said_and_the_state_before_stays(tmp_path):
 def test_the_fastest_algorithm_is_looked_for_but_where_sums_have_one_order(once):
     flags, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
     seen = []
+
+    def look(_number):
+        seen.append((flags.enabled, flags.benchmark, flags.deterministic))
+
     torch.set_deterministic_debug_mode("error" if once else "default")
     try:
-        trained(
-            examples=Squares(before=lambda _: seen.append((flags.benchmark, flags.deterministic)))
-        )
+        trained(examples=Squares(before=look))
     finally:
         torch.set_deterministic_debug_mode("default")
-    assert set(seen) == {(not once, once)}
+    assert set(seen) == {(True, not once, once)}
     assert flags.benchmark == before
 
 
