@@ -10,6 +10,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from masktrack_core.commands.cli import command_line
@@ -25,6 +26,8 @@ def write_pages(root: Path, folder: Path) -> None:
     _write(folder / "commands.md", commands_page())
     _write(folder / "api.md", api_page((root / "masktrack_core" / "__init__.pyi").read_text()))
     _write(folder / "workflow.md", workflow_page(root))
+    curves = pd.read_csv(root / "docs" / "data" / "default" / "figure4.csv")
+    _write(folder / "_figure4.md", figure4_table(curves))
 
 
 def _write(path: Path, text: str) -> None:
@@ -238,6 +241,20 @@ def rule_graph(root: Path) -> str:
     lines = [f"{names[a]} -> {names[b]};" for a, b in edges]
     style = "rankdir=LR; node [shape=box, style=rounded, fontname=sans, fontsize=11];"
     return "\n".join(["digraph rules {", style, *sorted(lines), "}"])
+
+
+# ---- Results of the embedded benchmark ----------------------------------------------------------
+
+
+def figure4_table(curves: pd.DataFrame) -> str:
+    """Return the curves of Figure 4 as a table: mean J by the share of frames that are annotated."""
+    kinds = curves.panel.str.removesuffix(" annotations") + ", " + curves.method
+    shares = curves.annotated.map("{:.1f} %".format)
+    order = {"columns": list(dict.fromkeys(shares)), "index": list(dict.fromkeys(kinds))}
+    table = curves.J.map("{:.1f}".format).groupby([kinds, shares]).first().unstack()
+    lines = [["annotated frames", *order["columns"]], ["---", *["---:"] * table.shape[1]]]
+    lines += [[kind, *table.loc[kind, order["columns"]]] for kind in order["index"]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def _indented(text: str) -> str:

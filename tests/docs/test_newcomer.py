@@ -159,6 +159,8 @@ def test_the_table_in_the_documentation_is_the_one_that_comes(finished):
     pd.testing.assert_frame_equal(found, documented, rtol=0, atol=0.05 if alike else 10)
     columns = documented.columns[2:]
     assert (found[columns] - documented[columns]).abs().to_numpy().mean() < 2
+    shown = (ROOT / "docs/data/default/table2.md").read_text()
+    assert not alike or shown == (finished / "results" / "table2.md").read_text()
     oracles = documented.method.str.contains("oracle|Copy")
     assert oracles.sum() == 3
     pd.testing.assert_frame_equal(found[oracles], documented[oracles], rtol=0, atol=0.05)

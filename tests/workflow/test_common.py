@@ -177,10 +177,10 @@ def test_a_training_that_goes_on_with_a_network_wants_no_weights_of_a_trunk():
 
     def go_on(config):
         change(config)
-        config["networks"]["segment"]["start"] = "box"
+        config["networks"]["segment"]["start"] = "reduced"
 
     inputs = functions(go_on).training_inputs(at(network="segment"))
-    assert inputs["start"] == ["results/networks/box.safetensors"]
+    assert inputs["start"] == ["results/networks/reduced.safetensors"]
     assert inputs["pretrained"] == []
 
 
