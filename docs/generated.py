@@ -247,7 +247,7 @@ def rule_graph(root: Path) -> str:
 
 
 def figure4_table(curves: pd.DataFrame) -> str:
-    """Return the curves of Figure 4 as a table: mean J by the share of frames that are annotated."""
+    """Return the curves of Figure 4 as a table: mean J by the share of annotated frames."""
     kinds = curves.panel.str.removesuffix(" annotations") + ", " + curves.method
     shares = curves.annotated.map("{:.1f} %".format)
     order = {"columns": list(dict.fromkeys(shares)), "index": list(dict.fromkeys(kinds))}
