@@ -124,7 +124,7 @@ class ScoringTask:
     #: Names of all frames of the sequence, in order; those without truth are not scored.
     frames: tuple[str, ...]
     #: Position of the object's first frame among them.
-    first: int = 0
+    first: int
     #: Of the frames, where they lie beside the truth; else the first truth has it.
     size: Size | None = None
     rules: ScoringRules = field(default_factory=ScoringRules)

@@ -457,7 +457,7 @@ def test_the_log_says_how_many_are_scored_where_no_bar_does(folders, caplog):
 def test_an_object_without_a_number_is_the_first():
     nothing = np.zeros(0)
     alone = SequenceScore(sequence="a", frames=(), j=nothing, f=nothing, t=None)
-    task = scoring.ScoringTask(sequence="a", truth=GivenMasks({}), pred=None, frames=())
+    task = scoring.ScoringTask(sequence="a", truth=GivenMasks({}), pred=None, frames=(), first=0)
     assert alone.object_id == task.object_id == 1
 
 
