@@ -128,7 +128,7 @@ class ScoringTask:
     #: Of the frames, where they lie beside the truth; else the first truth has it.
     size: Size | None = None
     rules: ScoringRules = field(default_factory=ScoringRules)
-    with_temporal: bool = True
+    with_temporal: bool
 
     @property
     def where(self) -> str:

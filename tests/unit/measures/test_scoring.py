@@ -444,6 +444,41 @@ def test_what_is_missing_of_every_sequence_is_named_and_whose_where_there_are_se
         assert len(lines) == 1 + 2 * len(given)
 
 
+def test_the_whole_of_davis_is_train_and_val_and_nothing_beside():
+    names = {*FACTS, "walk"}
+    scored = {name: sequence_rows([measured(name)], FACTS)[0] for name in names}
+    of_davis = [scored[name] for name in FACTS]
+    assert summary_rows(of_davis, FACTS)[-1]["split"] == "train + val"
+    assert summary_rows([*of_davis, scored["walk"]], FACTS)[-1]["split"] == "all scored"
+    assert summary_rows(of_davis[:2], FACTS)[-1]["split"] == "all scored"
+
+
+def test_what_has_no_name_beside_several_sequences_is_said_by_its_side(folders, tmp_path):
+    truth, pred = folders
+    alone = shutil.copytree(pred / "a", tmp_path / "alone")
+    with pytest.raises(InputError, match=r"^MASKS: expected .* the 3 sequences of TRUTH, got"):
+        scoring.score(truth, alone)
+    with pytest.raises(InputError, match=r"^TRUTH: expected .* the 3 sequences of MASKS, got"):
+        scoring.score(alone, pred)
+
+
+def test_a_sequence_without_the_object_does_not_end_the_others(folders, caplog):
+    truth, pred = folders
+    with pytest.raises(InputError) as raised:
+        scoring.score(truth, pred, objects=1)
+    named = [line[0] for line in str(raised.value).splitlines()[1:]]
+    assert named == ["a", "b", "c"] and "expected object 1 in the truth" in str(raised.value)
+    for folder in [*truth.iterdir(), *pred.iterdir()]:
+        labels = squares(0) * np.uint8(2)
+        labels[:, :5, :5] = folder.name != "b"
+        for t, mask in enumerate(labels):
+            Image.fromarray(mask).save(folder / f"{t:05d}.png")
+    with caplog.at_level("WARNING"):
+        scores = scoring.score(truth, pred, objects=1)
+    assert [one.sequence for one in scores] == ["a", "c"]
+    assert "b: left out, no frame of its truth holds object 1" in caplog.text
+
+
 def test_the_log_says_how_many_are_scored_where_no_bar_does(folders, caplog):
     truth, pred = folders
     caplog.set_level("INFO", logger="masktrack_core")
@@ -457,7 +492,8 @@ def test_the_log_says_how_many_are_scored_where_no_bar_does(folders, caplog):
 def test_an_object_without_a_number_is_the_first():
     nothing = np.zeros(0)
     alone = SequenceScore(sequence="a", frames=(), j=nothing, f=nothing, t=None)
-    task = scoring.ScoringTask(sequence="a", truth=GivenMasks({}), pred=None, frames=(), first=0)
+    given = {"sequence": "a", "truth": GivenMasks({}), "frames": (), "first": 0}
+    task = scoring.ScoringTask(**given, pred=None, with_temporal=False)
     assert alone.object_id == task.object_id == 1
 
 
