@@ -15,6 +15,7 @@ import yaml
 
 from masktrack_core.commands.cli import command_line
 from masktrack_core.experiment.flat_config import PARAMETERS
+from masktrack_core.experiment.printed import Heading, markdown, print_table
 
 Schema = Mapping[str, Any]
 
@@ -248,13 +249,11 @@ def rule_graph(root: Path) -> str:
 
 def figure4_table(curves: pd.DataFrame) -> str:
     """Return the curves of Figure 4 as a table: mean J by the share of annotated frames."""
-    kinds = curves.panel.str.removesuffix(" annotations") + ", " + curves.method
     shares = curves.annotated.map("{:.1f} %".format)
-    order = {"columns": list(dict.fromkeys(shares)), "index": list(dict.fromkeys(kinds))}
-    table = curves.J.map("{:.1f}".format).groupby([kinds, shares]).first().unstack()
-    lines = [["annotated frames", *order["columns"]], ["---", *["---:"] * table.shape[1]]]
-    lines += [[kind, *table.loc[kind, order["columns"]]] for kind in order["index"]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    kinds = curves.panel + ", " + curves.method
+    table = curves.pivot_table(values="J", index=kinds, columns=shares, sort=False)
+    headings = [Heading(key=key, title=key) for key in ("annotated frames", *table.columns)]
+    return markdown(print_table(table.rename_axis("annotated frames").reset_index(), headings))
 
 
 def _indented(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from masktrack_core.devices import device_facts, use_device
+from masktrack_core.experiment.architectures import spec_fields
 from masktrack_core.experiment.provenance import content_digests, job_log, run_record
 from masktrack_core.files.io import write_table
 from masktrack_core.masks.augment import AugmentationParams
@@ -49,16 +50,14 @@ def main(job: "Snakemake") -> None:
         once = bool(job.resources.deterministic)
         device = use_device(job.resources.device, job.params.threads, deterministic=once)
         p, label = job.params, f"train {job.wildcards.network}"
-        parts = dict(p.rows["architecture"]) | {"prior": p.network["input"], "pretrained": None}
+        spec = NetworkSpec(**spec_fields(p.rows["architecture"], p.network["input"]))
         asks_hub = p.rows["architecture"].get("pretrained") == HUB
         absent = HUB if asks_hub else None
         pretrained = Path(job.input.pretrained[0]) if job.input.pretrained else absent
         if job.input.start:
-            network, start = continue_network(
-                NetworkSpec(**parts), Path(job.input.start[0]), seed=p.seed
-            )
+            network, start = continue_network(spec, Path(job.input.start[0]), seed=p.seed)
         else:
-            network, start = start_network(NetworkSpec(**parts), pretrained, seed=p.seed)
+            network, start = start_network(spec, pretrained, seed=p.seed)
         network.to(device)
         losses = pd.DataFrame(columns=list(LOSSES.names))
         if p.rows["schedule"] is not None:

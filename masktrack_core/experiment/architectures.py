@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from masktrack_core.errors import InputError
+from masktrack_core.experiment.network_files import local_file
+from masktrack_core.experiment.recipes import NetworkRecipe
+from masktrack_core.networks.records import read_record
 from masktrack_core.networks.spec import HUB, NetworkSpec, check_continues
 from masktrack_core.registry import TIMM, check_name, made_by
 
@@ -11,9 +14,7 @@ from masktrack_core.registry import TIMM, check_name, made_by
 def check_architectures(config: Mapping[str, Any]) -> None:
     """Raise `InputError` naming the row of an unknown trunk, head or loss.
 
-    And that of a network which is told of other objects and shown none itself, or which begins
-    with the weights of one of another architecture that is trained here. A file is looked at by the
-    training, which is its first reader.
+    And that of a network which is told of other objects and shown none itself.
 
     A trunk of timm is built, so that a model without maps, or an absent package, is said at once:
     some seconds, for those who have such a row.
@@ -27,7 +28,7 @@ def check_architectures(config: Mapping[str, Any]) -> None:
                 f"{row.get('backbone')!r}; give a file or a row of weights"
             )
         try:
-            spec = NetworkSpec(**_parts(row))
+            spec = NetworkSpec(**dict(row) | {"pretrained": None})
             if spec.backbone.startswith(TIMM):
                 from masktrack_core.networks.timm_trunks import TimmTrunk
 
@@ -35,10 +36,6 @@ def check_architectures(config: Mapping[str, Any]) -> None:
         except InputError as error:
             raise InputError(str(error).replace("network.", f"{where}.", 1)) from error
     for name, row in config["networks"].items():
-        started = config["networks"].get(row.get("start") or name, {})
-        if started is not row and started.get("architecture"):
-            ours, theirs = (_spec(config, one) for one in (row, started))
-            check_continues(f"networks.{name}.start: {row['start']}", ours, theirs)
         told = config["architectures"].get(row.get("architecture"), {}).get("others")
         if row.get("input") == "none" and (told or row.get("composed")):
             key = f"architectures.{row['architecture']}.others" if told else "composed"
@@ -50,14 +47,35 @@ def check_architectures(config: Mapping[str, Any]) -> None:
         check_name(f"schedules.{name}.loss", "loss", row.get("loss", "cross_entropy"))
 
 
-def _parts(architecture: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in architecture.items() if key != "pretrained"}
+def check_starts(config: Mapping[str, Any]) -> None:
+    """Raise `InputError` naming the network that goes on with one of another architecture.
+
+    A file on this disk is asked; one that is still to be downloaded is told by the training.
+    """
+    rows = config["networks"]
+    for name, row in rows.items():
+        if row.get("start") is None:
+            continue
+        started = rows[row["start"]]
+        path = local_file(NetworkRecipe.from_row(row["start"], started))
+        if path is not None:
+            theirs: Mapping[str, Any] = read_record(path).spec
+        elif "architecture" in started:
+            theirs = _fields(config, started)
+        else:
+            continue
+        ours = NetworkSpec(**_fields(config, row))
+        check_continues(f"networks.{name}.start: {row['start']}", ours, theirs)
 
 
-def _spec(config: Mapping[str, Any], network: Mapping[str, Any]) -> NetworkSpec:
-    """Return the spec of a network that is trained here; its names are known."""
+def spec_fields(architecture: Mapping[str, Any], prior: str) -> dict[str, Any]:
+    """Return the fields of `NetworkSpec` of a row of ``architectures``; weights are read apart."""
+    return {**architecture, "prior": prior, "pretrained": None}
+
+
+def _fields(config: Mapping[str, Any], network: Mapping[str, Any]) -> dict[str, Any]:
     architecture = config["architectures"][network["architecture"]]
-    return NetworkSpec(**_parts(architecture) | {"prior": network.get("input", "mask")})
+    return spec_fields(architecture, network.get("input", "mask"))
 
 
 def packages_of(

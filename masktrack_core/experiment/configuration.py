@@ -29,7 +29,7 @@ from masktrack_core.datasets.sources import (
 )
 from masktrack_core.errors import InputError
 from masktrack_core.experiment.ablations import AblationRecipe, read_ablations
-from masktrack_core.experiment.architectures import check_architectures
+from masktrack_core.experiment.architectures import check_architectures, check_starts
 from masktrack_core.experiment.network_files import check_network_file, network_archive
 from masktrack_core.experiment.published import weights_file
 from masktrack_core.experiment.published_results import check_techniques
@@ -63,6 +63,7 @@ class Experiment:
                 weights_file(config, table, name, column)
         for network in recipes.networks.values():
             check_network_file(network)
+        check_starts(config)
         for tracker in recipes.trackers.values():
             if tracker.command is not None:
                 check_command(f"trackers.{tracker.name}.command", tracker.command)

@@ -1,9 +1,9 @@
 """What a network is made of, in names and numbers; readable without torch."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from masktrack_core.errors import InputError
 from masktrack_core.masks.deform import PriorKind
@@ -129,13 +129,15 @@ class NetworkSpec:
                 )
 
 
-def check_continues(where: str, asked: NetworkSpec, started: NetworkSpec) -> None:
+def check_continues(where: str, asked: NetworkSpec, started: Mapping[str, Any]) -> None:
     """Raise InputError where a network cannot begin with the weights of another, saying why.
 
+    ``started``: fields of the other's spec, as a file's record or a configuration has them.
     Normalisation and pretrained weights are the other's, first values of the mask's filters no
     longer count, and a network may be told of others where the other is not.
     """
-    wanted, got = asdict(asked), asdict(started)
+    wanted, got = asdict(asked), asdict(NetworkSpec()) | dict(started)
+    got = {key: tuple(value) if isinstance(value, list) else value for key, value in got.items()}
     free = {"normalisation", "pretrained", "prior_init"} | ({"others"} if asked.others else set())
     differs = [name for name in wanted if name not in free and wanted[name] != got[name]]
     if differs:

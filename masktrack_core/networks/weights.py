@@ -149,7 +149,7 @@ def continue_network(
     """
     other, _ = load_network(path)
     started = other.spec
-    check_continues(str(path), spec, started)
+    check_continues(str(path), spec, asdict(started))
     asked = replace(spec, normalisation=started.normalisation, pretrained=started.pretrained)
     network = build_network(asked, generator=torch_generator(seed, "network"))
     network.load_state_dict(other.state_dict(), strict=spec.others == started.others)

@@ -96,7 +96,8 @@ class StillExamples:
         """Take stills, of which at least one is expected; else ``InputError``.
 
         ``others``: how masks are deformed where other objects are pasted beside the still's own
-        (`composed`); None: none are. ``told``: whether the network has a channel for them.
+        (`composed`); None: none are. ``told``: whether the network has a channel for them, which
+        is empty where there are none.
         """
         if not len(stills.names) or stills.masks_per_image < 1:
             raise InputError(
@@ -125,16 +126,15 @@ class StillExamples:
             deformed = self._stills.deformed[f"{name}/{k}"]
         _check_shapes(name, frame, mask, deformed)
         rng = numpy_rng(self._seed, "stills", number)
+        nobody = np.zeros_like(mask) if self._told else None
         if self._others is None:
-            return self._cut(frame, mask, deformed, rng=rng)
+            return self._cut(frame, mask, deformed, others=nobody, rng=rng)
         scene = composed(frame, mask, lambda: self._another(rng), rng=rng)
         if scene.others:
             change = sample_deformation(scene.mask, self._others, rng=rng)
             deformed = apply_deformation(scene.mask, change)
-        theirs = None
-        if self._told:
-            said = announced(scene.others, self._others, rng=rng)
-            theirs = np.zeros_like(mask) if said is None else said
+        theirs = announced(scene.others, self._others, rng=rng) if self._told else None
+        theirs = nobody if theirs is None else theirs
         return self._cut(scene.frame, scene.mask, deformed, others=theirs, rng=rng)
 
     def _another(self, rng: np.random.Generator) -> tuple[Frame, Mask]:
@@ -145,8 +145,8 @@ class StillExamples:
         """Return what tells these examples from others: content of the stills, crop, seed."""
         names = list(self._stills.names)
         counts = self._stills.masks_per_image, self._seed
-        told = () if self._others is None else (self._others, self._told)
-        return _digest(self._stills.digest(), names, counts, *told, self._cut.facts)
+        told = self._others, self._told
+        return _digest(self._stills.digest(), names, counts, told, self._cut.facts)
 
 
 @dataclass(frozen=True, kw_only=True)

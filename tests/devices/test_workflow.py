@@ -122,7 +122,7 @@ def test_masks_probabilities_and_table_are_those_of_the_cpu_but_for_last_digits(
     ours, theirs = (files(one, "masks/**/*.png") for one in (folder, on_cpu))
     assert ours.keys() == theirs.keys()
     other = {name: (read(ours[name]) != read(theirs[name])).mean() for name in ours}
-    assert np.mean(list(other.values())) < 5e-3  # 0.0013 on a CPU with AVX2
+    assert np.mean(list(other.values())) < 3e-3  # 0.0013 on a CPU with AVX2
     released = [name for name in ours if name.parts[1].startswith("released")]
     assert np.mean([read(ours[name]).mean() for name in released]) > 1
     assert np.mean([other[name] for name in released]) < 1e-4
@@ -134,10 +134,10 @@ def test_masks_probabilities_and_table_are_those_of_the_cpu_but_for_last_digits(
         apart = [np.abs(one[frame].astype(int) - two[frame]) for frame in one]  # of 255
         # Where networks are trained, the last digits of the first step are more in the last one.
         released = name.parts[1].startswith("released")
-        assert np.mean(apart) < (0.01 if released else 2)  # 0.003 and 0.65 on a CPU with AVX2
-        assert np.max(apart) <= (3 if released else 30)  # 2 and 11
+        assert np.mean(apart) < (0.01 if released else 1.3)  # 0.003 and 0.65 on a CPU with AVX2
+        assert np.max(apart) <= (3 if released else 20)  # 2 and 11
     ours, theirs = (pd.read_csv(one / TABLE, index_col="method") for one in (folder, on_cpu))
-    assert ours.rendered_segtrack.tolist() == pytest.approx(theirs.rendered_segtrack, abs=0.5)
+    assert ours.rendered_segtrack.tolist() == pytest.approx(theirs.rendered_segtrack, abs=0.1)
     assert ours.rendered_segtrack[RELEASED] > 50
 
 

@@ -10,7 +10,7 @@ import torch
 
 from masktrack_core import registry
 from masktrack_core.errors import InputError
-from masktrack_core.experiment.architectures import check_architectures, packages_of
+from masktrack_core.experiment.architectures import check_architectures, check_starts, packages_of
 from masktrack_core.experiment.provenance import reached_modules
 from masktrack_core.networks.backbones import Slim
 from masktrack_core.registry import check_name, find, made_by, names, register
@@ -86,30 +86,39 @@ def test_a_network_that_learns_from_composed_stills_is_shown_an_object():
 
 
 def test_a_network_goes_on_with_one_of_its_own_architecture():
-    config = {"schedules": {}, "weights": {}}
+    released = {"backbone": "mobilenet_v2", "head": "decoder", "prior_init": "zero"}
+    address = {"file": "https://host/net.safetensors", "sha256": "0" * 64}
+    config = {}
     config["architectures"] = {
         "plain": {"backbone": "slim", "head": "decoder", "pretrained": "a.safetensors"},
         "told": {"backbone": "slim", "head": "decoder", "prior_init": "zero", "others": True},
-        "other": {"backbone": "mobilenet_v2", "head": "decoder"},
+        "released": released,
+        "dilated": released | {"dilations": [1, 2]},
     }
     config["networks"] = {
         "first": {"architecture": "plain"},
         "file": {"file": "included:mask"},
+        "away": address,
         "more": {"architecture": "plain", "start": "first"},
         "told": {"architecture": "told", "start": "more"},
-        "taken": {"architecture": "other", "start": "file"},  # the training looks at it
+        "taken": {"architecture": "released", "start": "file"},
+        "fetched": {"architecture": "plain", "start": "away"},  # the training looks at it
+        "branches": {"architecture": "dilated"},
+        "again": {"architecture": "dilated", "start": "branches"},
     }
-    check_architectures(config)
+    check_starts(config)
     wrong = (
-        ({"architecture": "other", "start": "first"}, "backbone 'slim'"),
+        ({"architecture": "released", "start": "first"}, "backbone 'slim'"),
         ({"architecture": "plain", "start": "told"}, "others True"),
         ({"architecture": "plain", "start": "first", "input": "box"}, "prior 'mask'"),
+        ({"architecture": "plain", "start": "file"}, "backbone 'mobilenet_v2'"),
+        ({"architecture": "dilated", "start": "file"}, "dilations None"),
     )
     for row, said in wrong:
         config["networks"]["last"] = row
         key = rf"networks\.last\.start: {row['start']}"
         with pytest.raises(InputError, match=rf"{key}: expected .*, got {said}; name"):
-            check_architectures(config)
+            check_starts(config)
 
 
 @pytest.mark.parametrize("script", ["train", "finetune", "track"])

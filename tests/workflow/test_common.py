@@ -8,6 +8,7 @@ import pytest
 from plans import Plans, default_config
 from snakemake.io import is_flagged
 
+from masktrack_core.errors import InputError
 from masktrack_core.networks.included import included_network
 
 
@@ -184,14 +185,26 @@ def test_a_training_that_goes_on_with_a_network_wants_no_weights_of_a_trunk():
     assert inputs["pretrained"] == []
 
 
+@pytest.mark.parametrize(("start", "said"), [("box", "prior 'box'"), ("released", "backbone")])
+def test_a_network_of_another_kind_to_go_on_with_is_told_before_anything_runs(start, said):
+    def change(config):
+        config["networks"]["segment"]["start"] = start
+
+    with pytest.raises(InputError, match=rf"networks\.segment\.start: {start}: .* got {said}"):
+        functions(change)
+
+
 def test_what_a_network_goes_on_with_is_said_without_the_folders_of_a_machine(tmp_path):
     config = default_config()
     mine = shutil.copy(included_network("mask"), tmp_path / "mine.safetensors")
     config["networks"]["given"] = {"file": str(mine)}
     config["networks"]["included"] = {"file": "included:mask"}
     config["networks"]["second"] = config["networks"]["segment"] | {"start": "segment"}
-    for name, start in {"a": "given", "b": "included", "c": "second"}.items():
-        config["networks"][name] = config["networks"]["segment"] | {"start": start}
+    config["architectures"]["mobilenet"] = {"backbone": "mobilenet_v2", "head": "decoder"}
+    starts = {"a": ("given", "mobilenet"), "b": ("included", "mobilenet"), "c": ("second", "slim")}
+    for name, (start, architecture) in starts.items():
+        row = config["networks"]["segment"] | {"architecture": architecture, "start": start}
+        config["networks"][name] = row
     experiment = Plans(config).experiment
     first = experiment.trained_on("segment")
     assert experiment.trained_on("a") == f"{first}, before that as mine.safetensors"

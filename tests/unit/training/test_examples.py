@@ -384,6 +384,16 @@ def test_a_network_that_is_not_told_sees_composed_stills_with_its_own_mask_alone
     assert not any(((one.image[0] > 100) & (one.target == 0)).sum() > 20 for one in alone)
 
 
+def test_a_network_that_is_told_of_others_and_shown_none_has_an_empty_channel():
+    crop = CropParams(size=41)
+    plain = StillExamples(stills(), crop, augmentation=STILL, seed=1)
+    told = StillExamples(stills(), crop, augmentation=STILL, told=True, seed=1)
+    for number in range(5):
+        assert np.array_equal(told[number].prior[:1], plain[number].prior)
+        assert told[number].prior.shape == (2, 41, 41) and not told[number].prior[1].any()
+    assert told.digest() != plain.digest()
+
+
 def neighboured(**params):
     """Examples of an object at the left, with another at the right of its frame."""
     mask, other = disk((80, 160), (30, 40), 10), disk((80, 160), (110, 40), 10)
