@@ -17,10 +17,16 @@ from masktrack_core.experiment.recipes import read_recipes
 from masktrack_core.experiment.usage import USAGE, finetuning_of, usage_record
 from masktrack_core.files import io
 from masktrack_core.files.archives import frame_key, read_annotations, read_track
+from masktrack_core.masks.augment import AugmentationParams
+from masktrack_core.masks.deform import DeformationParams
+from masktrack_core.masks.regions import CropParams
 from masktrack_core.networks.network import NetworkSpec, build_network
 from masktrack_core.networks.records import read_record
-from masktrack_core.networks.weights import load_network, save_weights
+from masktrack_core.networks.weights import continue_network, load_network, save_weights
 from masktrack_core.tracking.segmentation import finetune_shared
+from masktrack_core.training.examples import StillExamples
+from masktrack_core.training.loop import TrainParams, train
+from masktrack_core.training.stills import open_stills
 
 from .conftest import ROOT, Workflow
 
@@ -136,6 +142,46 @@ def test_a_network_goes_on_with_the_weights_of_another_in_a_workflow_too(pair):
     assert alike(begun, found) and not found.others.weight.any()
     taken = read_record(pair.folder / "results/networks/given.safetensors")
     assert json.loads(record["pretrained"]) == {"network": taken.digest}
+
+
+def test_a_network_that_is_told_and_one_that_is_not_learn_from_composed_stills(pair, monkeypatch):
+    pair.overlay["architectures"] = {
+        "told": {"backbone": "slim", "head": "decoder", "others": True}
+    }
+    pair.overlay["stills"] = {"rendered": {"rendered": 6}}
+    row = {"architecture": "told", "start": "given", "stills": ["rendered"], "deformation": "paper"}
+    row |= {"augmentation": "offline", "crop": "full", "schedule": "offline"}
+    plain = {"architecture": "slim"}
+    networks = {"told": {}, "meet": plain | {"composed": True}, "alone": plain}
+    pair.overlay["schedules"] = {"offline": {"iterations": 2, "batch_size": 2}}
+    pair.overlay["networks"] |= {name: row | own for name, own in networks.items()}
+    results = pair.folder / "results"
+    run = pair("--cores", "1", *(f"results/networks/{name}.safetensors" for name in networks))
+    assert run.status == 0 and run.jobs["train"] == 3, run.output[-3000:]
+    found = {name: load_network(results / f"networks/{name}.safetensors")[0] for name in networks}
+    assert not alike(found["alone"], found["meet"])
+
+    config = laid_over(default_config(), pair.overlay)
+    monkeypatch.chdir(pair.folder)  # as the jobs run: paths of rendered stills are relative
+    stills = open_stills(
+        ["rendered"],
+        [results / "stills/rendered.csv"],
+        [results / "deformed/paper/rendered.zip"],
+        masks_per_image=config["masks_per_still"],
+        seed=5,
+    )
+    crop = CropParams(**config["crops"]["full"])
+    others = DeformationParams(**config["deformations"]["paper"])
+    given = {"augmentation": AugmentationParams(**config["augmentations"]["offline"]), "seed": 5}
+    for name, spoken in {
+        "told": {"others": others, "told": True},
+        "meet": {"others": others},
+    }.items():
+        spec = NetworkSpec(backbone="slim", head="decoder", others=name == "told")
+        net, _ = continue_network(spec, pair.folder / "network.safetensors", seed=5)
+        examples = StillExamples(stills, crop, **given, **spoken)
+        train(net, examples, TrainParams(**config["schedules"]["offline"]), seed=5)
+        assert alike(net, found[name])
 
 
 def of_several(common):
